@@ -1,0 +1,134 @@
+"""Anomalies and incidents: what detection says, as facts with an identity, a lifecycle and reasons.
+
+An anomaly is one device's; an incident groups anomalies of a site with a common cause. A published fact is never
+rewritten: a later version of the same id follows it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, IncidentId, MetricName, ProfileName, SiteId
+from tidegate.contracts.version import SCHEMA_VERSION
+
+
+class DeviceState(StrEnum):
+    """How much a device's score may be trusted. Unknown is not normal: only `ok` claims a full judgement."""
+
+    OK = "ok"
+    WARMING = "warming"
+    PARTIAL = "partial"
+    STALE = "stale"
+
+
+class Severity(StrEnum):
+    """How far beyond the alarm threshold the score went; independent of how sure we are (`confidence`)."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class AnomalyStatus(StrEnum):
+    """Where an anomaly stands in its life."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    CLOSED = "closed"
+
+
+class FaultKind(StrEnum):
+    """What the evidence looks like; `unknown` when no kind stands out."""
+
+    UNKNOWN = "unknown"
+    OUT_OF_PATTERN = "out-of-pattern"
+    OUT_OF_RANGE = "out-of-range"
+    STUCK = "stuck"
+    SILENCE = "silence"
+    DROPOUT = "dropout"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One evidence stream's part in an anomaly, with what was expected and what was observed, in the metric's unit.
+
+    `neg_log10_p` is −log10 of the stream's own tail probability: 3 means about one reading in a thousand.
+    """
+
+    stream: str
+    metric: MetricName | None
+    observed: float | None
+    expected: float | None
+    expected_low: float | None
+    expected_high: float | None
+    neg_log10_p: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """The state of one anomaly at `version`, which rises by one with each fact about it.
+
+    `score` is 0 to 1 (calibrated), `neg_log10_p` the same on a scale that resolves the tail; both are the highest so
+    far. `confidence` is 0 to 1. Times are event times in milliseconds. `device_state` is the device's state when the
+    fact was made. `bundle` and `policy` name what judged (name/version@digest, and a digest of the alarm policy).
+    """
+
+    id: AnomalyId
+    version: int
+    status: AnomalyStatus
+    site: SiteId
+    device: DeviceId
+    profile: ProfileName
+    gateway: GatewayId | None
+    opened_at_ms: int
+    event_time_ms: int
+    closed_at_ms: int | None
+    score: float
+    neg_log10_p: float
+    severity: Severity
+    confidence: float
+    device_state: DeviceState
+    fault_kind: FaultKind
+    metrics: list[MetricName]
+    reasons: list[Reason]
+    bundle: str
+    policy: str
+    incident: IncidentId | None = None
+    schema_version: int = SCHEMA_VERSION
+
+
+class IncidentCause(StrEnum):
+    """What the anomalies of an incident have in common."""
+
+    GATEWAY_SILENT = "gateway-silent"
+    SITE_SILENT = "site-silent"
+
+
+class IncidentStatus(StrEnum):
+    """Where an incident stands in its life."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One common cause and what it took down. `devices` names at most 100; `device_count` counts all."""
+
+    id: IncidentId
+    version: int
+    status: IncidentStatus
+    site: SiteId
+    cause: IncidentCause
+    gateway: GatewayId | None
+    opened_at_ms: int
+    event_time_ms: int
+    closed_at_ms: int | None
+    severity: Severity
+    device_count: int
+    devices: list[DeviceId]
+    anomalies: list[AnomalyId]
+    text: str
+    schema_version: int = SCHEMA_VERSION

@@ -1,0 +1,91 @@
+"""Bytes to messages and back: the one place that knows msgspec, for JSON on topics and MessagePack for state.
+
+Decoding raises our own errors with the field that is wrong; it never returns half a message.
+"""
+
+import base64
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from tidegate.contracts.version import SCHEMA_VERSION
+from tidegate.errors import InputError, SchemaVersionError
+
+T = TypeVar("T")
+
+
+def encode(message: object) -> bytes:
+    """Encode `message` as JSON, UTF-8, keys in field order; bytes become base64. Equal values give equal bytes."""
+    return msgspec.json.encode(message)
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """Decode JSON `raw` as `kind`. A UTF-8 byte order mark and surrounding white space are forgiven, nothing else is.
+
+    Raises:
+        InputError: not JSON, a field is missing, or a value has the wrong type or length.
+        SchemaVersionError: the message carries a version other than `SCHEMA_VERSION`.
+    """
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+    try:
+        message = _json_decoder(kind).decode(raw)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"not a valid {kind.__name__}: {error}") from error
+    version = getattr(message, "schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise SchemaVersionError(
+            f"schema version {version} of {kind.__name__} is not known, expected {SCHEMA_VERSION}",
+            advice="upgrade Tidegate or send the expected version",
+        )
+    return message
+
+
+def pack(message: object) -> bytes:
+    """Encode `message` as MessagePack: bytes stay bytes, floats stay exact."""
+    return msgspec.msgpack.encode(message)
+
+
+def unpack(raw: bytes, kind: type[T]) -> T:
+    """Decode MessagePack `raw` as `kind`.
+
+    Raises:
+        InputError: `raw` is not a `kind`.
+    """
+    try:
+        return _msgpack_decoder(kind).decode(raw)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"not a valid {kind.__name__}: {error}") from error
+
+
+def to_builtins(message: object) -> Any:
+    """`message` as plain dicts, lists and scalars, as JSON would show it."""
+    return msgspec.to_builtins(message)
+
+
+def from_builtins(value: object, kind: type[T]) -> T:
+    """Plain dicts, lists and scalars as `kind`.
+
+    Raises:
+        InputError: `value` is not a `kind`; the message names the field.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"not a valid {kind.__name__}: {error}") from error
+
+
+def base64_text(raw: bytes) -> str:
+    """`raw` as base64 text, for JSON."""
+    return base64.b64encode(raw).decode("ascii")
+
+
+@cache
+def _json_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
+
+
+@cache
+def _msgpack_decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
+    return msgspec.msgpack.Decoder(kind)

@@ -1,0 +1,86 @@
+"""Commands: what an operator, an API client or the planner asks of a site. Imperative; refused or turned into facts.
+
+One flat dataclass: which fields a kind needs is the table `REQUIRED_FIELDS`, checked by `check_command`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from tidegate.contracts.ids import CommandField, DeviceField, GatewayField, PlanField, SiteField
+from tidegate.contracts.plan import Plan
+from tidegate.contracts.topology import Topology, check_topology
+from tidegate.contracts.version import SCHEMA_VERSION
+from tidegate.errors import InputError
+
+
+class CommandKind(StrEnum):
+    """What is asked."""
+
+    SET_TOPOLOGY = "set-topology"
+    REQUEST_PLAN = "request-plan"
+    SUBMIT_PLAN = "submit-plan"
+    APPROVE_PLAN = "approve-plan"
+    REFUSE_PLAN = "refuse-plan"
+    DRAIN = "drain"
+    CORDON = "cordon"
+    UNCORDON = "uncordon"
+    FREEZE = "freeze"
+    THAW = "thaw"
+    STOP_ALLOCATION = "stop-allocation"
+    RESUME_ALLOCATION = "resume-allocation"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A request about one site.
+
+    `id` makes a repeat recognisable: the second command of an id has no effect. `issued_by` is who asks. `digest` must
+    equal the plan's when a plan is approved. `submit-plan` is the planner's own way back in and is not taken by REST.
+    """
+
+    id: CommandField
+    site: SiteField
+    kind: CommandKind
+    issued_by: str = "anonymous"
+    reason: str = ""
+    topology: Topology | None = None
+    gateway: GatewayField | None = None
+    device: DeviceField | None = None
+    plan: Plan | None = None
+    plan_id: PlanField | None = None
+    digest: str | None = None
+    schema_version: int = SCHEMA_VERSION
+
+
+REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
+    CommandKind.SET_TOPOLOGY: ("topology",),
+    CommandKind.REQUEST_PLAN: (),
+    CommandKind.SUBMIT_PLAN: ("plan",),
+    CommandKind.APPROVE_PLAN: ("plan_id", "digest"),
+    CommandKind.REFUSE_PLAN: ("plan_id",),
+    CommandKind.DRAIN: ("gateway",),
+    CommandKind.CORDON: ("gateway",),
+    CommandKind.UNCORDON: ("gateway",),
+    CommandKind.FREEZE: (),
+    CommandKind.THAW: (),
+    CommandKind.STOP_ALLOCATION: (),
+    CommandKind.RESUME_ALLOCATION: (),
+}
+
+
+def check_command(command: Command) -> None:
+    """Raise when `command` lacks a field its kind needs, or its topology or plan is of another site.
+
+    Raises:
+        InputError: a field is missing or names another site.
+        AllocationError: the topology breaks a rule of its own.
+    """
+    missing = [name for name in REQUIRED_FIELDS[command.kind] if getattr(command, name) is None]
+    if missing:
+        raise InputError(f"command {command.kind} needs {', '.join(missing)}", advice="add the missing fields")
+    for part in (command.topology, command.plan):
+        if part is not None and part.site != command.site:
+            raise InputError(f"command for site {command.site!r} carries a part of site {part.site!r}")
+    if command.topology is not None:
+        check_topology(command.topology)

@@ -1,0 +1,168 @@
+"""Plans, decisions and assignments: what allocation proposes, what became of it, and the desired state.
+
+A plan is a value; a decision is a fact in its life; an assignment is what a gateway carries out.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, PlanField, SiteField
+from tidegate.contracts.resources import Resources
+from tidegate.contracts.version import SCHEMA_VERSION
+
+
+class Trigger(StrEnum):
+    """Why a plan was asked for."""
+
+    GATEWAY_DOWN = "gateway-down"
+    GATEWAY_DRAINED = "gateway-drained"
+    FORECAST_OVERLOAD = "forecast-overload"
+    UNSERVED_DEVICES = "unserved-devices"
+    PERIOD = "period"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One device's step from `source` (null: unserved) at `epoch` to `target` (null: released), and why.
+
+    `grant` is what the target sets aside. `runner_up` is the next-best gateway and `runner_up_cost` how much worse it is,
+    in units of the first objective tier where the two differ (`runner_up_tier`).
+    """
+
+    device: DeviceField
+    source: GatewayField | None
+    target: GatewayField | None
+    epoch: int
+    grant: Resources
+    reason: str
+    runner_up: GatewayField | None = None
+    runner_up_tier: str | None = None
+    runner_up_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A device the plan leaves without a gateway, and what was missing where (`gateway: resource short by amount`)."""
+
+    device: DeviceField
+    reason: str
+    shortages: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanScore:
+    """The objective's tiers in order of weight, and what people look at.
+
+    `unserved_priority` is the summed priority of unserved devices; `overload` the summed excess of load over capacity as a
+    share of capacity; `latency_violation_ms` summed; `cost_per_hour` links and congestion. `utilisation` is load over
+    capacity by gateway and resource, 0 to 1 when nothing is overloaded. `jain_balance` runs 1/n to 1 (equal).
+    """
+
+    unserved_priority: float
+    overload: float
+    latency_violation_ms: float
+    cost_per_hour: float
+    unserved_devices: int
+    jain_balance: float
+    utilisation: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A proposed new assignment of a site. `digest` binds everything else in it; see `tidegate.core.allocation.digest`."""
+
+    id: PlanField
+    site: SiteField
+    trigger: Trigger
+    requested_at_ms: int
+    expires_at_ms: int
+    topology_revision: int
+    settings_digest: str
+    solver: str
+    steps: int
+    random_state: int
+    moves: list[Move]
+    unserved: list[Unserved]
+    before: PlanScore
+    after: PlanScore
+    digest: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+
+class DecisionStatus(StrEnum):
+    """A fact in a plan's life."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happened to a plan, when (event time), by whom and why. `plan` is carried by the first fact only."""
+
+    plan_id: PlanField
+    site: SiteField
+    version: int
+    status: DecisionStatus
+    decided_at_ms: int
+    decided_by: str
+    reason: str
+    digest: str
+    trigger: Trigger
+    move_count: int
+    unserved_count: int
+    command: CommandId | None = None
+    plan: Plan | None = None
+    schema_version: int = SCHEMA_VERSION
+
+
+class Phase(StrEnum):
+    """Where a device's assignment stands."""
+
+    ACTIVE = "active"
+    UNSERVED = "unserved"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Desired state of one device: which gateway serves it, with what, since which plan. `epoch` rises at each change."""
+
+    site: SiteField
+    device: DeviceField
+    gateway: GatewayField | None
+    epoch: int
+    grant: Resources
+    phase: Phase
+    plan_id: PlanField | None
+    assigned_at_ms: int
+    reason: str
+    schema_version: int = SCHEMA_VERSION
+
+
+class AckKind(StrEnum):
+    """What a gateway says about itself or about a device."""
+
+    HEARTBEAT = "heartbeat"
+    RESERVED = "reserved"
+    RELEASED = "released"
+    ACTIVE = "active"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A gateway's word. `device` and `epoch` are absent in a heartbeat."""
+
+    site: SiteField
+    gateway: GatewayField
+    kind: AckKind
+    sent_at_ms: int
+    device: DeviceField | None = None
+    epoch: int | None = None
+    reason: str = ""
+    detail: dict[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION

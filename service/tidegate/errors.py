@@ -1,0 +1,93 @@
+"""Tidegate's own errors: one base, one small tree. Knows nothing about HTTP, Kafka or SQL.
+
+    TidegateError
+    ├── ConfigurationError      settings, profiles, command line: the operator can mend it
+    ├── InputError              a message, file or request that says something we cannot accept
+    │   ├── SchemaVersionError  a schema version this release does not know
+    │   └── CommandRefused      a well-formed command that the present state does not allow
+    ├── DependencyError         a thing beside us failed: disk, broker, planner process
+    │   ├── LogInUseError       another process holds the embedded log
+    │   ├── LogFullError        the disk under the log is full
+    │   └── StateLostError      neither snapshot nor log can rebuild the state
+    ├── BundleError             a model bundle is missing, corrupt, or not what its manifest says
+    └── AllocationError         a plan or topology breaks a rule of its own
+
+Each message carries the offending value and the expected one; `advice` says what to do about it.
+"""
+
+
+class TidegateError(Exception):
+    """Base of every error Tidegate raises on purpose.
+
+    `code` is stable and machine-readable (kebab case); `advice` is one sentence for the person who reads the log.
+    """
+
+    code = "tidegate-error"
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.advice})" if self.advice else self.message
+
+
+class ConfigurationError(TidegateError):
+    """Settings, a profile or the command line cannot be used as given."""
+
+    code = "configuration-invalid"
+
+
+class InputError(TidegateError):
+    """A message, file or request cannot be accepted as it stands."""
+
+    code = "input-invalid"
+
+
+class SchemaVersionError(InputError):
+    """The message names a schema version this release does not know; versions are refused, never guessed."""
+
+    code = "schema-version-unknown"
+
+
+class CommandRefused(InputError):
+    """The command is well formed, but the present state does not allow it (stale digest, unknown gateway, ...)."""
+
+    code = "command-refused"
+
+
+class DependencyError(TidegateError):
+    """Something beside us failed: disk, broker, planner process."""
+
+    code = "dependency-failed"
+
+
+class LogInUseError(DependencyError):
+    """Another process holds the embedded log; two writers would each believe to own every site."""
+
+    code = "log-in-use"
+
+
+class LogFullError(DependencyError):
+    """The disk under the log is full; nothing was committed."""
+
+    code = "log-full"
+
+
+class StateLostError(DependencyError):
+    """Neither a snapshot nor the log is complete enough to rebuild the state."""
+
+    code = "state-lost"
+
+
+class BundleError(TidegateError):
+    """A bundle is missing, corrupt, or does not match its manifest."""
+
+    code = "bundle-invalid"
+
+
+class AllocationError(TidegateError):
+    """A topology or plan breaks a rule of its own (negative capacity, unknown gateway, ...)."""
+
+    code = "allocation-invalid"

@@ -1,0 +1,139 @@
+"""What the pipeline needs of the outside, as small Protocols. Adapters implement them; `bootstrap` picks.
+
+Promises over time are in each docstring: may it block, may it be called twice, what survives a crash.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tidegate.contracts.plan import Plan
+from tidegate.core.allocation.model import PlanRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as read from a log. `timestamp_ms` is when the log took it in."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to be written. A null `value` is a tombstone in a compacted topic."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one batch of one input partition leaves behind; all of it becomes visible and durable together, or nothing does.
+
+    `positions` are the next offsets to read, by input topic.
+    """
+
+    partition: int
+    outputs: Sequence[Outgoing]
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+class Log(Protocol):
+    """A partitioned, durable, ordered log with one committing owner per partition.
+
+    Every topic has `partitions` partitions. Readers see only what is committed. Offsets start at 0, rise by at least 1 and
+    are never reused; old ones may be gone (`start_offset`).
+    """
+
+    @property
+    def partitions(self) -> int:
+        """The partition count shared by all topics."""
+        ...
+
+    async def append(self, records: Sequence[Outgoing]) -> list[int]:
+        """Write `records` together and return their offsets once they are durable.
+
+        Not idempotent: after an error the caller may not know whether they were written, and repeats with the same ids.
+
+        Raises:
+            LogFullError: the disk is full; nothing was written.
+            DependencyError: the log cannot be reached.
+        """
+        ...
+
+    async def read(self, topic: str, partition: int, offset: int, *, max_records: int, max_bytes: int) -> Sequence[Record]:
+        """Return committed records from `offset` on, in order, at least one if there is one; empty at the end. Never waits."""
+        ...
+
+    async def start_offset(self, topic: str, partition: int) -> int:
+        """Offset of the oldest record kept (the end offset when none is)."""
+        ...
+
+    async def end_offset(self, topic: str, partition: int) -> int:
+        """Offset the next committed record will get at the earliest."""
+        ...
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when something was appended or committed since the last call of `wait` by this task, or after the timeout."""
+        ...
+
+    async def positions(self, partition: int) -> dict[str, int]:
+        """Committed next offsets of the worker, by input topic; absent means from the start. Survives a crash."""
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Write outputs and positions in one transaction; returns once durable. After an error nothing of it is visible.
+
+        Raises:
+            LogFullError: the disk is full.
+            DependencyError: the log cannot be reached, or this owner was replaced.
+        """
+        ...
+
+    async def trim(self, topic: str, partition: int, before_offset: int) -> None:
+        """Forget records before `before_offset`. Idempotent; a reader below it starts at `start_offset`."""
+        ...
+
+    async def close(self) -> None:
+        """Release files and sockets. Idempotent."""
+        ...
+
+
+class Planner(Protocol):
+    """Computes plans outside the worker's process, so that a long search never delays a score.
+
+    May be slow; may fail and be called again with the same request, which gives the same plan. Holds no state.
+    """
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        """Return a plan for `request`, digest included.
+
+        Raises:
+            DependencyError: the planner process died or took longer than its limit.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop the process. Idempotent."""
+        ...
+
+
+class Clock(Protocol):
+    """The only way to the time of day; moved by hand in tests."""
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds; may step back."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never steps back."""
+        ...
