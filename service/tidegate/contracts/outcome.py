@@ -1,0 +1,21 @@
+"""What became of a command: carried out or refused, and why. One fact per command, on the outcomes topic."""
+
+from dataclasses import dataclass
+
+from tidegate.contracts.command import CommandKind
+from tidegate.contracts.ids import CommandId, SiteId
+from tidegate.contracts.version import SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutcome:
+    """`accepted` false means nothing changed; `reason` then says why and what to do. Repeats of a command id get no second fact."""
+
+    command: CommandId
+    site: SiteId
+    kind: CommandKind
+    issued_by: str
+    accepted: bool
+    reason: str
+    decided_at_ms: int
+    schema_version: int = SCHEMA_VERSION
