@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tidegate.contracts.plan import Plan
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Incident, IncidentStatus, Severity
+from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
+from tidegate.contracts.forecast import Forecast
+from tidegate.contracts.paging import AsOf, Page, PageRequest
+from tidegate.contracts.plan import Assignment, DecisionStatus, Plan
+from tidegate.contracts.topology import Topology
+from tidegate.contracts.views import Balance, CommandView, DecisionHistory, DecisionView, DeviceView, Explanation, Health, SiteView
 from tidegate.core.allocation.model import PlanRequest
 
 
@@ -136,4 +142,105 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never steps back."""
+        ...
+
+
+class LiveState(Protocol):
+    """What the worker knows right now. Every call answers from memory, at once, and changes nothing."""
+
+    def health(self) -> Health:
+        """Whether the worker lives and makes progress."""
+        ...
+
+    def lag(self) -> Mapping[str, int]:
+        """Records committed to each input topic and not yet taken in, over all partitions this worker owns."""
+        ...
+
+    def balance(self) -> Balance:
+        """Where every reading went, summed over partitions."""
+        ...
+
+    def bundles(self) -> Mapping[str, str]:
+        """Name/version of each loaded bundle and its digest."""
+        ...
+
+    def sites(self) -> Sequence[SiteView]:
+        """Every site a reading or a topology was seen of, sorted by id."""
+        ...
+
+    def topology(self, site: str) -> Topology | None:
+        """The site's topology in force; None when none was set or the site is unknown."""
+        ...
+
+    def device_views(self, site: str | None) -> Sequence[DeviceView]:
+        """The devices of `site`, or of every site, in any order; empty for an unknown site."""
+        ...
+
+    def explain(self, site: str, device: str) -> Explanation | None:
+        """Why this device alarms, or why not; None when it was never heard of."""
+        ...
+
+
+class Views(Protocol):
+    """The read model: what the output topics said, for questions. Behind them by what `as_of` shows; bounded, so old facts go.
+
+    Lists of facts come newest first, assignments by site and device. An argument left None does not filter.
+    """
+
+    def as_of(self) -> AsOf:
+        """How far the read model has read."""
+        ...
+
+    async def anomalies(
+        self,
+        page: PageRequest,
+        *,
+        site: str | None = None,
+        device: str | None = None,
+        status: AnomalyStatus | None = None,
+        severity: Severity | None = None,
+    ) -> Page[Anomaly]:
+        """The latest version of each anomaly."""
+        ...
+
+    async def anomaly(self, anomaly_id: str) -> Anomaly | None:
+        """The latest version of one anomaly."""
+        ...
+
+    async def incidents(
+        self, page: PageRequest, *, site: str | None = None, status: IncidentStatus | None = None
+    ) -> Page[Incident]:
+        """The latest version of each incident."""
+        ...
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """The latest version of one incident."""
+        ...
+
+    async def decisions(
+        self, page: PageRequest, *, site: str | None = None, status: DecisionStatus | None = None
+    ) -> Page[DecisionView]:
+        """Each plan as its latest fact left it."""
+        ...
+
+    async def decision(self, plan_id: str) -> DecisionHistory | None:
+        """One plan with all its facts."""
+        ...
+
+    async def assignments(
+        self, page: PageRequest, *, site: str | None = None, gateway: str | None = None
+    ) -> Page[Assignment]:
+        """Desired state, by site and device."""
+        ...
+
+    async def forecast(self, site: str, device: str) -> Forecast | None:
+        """The latest forecast of one device."""
+        ...
+
+    async def dead_letters(self, page: PageRequest, *, reason: DeadLetterReason | None = None) -> Page[DeadLetter]:
+        """Input that could not be used; `original` is cut to what the read model keeps."""
+        ...
+
+    async def command(self, command_id: str) -> CommandView | None:
+        """One command and what became of it."""
         ...

@@ -1,9 +1,12 @@
-"""What REST shows of the live state: devices as they stand, and why one does or does not alarm. Never stored, never on a topic."""
+"""What REST shows of the live state and of what became of commands and plans. Never stored, never on a topic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tidegate.contracts.anomaly import DeviceState, Reason
-from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, MetricName, ProfileName, SiteId
+from tidegate.contracts.command import CommandKind
+from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, GatewayId, MetricName, PlanId, ProfileName, SiteId
+from tidegate.contracts.plan import Decision, DecisionStatus, Plan, PlanScore, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,71 @@ class Balance:
     duplicate: int = 0
     quarantined: int = 0
     dead_lettered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """A site in numbers. `topology_revision` is null until a topology was set; `devices` counts those heard of, by state."""
+
+    site: SiteId
+    topology_revision: int | None
+    gateways: int
+    devices: dict[DeviceState, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`alive`: restarting would not help. `ready`: making progress; otherwise `reasons` say what is in the way."""
+
+    alive: bool
+    ready: bool
+    reasons: list[str] = field(default_factory=list)
+
+
+class CommandStatus(StrEnum):
+    """What became of a command; `pending` until the worker that owns its site has decided."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    """A command and its outcome. `reason` says why it was refused; `decided_at_ms` is null while it is pending."""
+
+    id: CommandId
+    site: SiteId
+    kind: CommandKind
+    issued_by: str
+    status: CommandStatus
+    reason: str = ""
+    decided_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """A plan as its latest fact left it. `before` and `after` are null when the first fact is no longer kept."""
+
+    plan_id: PlanId
+    site: SiteId
+    trigger: Trigger
+    status: DecisionStatus
+    proposed_at_ms: int
+    decided_at_ms: int
+    decided_by: str
+    reason: str
+    digest: str
+    move_count: int
+    unserved_count: int
+    before: PlanScore | None
+    after: PlanScore | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionHistory:
+    """Everything known of one plan: where it stands, the plan itself, and each fact of its life in order."""
+
+    decision: DecisionView
+    plan: Plan | None
+    facts: list[Decision]
