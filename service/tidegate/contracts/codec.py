@@ -4,6 +4,7 @@ Decoding raises our own errors with the field that is wrong; it never returns ha
 """
 
 import base64
+import hashlib
 from functools import cache
 from typing import Any, TypeVar
 
@@ -42,6 +43,24 @@ def decode(raw: bytes, kind: type[T]) -> T:
     return message
 
 
+def split_batch(raw: bytes) -> tuple[str, list[bytes]]:
+    """The site and the still encoded readings of a JSON batch, so that one malformed reading can be told from the others.
+
+    Raises:
+        InputError: not even the frame of a batch.
+    """
+    try:
+        frame = _json_decoder(_BatchFrame).decode(raw.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"not a valid batch: {error}") from error
+    return frame.site, [bytes(part) for part in frame.readings]
+
+
+class _BatchFrame(msgspec.Struct):
+    site: str
+    readings: list[msgspec.Raw]
+
+
 def pack(message: object) -> bytes:
     """Encode `message` as MessagePack: bytes stay bytes, floats stay exact."""
     return msgspec.msgpack.encode(message)
@@ -57,6 +76,11 @@ def unpack(raw: bytes, kind: type[T]) -> T:
         return _msgpack_decoder(kind).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"not a valid {kind.__name__}: {error}") from error
+
+
+def digest(message: object) -> str:
+    """sha256 of `message` as JSON with sorted keys, as hex: equal values have equal digests, whatever order built them."""
+    return hashlib.sha256(msgspec.json.encode(message, order="sorted")).hexdigest()
 
 
 def to_builtins(message: object) -> Any:

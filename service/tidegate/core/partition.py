@@ -1,0 +1,192 @@
+"""The state machine of one partition: one journaled batch in, facts out. Everything a worker owns is in here.
+
+`step` is the only way state changes, and it is a function of (state, batch): no clock, no randomness, no I/O. Replaying
+the same batches over the same state gives the same facts and the same digest, which is what recovery rests on.
+
+Order within a batch, fixed because replay must repeat it: configuration, commands, readings, silence, allocation.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from tidegate.contracts.anomaly import Anomaly, Incident
+from tidegate.contracts.codec import from_builtins, pack, to_builtins
+from tidegate.contracts.command import Command
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.forecast import Forecast
+from tidegate.contracts.ids import SiteId
+from tidegate.contracts.outcome import CommandOutcome
+from tidegate.contracts.plan import Assignment, Decision
+from tidegate.contracts.reading import Reading
+from tidegate.contracts.views import Balance
+from tidegate.core.allocation.allocator import AllocationResult, Allocator
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.demand import SiteDemand, device_forecasts, site_demand
+from tidegate.core.detection.detection import Detection, DetectionResult, Rejection
+from tidegate.core.forecaster import Forecaster
+from tidegate.errors import AllocationError, InputError
+
+REVIEW_EVERY_MS: Final = 1000
+"""Milliseconds of ticks between two reviews of a site's allocation: a dead gateway waits at most this long for a plan
+request, and a review (demand of a whole site) is not paid for with every micro-batch."""
+
+STATE_VERSION: Final = 1
+"""Of the exported state's layout. A snapshot of another version is rebuilt from the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The inputs of one step. `undecodable` counts telemetry messages that never became readings; they are in the balance."""
+
+    tick_ms: int
+    readings: Sequence[Reading] = ()
+    commands: Sequence[Command] = ()
+    undecodable: int = 0
+
+
+@dataclass(slots=True)
+class Facts:
+    """What one step says. `rejections` index into the batch's readings; `requests` go to the planner, never to a topic."""
+
+    detection: DetectionResult
+    anomalies: list[Anomaly] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+    forecasts: list[Forecast] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    outcomes: list[CommandOutcome] = field(default_factory=list)
+    requests: list[PlanRequest] = field(default_factory=list)
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """Readings that could not be scored, with reasons from the closed list."""
+        return self.detection.rejections
+
+    def add(self, result: AllocationResult) -> None:
+        """Append what allocation said."""
+        self.decisions += result.decisions
+        self.assignments += result.assignments
+        self.requests += result.requests
+
+
+class Partition:
+    """All sites of one partition: detection, allocation and the balance of readings."""
+
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+        self.configuration = configuration
+        self.detection = Detection(configuration, forecasters)
+        self.allocator = Allocator(configuration)
+        self.balance = Balance()
+        self._reviewed_at_ms: dict[SiteId, int] = {}
+
+    def configure(self, configuration: CoreConfiguration) -> None:
+        """Put `configuration` in force from the next step on; the journal carries it with that step's record."""
+        self.configuration = configuration
+        self.detection.configure(configuration)
+        self.allocator.configure(configuration)
+
+    def step(self, batch: Batch) -> Facts:
+        """Take one batch and return its facts. Never raises on input: what cannot be used is a rejection or an outcome."""
+        allocation, outcomes = self._obey(batch)
+        result = self.detection.observe(batch.readings, batch.tick_ms)
+        silence = self.detection.tick(batch.tick_ms)
+        facts = Facts(result, result.anomalies + silence.anomalies, result.incidents + silence.incidents, outcomes=outcomes)
+        facts.add(allocation)
+        facts.forecasts = self._forecasts(result)
+        self._allocate(batch.tick_ms, facts)
+        self._count(batch, result)
+        return facts
+
+    def pending_requests(self) -> list[PlanRequest]:
+        """Plans asked for and not yet submitted; after a restart the worker asks the planner again."""
+        return self.allocator.pending_requests()
+
+    def _obey(self, batch: Batch) -> tuple[AllocationResult, list[CommandOutcome]]:
+        gathered = AllocationResult([], [], [])
+        outcomes = []
+        for command in batch.commands:
+            if self.allocator.has_seen(command):
+                continue
+            try:
+                result = self.allocator.handle(command, batch.tick_ms)
+            except (InputError, AllocationError) as error:
+                outcomes.append(_outcome(command, batch.tick_ms, accepted=False, reason=str(error)))
+                continue
+            outcomes.append(_outcome(command, batch.tick_ms, accepted=True, reason=command.reason))
+            gathered.decisions.extend(result.decisions)
+            gathered.assignments.extend(result.assignments)
+            gathered.requests.extend(result.requests)
+            self._follow(result.assignments)
+        return gathered, outcomes
+
+    def _allocate(self, tick_ms: int, facts: Facts) -> None:
+        for site in self.allocator.sites():
+            if tick_ms - self._reviewed_at_ms.get(site, tick_ms - REVIEW_EVERY_MS) < REVIEW_EVERY_MS:
+                continue
+            self._reviewed_at_ms[site] = tick_ms
+            silent = self.detection.silent_gateways(site)
+            result = self.allocator.review(site, tick_ms, self.demand(site), silent)
+            self._follow(result.assignments)
+            facts.add(result)
+
+    def _follow(self, assignments: Sequence[Assignment]) -> None:
+        for assignment in assignments:
+            self.detection.assign(assignment.site, assignment.device, assignment.gateway)
+
+    def demand(self, site: SiteId) -> SiteDemand:
+        """What each device of `site` needs, from its latest reading and forecast through its profile's mapping."""
+        return site_demand(self.detection.demand_rows(site), self.configuration)
+
+    def _forecasts(self, result: DetectionResult) -> list[Forecast]:
+        return device_forecasts(self.detection, result.forecast_due, self.configuration)
+
+    def _count(self, batch: Batch, result: DetectionResult) -> None:
+        before = self.balance
+        self.balance = replace(
+            before,
+            received=before.received + result.received + batch.undecodable,
+            scored=before.scored + result.scored,
+            duplicate=before.duplicate + result.duplicate,
+            quarantined=before.quarantined + result.quarantined,
+            dead_lettered=before.dead_lettered + result.dead_lettered + batch.undecodable,
+        )
+
+    def export_state(self) -> dict[str, Any]:
+        """The whole state as builtins and numpy arrays; `restore` is its inverse."""
+        return {
+            "state_version": STATE_VERSION,
+            "configuration": to_builtins(self.configuration),
+            "balance": to_builtins(self.balance),
+            "reviewed_at_ms": dict(self._reviewed_at_ms),
+            "allocation": self.allocator.export_state(),
+            "detection": self.detection.export_state(),
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], forecasters: Mapping[str, Forecaster]) -> "Partition":
+        """A partition that continues exactly where `export_state` was called.
+
+        Raises:
+            InputError: `state` is not such an export.
+        """
+        try:
+            partition = cls.__new__(cls)
+            partition.configuration = from_builtins(state["configuration"], CoreConfiguration)
+            partition.detection = Detection.restore(partition.configuration, forecasters, state["detection"])
+            partition.allocator = Allocator.restore(partition.configuration, state["allocation"])
+            partition.balance = from_builtins(state["balance"], Balance)
+            partition._reviewed_at_ms = dict(state["reviewed_at_ms"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a state of version {STATE_VERSION}: {error!r}") from error
+        return partition
+
+    def digest(self) -> str:
+        """sha256 over the whole state: two partitions with equal digests say the same about every future."""
+        parts = (self.detection.digest(), self.allocator.digest(), to_builtins(self.balance), self._reviewed_at_ms)
+        return hashlib.sha256(pack(parts)).hexdigest()
+
+
+def _outcome(command: Command, tick_ms: int, *, accepted: bool, reason: str) -> CommandOutcome:
+    return CommandOutcome(command.id, command.site, command.kind, command.issued_by, accepted, reason, tick_ms)

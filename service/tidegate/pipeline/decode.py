@@ -1,0 +1,190 @@
+"""Records to readings and commands. What cannot be decoded becomes a dead letter, never an exception.
+
+A telemetry record is one reading or one batch of a single site, JSON; the content type says which, and without one the
+bytes decide. Pure: a replay decodes the same records to the same values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from tidegate.contracts.codec import decode, encode, split_batch
+from tidegate.contracts.command import Command, check_command
+from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
+from tidegate.contracts.ids import is_clean
+from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
+from tidegate.core.detection.detection import Rejection
+from tidegate.errors import InputError, SchemaVersionError, TidegateError
+from tidegate.pipeline.deadletters import dead_letter
+from tidegate.ports import Record
+
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of one telemetry message. 10,000 readings of 40 metrics in JSON are about 7 MB; larger is refused unread."""
+
+_BATCH_MARK: Final = b'"readings"'
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a reading came from; `index` is its place in a batch, null for a single reading."""
+
+    record: Record
+    index: int | None
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """Decoded telemetry: `readings[i]` came from `origins[i]`; `letters` are the messages that never became readings."""
+
+    readings: list[Reading] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def decode_telemetry(records: Sequence[Record], partitions: int) -> Telemetry:
+    """Decode `records` of the telemetry topic, in order."""
+    telemetry = Telemetry()
+    for record in records:
+        try:
+            _decode_into(telemetry, record, partitions)
+        except _Unusable as error:
+            telemetry.letters.append(dead_letter(record, error.reason, error.message, readings=error.readings))
+    return telemetry
+
+
+def decode_commands(records: Sequence[Record]) -> tuple[list[Command], list[DeadLetter]]:
+    """Decode `records` of the commands topic; a command that breaks its own rules is a dead letter."""
+    commands, letters = [], []
+    for record in records:
+        try:
+            command = decode(record.value or b"", Command)
+            check_command(command)
+        except TidegateError as error:
+            letters.append(dead_letter(record, DeadLetterReason.COMMAND_INVALID, error.message))
+            continue
+        commands.append(command)
+    return commands, letters
+
+
+def reject(telemetry: Telemetry, rejection: Rejection) -> DeadLetter:
+    """The dead letter of a decoded reading that admission refused, with that reading alone as the original."""
+    origin = telemetry.origins[rejection.index]
+    reading = telemetry.readings[rejection.index]
+    original = origin.record.value if origin.index is None else encode(reading)
+    return dead_letter(
+        origin.record, rejection.reason, rejection.message, index=origin.index, original=original, reading=reading
+    )
+
+
+class _Unusable(Exception):  # noqa: N818 - control flow inside this module, not an error of ours
+    def __init__(self, reason: DeadLetterReason, message: str, readings: int = 1) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.readings = readings
+
+
+def _decode_into(telemetry: Telemetry, record: Record, partitions: int) -> None:
+    raw = record.value or b""
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise _Unusable(DeadLetterReason.MESSAGE_TOO_LARGE, f"{len(raw)} bytes, expected at most {MAX_MESSAGE_BYTES}")
+    if _is_batch(record, raw):
+        _decode_batch(telemetry, record, raw, partitions)
+        return
+    reading = _decode_or_fail(raw, Reading)
+    _check_partition(reading.site, record, partitions)
+    telemetry.readings.append(reading)
+    telemetry.origins.append(Origin(record, None))
+
+
+def _decode_batch(telemetry: Telemetry, record: Record, raw: bytes, partitions: int) -> None:
+    try:
+        batch = _decode_or_fail(raw, ReadingBatch)
+    except _Unusable as error:
+        if error.reason is not DeadLetterReason.SCHEMA_MISMATCH:
+            raise
+        _salvage(telemetry, record, raw, partitions, error)
+        return
+    _check_batch(batch)
+    _check_partition(batch.site, record, partitions, len(batch.readings))
+    telemetry.readings += batch.readings
+    telemetry.origins += [Origin(record, index) for index in range(len(batch.readings))]
+
+
+def _salvage(telemetry: Telemetry, record: Record, raw: bytes, partitions: int, whole: _Unusable) -> None:
+    """Take the good readings of a batch in which some are malformed: one bad sensor must not cost its site a batch."""
+    try:
+        site, parts = split_batch(raw)
+    except InputError:
+        raise whole from None
+    if len(parts) > MAX_BATCH_READINGS:
+        raise _too_large(len(parts))
+    _check_partition(site, record, partitions, max(1, len(parts)))
+    for index, part in enumerate(parts):
+        try:
+            reading = _decode_or_fail(part, Reading)
+            if reading.site != site:
+                raise _mixed(index, reading.site, site)
+        except _Unusable as error:
+            telemetry.letters.append(dead_letter(record, error.reason, error.message, index=index, original=part))
+            continue
+        telemetry.readings.append(reading)
+        telemetry.origins.append(Origin(record, index))
+
+
+def _is_batch(record: Record, raw: bytes) -> bool:
+    for name, value in record.headers:
+        if name == "content-type":
+            return b"batch" in value
+    return _BATCH_MARK in raw
+
+
+def _check_batch(batch: ReadingBatch) -> None:
+    count = len(batch.readings)
+    if count == 0:
+        raise _Unusable(DeadLetterReason.BATCH_EMPTY, "a batch holds no reading, expected at least 1")
+    if count > MAX_BATCH_READINGS:
+        raise _too_large(count)
+    for index, reading in enumerate(batch.readings):
+        if reading.site != batch.site:
+            raise _mixed(index, reading.site, batch.site, count)
+
+
+def _too_large(count: int) -> _Unusable:
+    message = f"{count} readings, expected at most {MAX_BATCH_READINGS}"
+    return _Unusable(DeadLetterReason.BATCH_TOO_LARGE, message, count)
+
+
+def _mixed(index: int, site: str, expected: str, readings: int = 1) -> _Unusable:
+    message = f"reading {index} is of site {site!r}, the batch of {expected!r}"
+    return _Unusable(DeadLetterReason.MIXED_SITES, message, readings)
+
+
+def _check_partition(site: str, record: Record, partitions: int, readings: int = 1) -> None:
+    if not is_clean(site):
+        message = f"site id {site[:64]!r} has control characters, surrounding blanks or more than 128 characters"
+        raise _Unusable(DeadLetterReason.BAD_IDENTIFIER, message, readings)
+    expected = partition_of(site, partitions)
+    if record.partition != expected:
+        # Served here, the site would have two owners: this worker and the one that owns its partition.
+        message = f"site {site!r} belongs to partition {expected} of {partitions} (murmur2 of the site id), not {record.partition}"
+        raise _Unusable(DeadLetterReason.WRONG_PARTITION, message, readings)
+
+
+T = TypeVar("T")
+
+
+def _decode_or_fail(raw: bytes, kind: type[T]) -> T:
+    try:
+        return decode(raw, kind)
+    except SchemaVersionError as error:
+        raise _Unusable(DeadLetterReason.UNKNOWN_SCHEMA_VERSION, error.message) from error
+    except InputError as error:
+        raise _Unusable(_mismatch(error), error.message) from error
+
+
+def _mismatch(error: InputError) -> DeadLetterReason:
+    """JSON that is no reading, against bytes that are no JSON: msgspec names the first a ValidationError."""
+    cause = type(error.__cause__).__name__
+    return DeadLetterReason.SCHEMA_MISMATCH if cause == "ValidationError" else DeadLetterReason.NOT_JSON

@@ -1,0 +1,64 @@
+"""The way of a plan: request out to the planner's process, plan back in as a command on the log.
+
+A plan comes back through the log, never through memory, so that a replay reads the same plan at the same place and a
+decision is never computed twice. A request lost with a crash is asked again; the allocator drops a second answer.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from tidegate.contracts import topics
+from tidegate.contracts.codec import encode
+from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.ids import CommandId
+from tidegate.contracts.plan import Plan
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.errors import DependencyError
+from tidegate.ports import Log, Metrics, Outgoing, Planner
+
+_log = structlog.get_logger(__name__)
+
+
+class PlanDesk:
+    """Keeps the requests of one partition moving; at most one per site is on its way, as the allocator asks no more."""
+
+    def __init__(self, partition: int, planner: Planner, log: Log, metrics: Metrics) -> None:
+        self._partition = partition
+        self._planner = planner
+        self._log = log
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, requests: Sequence[PlanRequest]) -> None:
+        """Send `requests` to the planner; returns at once."""
+        for request in requests:
+            task = asyncio.create_task(self._answer(request), name=f"plan-{request.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Drop what is on its way: after a restart it is asked again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _answer(self, request: PlanRequest) -> None:
+        try:
+            with self._metrics.planning():
+                plan = await self._planner.plan(request)
+            await self._log.append([Outgoing(topics.COMMANDS, self._partition, plan.site.encode(), encode(_submit(plan)))])
+        except DependencyError as error:
+            # The allocator's request expires and is made anew on current demand: repeating this one would plan on old news.
+            _log.error("plan_failed", site=request.site, plan=request.id, reason=str(error))
+
+
+def _submit(plan: Plan) -> Command:
+    return Command(
+        id=CommandId(f"submit-{plan.id}"),
+        site=plan.site,
+        kind=CommandKind.SUBMIT_PLAN,
+        issued_by="planner",
+        plan=plan,
+    )

@@ -1,0 +1,166 @@
+"""Deployment settings: where things are, how large, how long. Built once at start and immutable.
+
+Three sources, the later wins: defaults, a YAML file (`--config` or TIDEGATE_CONFIG), environment variables
+(`TIDEGATE_API__PORT=8081`). Unknown keys are refused wherever they stand: a typo must not silently mean the default.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tidegate.errors import ConfigurationError
+
+PREFIX = "TIDEGATE_"
+"""Of every environment variable that is a setting; two underscores part area and name."""
+
+CONFIG_VARIABLE = "TIDEGATE_CONFIG"
+"""Names the YAML file."""
+
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "TIDEGATE_REQUIRE_KAFKA"})
+
+
+class _Area(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class LogSettings(_Area):
+    """The embedded durable log."""
+
+    path: Path = Path("var/tidegate.db")
+    """File of the embedded log; its folder is made if it is missing."""
+    partitions: int = Field(default=1, ge=1, le=256)
+    """Partitions of every topic; fixed once the file exists."""
+
+
+class ApiSettings(_Area):
+    """The REST door."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. There is no authentication yet: keep it on loopback."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    """Largest request body."""
+    max_pending_records: int = Field(default=20_000, ge=1)
+    """Telemetry records waiting for the worker before the door answers 503 with Retry-After."""
+
+
+class WorkerSettings(_Area):
+    """The worker's loop."""
+
+    batch_records: int = Field(default=500, ge=1, le=100_000)
+    """Records taken from each input at once."""
+    batch_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    """Bytes taken from each input at once; a single larger record is still taken."""
+    tick_seconds: float = Field(default=1.0, gt=0, le=60)
+    """Longest time between two journaled ticks."""
+    snapshot_batches: int = Field(default=1000, ge=1)
+    """Batches between two snapshots."""
+    keep_facts: int = Field(default=200_000, ge=1000)
+    """Records kept per output topic and partition."""
+    planner_seconds: float = Field(default=30.0, gt=0)
+    """Longest time for one plan before the planner's process is replaced."""
+    shutdown_seconds: float = Field(default=10.0, gt=0)
+    """Time for everything that must happen on SIGTERM: close the door, finish the batch, leave a snapshot."""
+
+
+class LoggingSettings(_Area):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """`json` for machines, `console` for people; `auto` is console in a terminal and json elsewhere."""
+
+
+class Settings(_Area):
+    """All deployment settings, by area."""
+
+    log: LogSettings = LogSettings()
+    """The embedded log."""
+    api: ApiSettings = ApiSettings()
+    """The REST door."""
+    worker: WorkerSettings = WorkerSettings()
+    """The worker's loop."""
+    logging: LoggingSettings = LoggingSettings()
+    """Logs."""
+    profiles: tuple[Path, ...] = ()
+    """Further profile files or folders; a profile here replaces a shipped one of the same name."""
+    bundles: tuple[Path, ...] = ()
+    """Further folders of bundles."""
+    detection: dict[str, Any] = {}
+    """Overrides of detection settings; see `tidegate.contracts.configuration.DetectionSettings`."""
+    allocation: dict[str, Any] = {}
+    """Overrides of allocation settings; see `tidegate.contracts.configuration.AllocationSettings`."""
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Build the settings from defaults, `file` and `environment` (default: the process's).
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a key is unknown or has a wrong value; names the key and its origin.
+    """
+    environment = os.environ if environment is None else environment
+    named = environment.get(CONFIG_VARIABLE)
+    path = file or (Path(named) if named else None)
+    values = _read_file(path) if path else {}
+    _merge(values, _from_environment(environment))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error), advice=f"see `tidegate config show`{f'; file: {path}' if path else ''}") from error
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"cannot read settings from {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"settings file {path} holds a {type(values).__name__}, expected areas with keys")
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
+            continue
+        area = values
+        *path, key = name.removeprefix(PREFIX).lower().split("__")
+        for part in path:
+            area = area.setdefault(part, {})
+            if not isinstance(area, dict):
+                raise ConfigurationError(f"environment variable {name} contradicts another one for {part!r}")
+        area[key] = _scalar(text)
+    return values
+
+
+def _scalar(text: str) -> Any:
+    """Environment values are read as YAML, so that numbers, true, and [a, b] mean what they mean in the file."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        where = "__".join(str(part) for part in problem["loc"])
+        variable = PREFIX + where.upper()
+        what = "is not a setting" if problem["type"] == "extra_forbidden" else f"{problem['msg']}, got {problem['input']!r}"
+        lines.append(f"{where.replace('__', '.')} ({variable}): {what}")
+    return "; ".join(lines)
