@@ -146,37 +146,48 @@ class Clock(Protocol):
 
 
 class LiveState(Protocol):
-    """What the worker knows right now. Every call answers from memory, at once, and changes nothing."""
+    """What the workers of this process know right now. Changes nothing.
+
+    Every call but `health` waits for the batch at hand, some milliseconds, because a state is looked at only between two
+    batches.
+
+    Raises:
+        DependencyError: the partition asked about is still being restored.
+    """
 
     def health(self) -> Health:
         """Whether the worker lives and makes progress."""
         ...
 
-    def lag(self) -> Mapping[str, int]:
+    async def lag(self) -> Mapping[str, int]:
         """Records committed to each input topic and not yet taken in, over all partitions this worker owns."""
         ...
 
-    def balance(self) -> Balance:
+    async def balance(self) -> Balance:
         """Where every reading went, summed over partitions."""
+        ...
+
+    async def digest(self) -> str:
+        """sha256 over the state of all partitions: equal after equal input, whatever stops lay between."""
         ...
 
     def bundles(self) -> Mapping[str, str]:
         """Name/version of each loaded bundle and its digest."""
         ...
 
-    def sites(self) -> Sequence[SiteView]:
+    async def sites(self) -> Sequence[SiteView]:
         """Every site a reading or a topology was seen of, sorted by id."""
         ...
 
-    def topology(self, site: str) -> Topology | None:
+    async def topology(self, site: str) -> Topology | None:
         """The site's topology in force; None when none was set or the site is unknown."""
         ...
 
-    def device_views(self, site: str | None) -> Sequence[DeviceView]:
+    async def device_views(self, site: str | None) -> Sequence[DeviceView]:
         """The devices of `site`, or of every site, in any order; empty for an unknown site."""
         ...
 
-    def explain(self, site: str, device: str) -> Explanation | None:
+    async def explain(self, site: str, device: str) -> Explanation | None:
         """Why this device alarms, or why not; None when it was never heard of."""
         ...
 
