@@ -1,0 +1,109 @@
+"""From judgements to figures: what a detector is worth on a series, a data set and overall, under the names all pages use."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate_training.evaluate.baselines import Judgement
+from tidegate_training.evaluate.events import EventCounts, count_events, poisson_interval
+from tidegate_training.evaluate.vus import vus_pr
+
+Figures = dict[str, float | int]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOutcome:
+    """One detector on the test part of one series: its ranking, `vus` 0 to 1 (NaN: no event), and its counts."""
+
+    dataset: str
+    series: str
+    detector: str
+    vus: float
+    counts: EventCounts
+
+
+def outcome(
+    dataset: str, series: str, detector: str, judgement: Judgement, labels: NDArray[np.uint8], *, interval_seconds: float
+) -> SeriesOutcome:
+    """Hold `judgement` against `labels` [T] of the same test part."""
+    counts = count_events(judgement.alarms, labels, interval_seconds=interval_seconds)
+    return SeriesOutcome(dataset, series, detector, vus_pr(judgement.surprise, labels), counts)
+
+
+def summary(outcomes: Iterable[SeriesOutcome]) -> Figures:
+    """Figures of one detector over `outcomes`: VUS-PR as the plain mean over series, events and alarms pooled.
+
+    The interval of false alarms is Poisson, 95 %, exact; that of VUS-PR is a bootstrap over series (95 %, 2,000 draws).
+    """
+    taken = list(outcomes)
+    counts = sum((item.counts for item in taken), EventCounts())
+    ranked = np.array([item.vus for item in taken if not np.isnan(item.vus)])
+    low, high = poisson_interval(counts.false_alarms, counts.exposure_days)
+    vus_low, vus_high = bootstrap_interval(ranked)
+    return {
+        "vus_pr": float(ranked.mean()) if len(ranked) else np.nan,
+        "vus_pr_low": vus_low,
+        "vus_pr_high": vus_high,
+        "event_precision": counts.precision,
+        "event_recall": counts.recall,
+        "event_f1": counts.f1,
+        "false_alarms_per_device_day": counts.false_alarms_per_device_day,
+        "false_alarms_per_device_day_low": low,
+        "false_alarms_per_device_day_high": high,
+        "delay_readings_median": _quantile(counts.delays, 0.5),
+        "delay_readings_p90": _quantile(counts.delays, 0.9),
+        "events": counts.events,
+        "detected": counts.detected,
+        "false_alarms": counts.false_alarms,
+        "device_days": counts.exposure_days,
+        "series": len(taken),
+    }
+
+
+def by_detector(outcomes: Iterable[SeriesOutcome]) -> dict[str, Figures]:
+    """`summary` for each detector, in order of first appearance."""
+    grouped: defaultdict[str, list[SeriesOutcome]] = defaultdict(list)
+    for item in outcomes:
+        grouped[item.detector].append(item)
+    return {name: summary(items) for name, items in grouped.items()}
+
+
+def by_dataset(outcomes: Iterable[SeriesOutcome]) -> dict[str, dict[str, Figures]]:
+    """`by_detector` for each data set."""
+    grouped: defaultdict[str, list[SeriesOutcome]] = defaultdict(list)
+    for item in outcomes:
+        grouped[item.dataset].append(item)
+    return {name: by_detector(items) for name, items in grouped.items()}
+
+
+def vus_by_series(outcomes: Iterable[SeriesOutcome]) -> dict[str, dict[str, float]]:
+    """VUS-PR by series (`dataset/series`) and detector."""
+    table: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for item in outcomes:
+        table[f"{item.dataset}/{item.series}"][item.detector] = item.vus
+    return dict(table)
+
+
+def bootstrap_interval(values: NDArray[np.float64], *, draws: int = 2_000, random_state: int = 0) -> tuple[float, float]:
+    """95 % interval of the mean of `values`, resampled with replacement; NaN below two values."""
+    if len(values) < 2:
+        return np.nan, np.nan
+    picked = np.random.default_rng(random_state).integers(0, len(values), size=(draws, len(values)))
+    low, high = np.quantile(values[picked].mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def paired_difference(table: Mapping[str, Mapping[str, float]], detector: str, rival: str) -> Figures:
+    """Mean VUS-PR of `detector` less that of `rival` over the series both ranked, with its bootstrap interval and wins."""
+    pairs = [(row[detector], row[rival]) for row in table.values() if detector in row and rival in row]
+    difference = np.array([ours - theirs for ours, theirs in pairs if not np.isnan(ours - theirs)])
+    low, high = bootstrap_interval(difference)
+    mean = float(difference.mean()) if len(difference) else np.nan
+    return {"mean": mean, "low": low, "high": high, "wins": int((difference > 0).sum()), "series": len(difference)}
+
+
+def _quantile(delays: tuple[int, ...], level: float) -> float:
+    return float(np.quantile(delays, level)) if delays else np.nan
