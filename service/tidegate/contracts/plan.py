@@ -57,6 +57,8 @@ class PlanScore:
     `unserved_priority` is the summed priority of unserved devices; `overload` the summed excess of load over capacity as a
     share of capacity; `latency_violation_ms` summed; `cost_per_hour` links and congestion. `utilisation` is load over
     capacity by gateway and resource, 0 to 1 when nothing is overloaded. `jain_balance` runs 1/n to 1 (equal).
+    `misplaced_priority` is the summed priority of devices served where they must not stay (draining, pin, exclusion); it
+    ranks between unserved and overload.
     """
 
     unserved_priority: float
@@ -66,11 +68,15 @@ class PlanScore:
     unserved_devices: int
     jain_balance: float
     utilisation: dict[str, dict[str, float]]
+    misplaced_priority: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A proposed new assignment of a site. `digest` binds everything else in it; see `tidegate.core.allocation.digest`."""
+    """A proposed new assignment of a site. `digest` binds everything else in it; see `tidegate.core.allocation.digest`.
+
+    `unserved` are left without a gateway, `misplaced` served where they must not stay, because nothing else can take them.
+    """
 
     id: PlanField
     site: SiteField
@@ -86,6 +92,7 @@ class Plan:
     unserved: list[Unserved]
     before: PlanScore
     after: PlanScore
+    misplaced: list[Unserved] = field(default_factory=list)
     digest: str = ""
     schema_version: int = SCHEMA_VERSION
 

@@ -1,0 +1,77 @@
+"""Where one device would best be served right now, and what the next-best place would cost. One step of the search's budget."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.goals import congestion
+from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.rules import allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A link a device may use: latency over its limit (ms) and cost per hour, congestion of the gateway included."""
+
+    link: int
+    latency_excess_ms: float
+    cost_per_hour: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Smaller is better."""
+        return (self.latency_excess_ms, self.cost_per_hour)
+
+
+def options(placement: Placement, device: int, tie_break: Int64) -> list[Option]:
+    """The best two links `device` may move to, best first; fewer when fewer are allowed. Never the gateway it is on.
+
+    `tie_break` int64 [gateway] orders equals after the emptier gateway; costs closer than a billionth are equal.
+    """
+    problem = placement.problem
+    links = np.arange(problem.reach.first[device], problem.reach.first[device + 1])
+    links = links[problem.reach.gateway[links] != placement.gateway[device]]
+    links = links[allowed(problem, placement.load, links)]
+    if not len(links):
+        return []
+    gateway = problem.reach.gateway[links]
+    latency = problem.reach.latency_excess_ms[links]
+    cost = rounded(placement, problem.reach.cost_per_hour[links] + arrival_price(placement, links))
+    share = (placement.load[gateway] / problem.scale[gateway]).max(axis=1, initial=0.0)
+    best = np.lexsort((tie_break[gateway], share, cost, latency))[:2]
+    return [Option(int(links[row]), float(latency[row]), float(cost[row])) for row in best]
+
+
+def stay(placement: Placement, device: int) -> Option:
+    """What serving `device` where it is costs now, congestion it causes included; `link` is `NOWHERE`."""
+    price = departure_gain(placement, np.array([device], np.int64))
+    cost = rounded(placement, placement.cost_per_hour[device] + price)
+    return Option(NOWHERE, float(placement.latency_excess_ms[device]), float(cost[0]))
+
+
+def arrival_price(placement: Placement, links: Int64) -> Float64:
+    """Congestion per hour that using each of `links` would add at its gateway, float64 [link]."""
+    reach = placement.problem.reach
+    gateway = reach.gateway[links]
+    load = placement.load[gateway]
+    return _price(placement, gateway, load + placement.problem.demand[reach.device[links]], load)
+
+
+def departure_gain(placement: Placement, devices: Int64) -> Float64:
+    """Congestion per hour that would vanish if each of `devices` (all served) left its gateway, float64 [device]."""
+    gateway = placement.gateway[devices]
+    load = placement.load[gateway]
+    return _price(placement, gateway, load, load - placement.problem.demand[devices])
+
+
+def rounded(placement: Placement, cost_per_hour: Float64) -> Float64:
+    """Costs without the noise of sums: to a billionth of a cost unit, so that equals compare equal in any unit."""
+    unit = placement.problem.cost_unit
+    return np.round(cost_per_hour / unit, 9) * unit
+
+
+def _price(placement: Placement, gateway: Int64, more: Float64, less: Float64) -> Float64:
+    scale = placement.problem.scale[gateway]
+    steps = congestion(np.maximum(more, 0.0) / scale) - congestion(np.maximum(less, 0.0) / scale)
+    return np.asarray(placement.problem.cost_unit * steps.sum(axis=1))

@@ -1,0 +1,121 @@
+"""Improvement: single moves that make a higher goal better and no goal above it worse, most valuable first.
+
+Rounds: all movable devices are looked at together in arrays, then the promising ones are moved one by one, each checked
+again against the loads of that moment. A device that left a gateway in this plan is not moved twice, so the moves can be
+carried out in their order; a device placed from nowhere may still be given a better place.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.choice import arrival_price, departure_gain, options, stay
+from tidegate.core.allocation.placement import ROUNDING, Placement
+from tidegate.core.allocation.rules import allowed
+from tidegate.core.allocation.trail import Cause, Step, Trail
+
+_ROUNDS: Final = 50
+"""Rounds at most; each must improve something, the step budget usually ends the search earlier."""
+
+_DEVICES_PER_STEP: Final = 16
+"""Devices that a round looks at in arrays in the time of looking at one alone (measured: 3 against 45 µs each)."""
+
+
+def improve(placement: Placement, trail: Trail, tie_break: Int64, *, move_price: float) -> None:
+    """Make moves that relieve overload or shorten latency, or save more than `move_price` (cost units per hour).
+
+    With an infinite `move_price` nobody leaves a gateway for cost alone. First placements are improved at any saving.
+    Stops at the trail's limits.
+    """
+    for _ in range(_ROUNDS):
+        if trail.exhausted or not _round(placement, trail, tie_break, move_price):
+            return
+
+
+def _candidates(placement: Placement, trail: Trail) -> Int64:
+    """Devices that may be moved now: served, not cooling, not moved away from a gateway in this plan already."""
+    problem = placement.problem
+    fresh = problem.start == NOWHERE
+    free = fresh if trail.full else fresh | ~(problem.cooling | problem.misplaced)
+    departed = np.zeros(len(free), np.bool_)
+    departed[list(trail.departed)] = True
+    return np.flatnonzero((placement.gateway != NOWHERE) & free & ~departed)
+
+
+def _round(placement: Placement, trail: Trail, tie_break: Int64, move_price: float) -> bool:
+    devices = _candidates(placement, trail)
+    trail.spent += 1 + len(devices) // _DEVICES_PER_STEP
+    improved = False
+    for device in _promising(placement, devices, move_price):
+        if trail.exhausted:
+            break
+        if trail.full and placement.problem.start[device] != NOWHERE:
+            continue
+        trail.spent += 1
+        improved |= _try(placement, trail, tie_break, int(device), move_price)
+    return improved
+
+
+def _promising(placement: Placement, devices: Int64, move_price: float) -> Int64:
+    """Those of `devices` that some move improves at the present loads, most valuable first: relief, latency, cost."""
+    reach = placement.problem.reach
+    wanted = np.zeros(len(placement.gateway), np.bool_)
+    wanted[devices] = True
+    links = np.flatnonzero(wanted[reach.device])
+    links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
+    links = links[allowed(placement.problem, placement.load, links)]
+    owners = reach.device[links]
+    relief, leaving = np.zeros(len(wanted)), np.zeros(len(wanted))
+    relief[devices], leaving[devices] = _relief(placement, devices), departure_gain(placement, devices)
+    latency = placement.latency_excess_ms[owners] - reach.latency_excess_ms[links]
+    cost = placement.cost_per_hour[owners] + leaving[owners] - reach.cost_per_hour[links] - arrival_price(placement, links)
+    better = _better(placement, owners, relief[owners], latency, cost, move_price)
+    order = np.lexsort((-cost[better], -latency[better], -relief[owners][better]))
+    ranked = owners[better][order]
+    _, first = np.unique(ranked, return_index=True)
+    return np.asarray(ranked[np.sort(first)])
+
+
+def _relief(placement: Placement, devices: Int64) -> Float64:
+    """Overload (shares summed over resources) that would vanish if each of `devices` left its gateway, float64 [device]."""
+    problem, gateway = placement.problem, placement.gateway[devices]
+    capacity, scale, load = problem.capacity[gateway], problem.scale[gateway], placement.load[gateway]
+    before = np.maximum(load - capacity, 0.0) / scale
+    after = np.maximum(load - problem.demand[devices] - capacity, 0.0) / scale
+    return np.asarray((before - after).sum(axis=1))
+
+
+def _better(
+    placement: Placement, owners: Int64, relief: Float64, latency: Float64, cost: Float64, move_price: float
+) -> Bool:
+    """Gains by link to a verdict by link, lexicographic. A move for cost alone must pay its price; a first placement need not."""
+    problem = placement.problem
+    price = np.where(problem.start[owners] == NOWHERE, ROUNDING, move_price) * problem.cost_unit
+    quicker = (latency > ROUNDING) | ((latency >= -ROUNDING) & (cost > price))
+    return np.asarray((relief > ROUNDING) | quicker)
+
+
+def _try(placement: Placement, trail: Trail, tie_break: Int64, device: int, move_price: float) -> bool:
+    """Move `device` to its best place if that still improves; says whether it did."""
+    found = options(placement, device, tie_break)
+    if not found:
+        return False
+    here, row = stay(placement, device), np.array([device], np.int64)
+    relief = _relief(placement, row)
+    latency = np.array([here.latency_excess_ms - found[0].latency_excess_ms])
+    cost = np.array([here.cost_per_hour - found[0].cost_per_hour])
+    if not _better(placement, row, relief, latency, cost, move_price)[0]:
+        return False
+    fresh = placement.problem.start[device] == NOWHERE
+    cause = Cause.UNSERVED if fresh else _cause(float(relief[0]), float(latency[0]))
+    runner_up = found[1] if len(found) > 1 else None
+    placement.move(device, found[0].link)
+    trail.record(Step(device, cause, found[0], runner_up, None if fresh else here, float(relief[0])))
+    return True
+
+
+def _cause(relief: float, latency: float) -> Cause:
+    if relief > ROUNDING:
+        return Cause.OVERLOAD
+    return Cause.LATENCY if latency > ROUNDING else Cause.COST

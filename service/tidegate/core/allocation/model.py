@@ -1,0 +1,58 @@
+"""What a planner is asked: a site's topology, how things stand there, and the rules of the search. Plain values, safe to send.
+
+`PlanRequest` travels to another process and is kept with the state, so it holds lists and names, no arrays; `problem` turns
+it into arrays.
+"""
+
+from dataclasses import dataclass
+
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
+from tidegate.contracts.plan import Trigger
+from tidegate.contracts.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How a site stands at the tick of a request. Lists by device follow the order of the topology's devices.
+
+    `demand` is [device][resource] in each resource's unit, columns as in `resources`: what a gateway must set aside (grant
+    request). A gateway's load is the plain sum over its devices. Summed quantiles overstate a joint peak of devices that
+    peak apart and understate one of devices that peak together in the tail; joint scenarios replace the sum later.
+
+    `dead` gateways serve nobody. `closed` ones take no new device: cordoned, draining, or lately back from the dead; those
+    `draining` are to be emptied as well. `cooling` devices moved lately and move again only to be rescued.
+    """
+
+    resources: list[str]
+    demand: list[list[float]]
+    assigned: list[GatewayId | None]
+    epochs: list[int]
+    dead: list[GatewayId]
+    draining: list[GatewayId]
+    closed: list[GatewayId]
+    cooling: list[DeviceId]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """All a planner needs; equal requests give equal plans. The plan takes over `id` and the times.
+
+    `settings.planner_steps` bounds the search: a step is one device's candidates looked at once. `settings.random_state`
+    breaks ties.
+    """
+
+    id: PlanId
+    site: SiteId
+    trigger: Trigger
+    requested_at_ms: int
+    expires_at_ms: int
+    topology: Topology
+    situation: Situation
+    settings: AllocationSettings
+    settings_digest: str
+
+    @property
+    def topology_revision(self) -> int:
+        """The revision the plan will be made for."""
+        return self.topology.revision

@@ -1,0 +1,87 @@
+"""The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
+
+Order: rescue the unserved, evacuate what must leave, improve, rescue once more into the room that made. Higher goals first,
+and no later step may undo an earlier one's gain. Does not decide whether a plan is carried out: that is the allocator's.
+
+Not yet: swaps of placed devices, shedding the less important for the more important, joint demand, waves.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from tidegate.contracts.plan import Plan, Trigger
+from tidegate.core.allocation.arrays import NOWHERE, Int64
+from tidegate.core.allocation.digest import plan_digest
+from tidegate.core.allocation.evaluate import evaluate, misplaced
+from tidegate.core.allocation.goals import MOVE_PRICE
+from tidegate.core.allocation.improve import improve
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.order import carried_out_order
+from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.problem import Problem, problem_of
+from tidegate.core.allocation.reasons import move_of, stuck
+from tidegate.core.allocation.repair import evacuate, rescue
+from tidegate.core.allocation.trail import Trail
+
+SOLVER: Final = "repair-improve/1"
+"""Name and version of the search; a plan's digest binds it."""
+
+_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
+"""Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
+
+
+def plan(request: PlanRequest) -> Plan:
+    """The plan for `request`, digest included; equal requests give equal plans, bit for bit.
+
+    No move leads to a gateway that would be over capacity, closed, or out of the device's reach, at no point of the order.
+    Repair always finishes; improvement stops at `settings.planner_steps` steps.
+    """
+    problem = problem_of(request)
+    placement, trail = _search(problem, request)
+    order = carried_out_order(problem, trail)
+    unserved = np.flatnonzero(placement.gateway == NOWHERE)
+    proposal = Plan(
+        id=request.id,
+        site=request.site,
+        trigger=request.trigger,
+        requested_at_ms=request.requested_at_ms,
+        expires_at_ms=request.expires_at_ms,
+        topology_revision=request.topology_revision,
+        settings_digest=request.settings_digest,
+        solver=SOLVER,
+        steps=trail.spent,
+        random_state=request.settings.random_state,
+        moves=[move_of(problem, step) for step in order],
+        unserved=[stuck(placement, int(device)) for device in unserved],
+        before=evaluate(problem, problem.start),
+        after=evaluate(problem, placement.gateway),
+        misplaced=[stuck(placement, int(device)) for device in np.flatnonzero(misplaced(problem, placement.gateway))],
+    )
+    return replace(proposal, digest=plan_digest(proposal))
+
+
+def _search(problem: Problem, request: PlanRequest) -> tuple[Placement, Trail]:
+    settings = request.settings
+    tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
+    placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
+    rescue(placement, trail, tie_break)
+    evacuate(placement, trail, tie_break)
+    improve(placement, trail, tie_break, move_price=np.inf)
+    rescue(placement, trail, tie_break)
+    if request.trigger in _THOROUGH:
+        return _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)
+    return placement, trail
+
+
+def _saved(placement: Placement, trail: Trail, tie_break: Int64, minimum_benefit_ratio: float) -> tuple[Placement, Trail]:
+    """Moves for cost, kept only if together they save `minimum_benefit_ratio` of the site's cost: small gains invite flapping."""
+    cheaper, longer = placement.copy(), trail.copy()
+    improve(cheaper, longer, tie_break, move_price=MOVE_PRICE)
+    before = evaluate(placement.problem, placement.gateway)
+    after = evaluate(placement.problem, cheaper.gateway)
+    worth_it = before.cost_per_hour - after.cost_per_hour >= minimum_benefit_ratio * before.cost_per_hour
+    if worth_it or after.overload < before.overload or after.latency_violation_ms < before.latency_violation_ms:
+        return cheaper, longer
+    return placement, replace(trail, spent=longer.spent)

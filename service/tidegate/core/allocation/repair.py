@@ -1,0 +1,61 @@
+"""Repair: find a place for devices that have none, then for those that must leave where they are.
+
+Greedy with regret: highest priority first; among equals, the device that would lose most by waiting (fewest places left,
+then the widest gap between its best and second-best place). Regrets are looked up lazily: a queued one is checked again
+when it comes up, and the device waits on if others have become more urgent meanwhile.
+"""
+
+import heapq
+from typing import Final
+
+import numpy as np
+
+from tidegate.core.allocation.arrays import NOWHERE, Int64
+from tidegate.core.allocation.choice import Option, options, stay
+from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.trail import Cause, Step, Trail
+
+_LOOKS: Final = 3
+"""Times a device's regret is looked up again before it is placed anyway; bounds repair to this many steps per device."""
+
+
+def rescue(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    """Place every unserved device that fits anywhere. Neither hysteresis nor budget holds it back."""
+    _place(placement, trail, tie_break, np.flatnonzero(placement.gateway == NOWHERE), Cause.UNSERVED)
+
+
+def evacuate(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    """Move misplaced devices to where they may stay, within the trail's limit; one that fits nowhere stays, served."""
+    _place(placement, trail, tie_break, np.flatnonzero(placement.problem.misplaced), Cause.MISPLACED)
+
+
+def _place(placement: Placement, trail: Trail, tie_break: Int64, devices: Int64, cause: Cause) -> None:
+    priority = placement.problem.priority
+    queue = [(-priority[device], 0.0, 0.0, int(device), _LOOKS) for device in devices]
+    heapq.heapify(queue)
+    while queue and not (cause is Cause.MISPLACED and trail.full):
+        _, _, _, device, looks = heapq.heappop(queue)
+        found = options(placement, device, tie_break)
+        trail.spent += 1
+        if not found:
+            continue
+        urgency = (-priority[device], *_regret(found), device, looks - 1)
+        if looks and queue and urgency > queue[0]:
+            heapq.heappush(queue, urgency)
+            continue
+        _settle(placement, trail, device, cause, found)
+
+
+def _regret(found: list[Option]) -> tuple[float, float]:
+    """Smaller comes first: devices with one place left, then the greatest loss in latency, then in cost."""
+    if len(found) == 1:
+        return (-np.inf, -np.inf)
+    best, second = found
+    return (best.latency_excess_ms - second.latency_excess_ms, best.cost_per_hour - second.cost_per_hour)
+
+
+def _settle(placement: Placement, trail: Trail, device: int, cause: Cause, found: list[Option]) -> None:
+    stayed = stay(placement, device) if placement.gateway[device] != NOWHERE else None
+    runner_up = found[1] if len(found) > 1 else None
+    placement.move(device, found[0].link)
+    trail.record(Step(device, cause, found[0], runner_up, stayed))

@@ -1,0 +1,85 @@
+"""Hard rules of a single move: may this device be served over this link now, and if not, why not, in words.
+
+Hard rules refuse; goals rank (`goals`). Each rule answers for many links at once, and for one link in words.
+"""
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from tidegate.core.allocation.arrays import Bool, Float64, Int64
+from tidegate.core.allocation.placement import FULL
+from tidegate.core.allocation.problem import Problem
+
+
+class Rule(Protocol):
+    """One reason for which a move may not happen."""
+
+    def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        """Which of `links` (int64 [link], rows of the reach) may be used at gateway loads `load`; bool [link]."""
+        ...
+
+    def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        """What stands against `link`, without naming its gateway. Called only where `allows` is false."""
+        ...
+
+
+class _Binding:
+    """A fixed device stays where it is; pins and exclusions are the operator's word."""
+
+    def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        reach = problem.reach
+        return np.asarray(reach.lawful[links] & ~reach.fixed[reach.device[links]])
+
+    def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        fixed = problem.reach.fixed[problem.reach.device[link]]
+        return "the device's binding is fixed" if fixed else "a pin or an exclusion forbids it"
+
+
+class _Admission:
+    """Dead, draining and cordoned gateways take nobody new."""
+
+    def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        return np.asarray(~problem.closed[problem.reach.gateway[links]])
+
+    def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        gateway = problem.reach.gateway[link]
+        if problem.dead[gateway]:
+            return "silent"
+        return "draining" if problem.draining[gateway] else "cordoned"
+
+
+class _Room:
+    """A device is never added to a gateway that would then be over its capacity in any resource, or is already."""
+
+    def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        gateway = problem.reach.gateway[links]
+        after = load[gateway] + problem.demand[problem.reach.device[links]]
+        return np.asarray((after <= problem.capacity[gateway] * FULL).all(axis=1))
+
+    def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        gateway, device = problem.reach.gateway[link], problem.reach.device[link]
+        short = load[gateway] + problem.demand[device] - problem.capacity[gateway]
+        columns = np.flatnonzero(short > (FULL - 1.0) * problem.capacity[gateway])
+        return ", ".join(f"{problem.resources[column]} short by {short[column]:.6g}" for column in columns)
+
+
+RULES: Final[tuple[Rule, ...]] = (_Binding(), _Admission(), _Room())
+"""In the order in which a refusal is explained: what cannot change soon first."""
+
+
+def allowed(problem: Problem, load: Float64, links: Int64) -> Bool:
+    """Which of `links` every rule allows at gateway loads `load`, bool [link]."""
+    verdict = np.ones(len(links), np.bool_)
+    for rule in RULES:
+        verdict &= rule.allows(problem, load, links)
+    return verdict
+
+
+def why_not(problem: Problem, load: Float64, link: int) -> str | None:
+    """The first rule against `link` in words, None when it may be used."""
+    row = np.array([link], np.int64)
+    for rule in RULES:
+        if not rule.allows(problem, load, row)[0]:
+            return rule.why_not(problem, load, link)
+    return None

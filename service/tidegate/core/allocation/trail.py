@@ -1,0 +1,63 @@
+"""What the search did and why: steps along the way, from which a plan's moves and their reasons are written."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tidegate.core.allocation.choice import Option
+
+
+class Cause(StrEnum):
+    """Why a device had to move, or was worth moving."""
+
+    UNSERVED = "unserved"
+    MISPLACED = "misplaced"
+    OVERLOAD = "overload"
+    LATENCY = "latency"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`device` was put on the link of `chosen`. `stayed` is what staying would have cost (None: it could not stay);
+    `runner_up` the next-best link to another gateway. `relief` is the overload removed at the source, as a share."""
+
+    device: int
+    cause: Cause
+    chosen: Option
+    runner_up: Option | None
+    stayed: Option | None = None
+    relief: float = 0.0
+
+
+@dataclass(slots=True)
+class Trail:
+    """The last step of each device, in the order in which devices first moved, and the budget spent so far.
+
+    `departed` are the devices that leave a gateway which serves them; at most `max_departures` may.
+    """
+
+    budget: int
+    max_departures: int
+    spent: int = 0
+    steps: dict[int, Step] = field(default_factory=dict)
+    departed: set[int] = field(default_factory=set)
+
+    def record(self, step: Step) -> None:
+        """Remember `step`; a later step of the same device replaces it in its place."""
+        self.steps[step.device] = step
+        if step.stayed is not None:
+            self.departed.add(step.device)
+
+    def copy(self) -> "Trail":
+        """A trail that goes its own way from here."""
+        return Trail(self.budget, self.max_departures, self.spent, dict(self.steps), set(self.departed))
+
+    @property
+    def full(self) -> bool:
+        """True when no further device may leave a gateway that serves it."""
+        return len(self.departed) >= self.max_departures
+
+    @property
+    def exhausted(self) -> bool:
+        """True when the budget is used up; repair goes on regardless, improvement stops."""
+        return self.spent >= self.budget
