@@ -1,7 +1,7 @@
 """Deployment settings: where things are, how large, how long. Built once at start and immutable.
 
-Three sources, the later wins: defaults, a YAML file (`--config` or TIDEGATE_CONFIG), environment variables
-(`TIDEGATE_API__PORT=8081`). Unknown keys are refused wherever they stand: a typo must not silently mean the default.
+Four sources, the later wins: defaults, a YAML file (`--config` or TIDEGATE_CONFIG), environment variables
+(`TIDEGATE_API__PORT=8081`), command-line options. Unknown keys are refused wherever they stand: a typo must not silently mean the default.
 """
 
 import os
@@ -98,8 +98,10 @@ class Settings(_Area):
     """Overrides of allocation settings; see `tidegate.contracts.configuration.AllocationSettings`."""
 
 
-def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Build the settings from defaults, `file` and `environment` (default: the process's).
+def load_settings(
+    file: Path | None = None, environment: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
+) -> Settings:
+    """Build the settings from defaults, `file`, `environment` (default: the process's) and command-line `options`.
 
     Raises:
         ConfigurationError: the file cannot be read, or a key is unknown or has a wrong value; names the key and its origin.
@@ -109,6 +111,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     path = file or (Path(named) if named else None)
     values = _read_file(path) if path else {}
     _merge(values, _from_environment(environment))
+    _merge(values, options or {})
     try:
         return Settings.model_validate(values)
     except ValidationError as error:

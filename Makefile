@@ -1,0 +1,67 @@
+# One command each; CI runs the same ones. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?=
+SPEED ?= 60
+DURATION ?=
+export DATA SPEED DURATION
+
+.PHONY: help run test check acceptance bench docs lock train clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# Two environments in one folder: `run` needs the service alone, everything else the whole lock. Each step leaves a stamp.
+$(VENV)/pip.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tidegate needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/service.stamp: $(VENV)/pip.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(if $(DATA),[parquet])'
+	@touch $@
+
+# torch first and on its own: its wheel would otherwise pull the lock's numbers apart. A CPU build on disk is taken if there is one.
+$(VENV)/torch.stamp: $(VENV)/pip.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/torch.stamp requirements/ci.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/ci.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(VENV)/service.stamp ## service, simulated fleet and live view; DATA=<file or folder> SPEED=<factor> replays real data
+	@$(BIN)/tidegate demo $(if $(DATA),--data '$(DATA)' --speed '$(SPEED)') $(if $(DURATION),--duration '$(DURATION)')
+
+test: $(VENV)/dev.stamp ## install what tests need and run all of them
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated files, README commands
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/tidegate schemas check docs/schemas
+	$(BIN)/python tests/readme_commands.py
+
+acceptance: $(VENV)/dev.stamp ## real data through the running service: make acceptance DATA=<folder>
+	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make acceptance DATA=<folder>' >&2; exit 2; }
+	$(BIN)/tidegate evaluate acceptance --data '$(DATA)' --out docs/results/acceptance.json
+
+bench: $(VENV)/dev.stamp ## speed as ratios to frozen ceilings, printed and never asserted
+	$(BIN)/python benchmarks/run.py
+
+train: $(VENV)/dev.stamp ## train the universal bundle again: make train DATA=<folder>
+	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make train DATA=<folder>' >&2; exit 2; }
+	$(BIN)/tidegate train universal --data '$(DATA)' --out runs/universal
+
+lock: $(VENV)/dev.stamp ## compile requirements/ci.txt anew
+	$(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-header \
+	  --extra evaluate --output-file requirements/ci.txt pyproject.toml requirements/ci.in
+
+clean: ## remove the environment and what runs left behind
+	rm -rf $(VENV) var runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,229 @@
+"""The one place that knows every concrete class: builds the service from settings and runs it until told to stop.
+
+Start order: log, bundles, workers (restore), door. Stop order, within one time budget: the door closes, each worker
+finishes its batch and leaves a snapshot, the planner's process ends, the log closes.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+import uvicorn
+
+from tidegate.adapters.bundles import bundle_catalogue
+from tidegate.adapters.clock import SystemClock
+from tidegate.adapters.embedded import EmbeddedLog
+from tidegate.adapters.metrics import PrometheusMetrics
+from tidegate.adapters.onnx import load_bundle
+from tidegate.adapters.planner import ProcessPlanner
+from tidegate.adapters.profiles import load_profiles, shipped_profiles
+from tidegate.api.app import create_app
+from tidegate.api.dependencies import ApiDependencies, ApiLimits
+from tidegate.api.feed import Feed
+from tidegate.api.views import Projection
+from tidegate.contracts.codec import from_builtins
+from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration, DetectionSettings
+from tidegate.contracts.profile import Profile
+from tidegate.core.forecaster import Forecaster
+from tidegate.errors import BundleError, ConfigurationError, InputError
+from tidegate.pipeline.live import LiveWorkers
+from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
+from tidegate.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Service:
+    """A built service: what runs, and how to reach it."""
+
+    settings: Settings
+    workers: Sequence[PartitionWorker]
+    projection: Projection
+    live: LiveWorkers
+    server: uvicorn.Server
+    listener: socket.socket
+
+    @property
+    def url(self) -> str:
+        """Base URL of the door."""
+        host, port = self.listener.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+
+async def run_service(settings: Settings, stop: asyncio.Event, on_listening: Callable[[str], None] = lambda _: None) -> None:
+    """Build the service, call `on_listening` with its URL, run until `stop` is set or a part fails, and shut down in order.
+
+    Raises:
+        ConfigurationError: settings or profiles cannot be used, or the port is taken.
+        BundleError: a bundle is missing or not what its manifest says.
+        DependencyError: the log cannot be opened, or a part failed while running.
+    """
+    async with AsyncExitStack() as stack:
+        service = await build_service(settings, stack)
+        on_listening(service.url)
+        await _run(service, stop)
+
+
+async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
+    """Open and wire every part; `stack` closes what was opened, also when a later part fails."""
+    configuration = core_configuration(settings)
+    listener = stack.enter_context(contextlib.closing(_listen(settings.api.host, settings.api.port)))
+    clock = SystemClock()
+    log = await EmbeddedLog.open(settings.log.path, partitions=settings.log.partitions, clock=clock)
+    stack.push_async_callback(log.close)
+    forecasters = await asyncio.to_thread(load_forecasters, settings, configuration)
+    bundles = {name: forecaster.identity for name, forecaster in forecasters.items()}
+    metrics = PrometheusMetrics()
+    planner = ProcessPlanner(settings.worker.planner_seconds)
+    stack.push_async_callback(planner.close)
+    ports = WorkerPorts(log, planner, clock, metrics, forecasters)
+    workers = [
+        PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(settings.log.partitions)
+    ]
+    live = LiveWorkers(workers, bundles)
+    feed = Feed()
+    projection = Projection(log, feed)
+    app = create_app(ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings)))
+    return Service(settings, workers, projection, live, _server(app), listener)
+
+
+def core_configuration(settings: Settings) -> CoreConfiguration:
+    """Profiles, detection and allocation settings as the core wants them.
+
+    Raises:
+        ConfigurationError: names the profile file or the key that is wrong.
+    """
+    profiles: dict[str, Profile] = {str(name): profile for name, profile in shipped_profiles().items()}
+    profiles |= {str(name): profile for name, profile in load_profiles(settings.profiles).items()}
+    return CoreConfiguration(
+        profiles=profiles,
+        detection=_overridden(DetectionSettings(), settings.detection, "detection"),
+        allocation=_overridden(AllocationSettings(), settings.allocation, "allocation"),
+    )
+
+
+def load_forecasters(settings: Settings, configuration: CoreConfiguration) -> dict[str, Forecaster]:
+    """The universal bundle and every bundle that a profile names, by name.
+
+    Raises:
+        BundleError: a bundle is missing or not what its manifest says.
+    """
+    shipped = Path(str(files("tidegate") / "bundles"))
+    catalogue = bundle_catalogue([shipped, *settings.bundles])
+    wanted = {"universal"} | {profile.bundle for profile in configuration.profiles.values() if profile.bundle}
+    missing = sorted(wanted - set(catalogue))
+    if missing:
+        raise BundleError(f"no bundle named {', '.join(missing)}, there are {sorted(catalogue)}", advice="set `bundles`")
+    return {name: load_bundle(catalogue[name]) for name in sorted(wanted)}
+
+
+async def _run(service: Service, stop: asyncio.Event) -> None:
+    workers_stop = asyncio.Event()
+    workers = [asyncio.create_task(worker.run(workers_stop), name=f"worker-{worker.index}") for worker in service.workers]
+    door = asyncio.create_task(service.server.serve(sockets=[service.listener]), name="door")
+    projection = asyncio.create_task(service.projection.run(), name="projection")
+    waiting = asyncio.create_task(stop.wait(), name="stop")
+    parts = [*workers, door, projection]
+    try:
+        done, _ = await asyncio.wait([waiting, *parts], return_when=asyncio.FIRST_COMPLETED)
+        _log.info("stopping", because=", ".join(task.get_name() for task in done))
+        await _shut_down(service, door, workers, workers_stop)
+        for task in done - {waiting}:
+            if task.exception() is not None:
+                await task
+    finally:
+        await _cancel([waiting, *parts])
+
+
+async def _shut_down(
+    service: Service, door: "asyncio.Task[None]", workers: Sequence["asyncio.Task[None]"], workers_stop: asyncio.Event
+) -> None:
+    budget = service.settings.worker.shutdown_seconds
+    service.server.should_exit = True
+    try:
+        async with asyncio.timeout(budget):
+            await asyncio.wait([door])
+            workers_stop.set()
+            await asyncio.wait(workers)
+    except TimeoutError:
+        # Safe: an unfinished batch was not committed, and a missing snapshot only lengthens the next replay.
+        _log.warning("shutdown_cut_short", budget_seconds=budget)
+
+
+async def _cancel(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: one place decides the order in which things stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: Any) -> uvicorn.Server:
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3, server_header=False)
+    return _Server(config)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {error.strerror}", advice="choose another with TIDEGATE_API__PORT, or 0 for a free one"
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _limits(settings: Settings) -> WorkerLimits:
+    worker = settings.worker
+    return WorkerLimits(
+        batch_records=worker.batch_records,
+        batch_bytes=worker.batch_bytes,
+        tick_seconds=worker.tick_seconds,
+        snapshot_batches=worker.snapshot_batches,
+        keep_facts=worker.keep_facts,
+    )
+
+
+def _api_limits(settings: Settings) -> ApiLimits:
+    return ApiLimits(max_body_bytes=settings.api.max_body_bytes, max_pending_records=settings.api.max_pending_records)
+
+
+def _overridden(base: T, overrides: Mapping[str, Any], where: str) -> T:
+    """`base` (a dataclass) with `overrides` put over it; unknown keys are refused."""
+    values = {item.name: getattr(base, item.name) for item in dataclasses.fields(base)}  # type: ignore[arg-type]
+    for key, value in overrides.items():
+        if key not in values:
+            raise ConfigurationError(f"{where}.{key} is not a setting", advice=f"known: {', '.join(sorted(values))}")
+        nested = dataclasses.is_dataclass(values[key])
+        values[key] = _overridden(values[key], value, f"{where}.{key}") if nested else value
+    try:
+        return from_builtins({key: _plain(value) for key, value in values.items()}, type(base))
+    except InputError as error:
+        raise ConfigurationError(f"{where}: {error.message}") from error
+
+
+def _plain(value: object) -> object:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+
+

@@ -1,0 +1,58 @@
+"""`tidegate`: the command line. Adds the commands of every module here and those that training joins by entry point.
+
+Exit codes: 0 done, 1 a check or run failed, 2 the command line or settings cannot be used, 3 something beside us failed.
+"""
+
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+
+from tidegate import __version__
+from tidegate.cli import bundle, config, demo, replay, schemas, serve, simulate, watch
+from tidegate.cli.exits import exit_code
+from tidegate.errors import TidegateError
+
+app = typer.Typer(
+    name="tidegate",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Streaming anomaly detection and resource allocation for IoT fleets.",
+    epilog="Start with `tidegate demo`, then `tidegate serve --help`.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tidegate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Streaming anomaly detection and resource allocation for IoT fleets."""
+
+
+for module in (serve, demo, simulate, replay, watch):
+    module.register(app)
+for name, group in (("bundle", bundle.app), ("config", config.app), ("schemas", schemas.app)):
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Run the command line; our own errors end in one line on standard error and an exit code, never in a traceback."""
+    for point in entry_points(group="tidegate.commands"):
+        app.add_typer(point.load(), name=point.name)
+    try:
+        app()
+    except TidegateError as error:
+        typer.secho(f"tidegate: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(exit_code(error))
+
+
+if __name__ == "__main__":
+    main()

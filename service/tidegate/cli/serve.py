@@ -1,0 +1,57 @@
+"""`tidegate serve`: worker and REST door in one process on the embedded log."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+import uvloop
+
+from tidegate.bootstrap import run_service
+from tidegate.cli.logging import configure_logging
+from tidegate.settings import Settings, load_settings
+
+_log = structlog.get_logger(__name__)
+
+_EXAMPLES = """
+Examples:
+
+  tidegate serve
+
+  tidegate serve --port 0 --data-dir /var/lib/tidegate
+
+  TIDEGATE_API__PORT=9000 tidegate serve --config tidegate.yaml
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `serve` to `app`."""
+    app.command(name="serve", epilog=_EXAMPLES)(serve)
+
+
+def serve(
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings (also TIDEGATE_CONFIG).")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. Default 8080.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded log. Default ./var.")] = None,
+) -> None:
+    """Run the service until SIGINT or SIGTERM: scores readings, raises anomalies, decides who serves whom."""
+    settings = load_settings(config, options=_options(host, port, data_dir))
+    configure_logging(settings.logging)
+    uvloop.run(_serve(settings))
+
+
+def _options(host: str | None, port: int | None, data_dir: Path | None) -> dict[str, Any]:
+    api = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    return {"api": api} | ({"log": {"path": data_dir / "tidegate.db"}} if data_dir else {})
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run_service(settings, stop, lambda url: _log.info("listening", url=url, docs=f"{url}/docs", metrics=f"{url}/metrics"))
+    _log.info("stopped")

@@ -1,0 +1,95 @@
+"""What the workers of this process know right now, joined over partitions: the REST door's look at the live state."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from tidegate.contracts.anomaly import DeviceState
+from tidegate.contracts.ids import DeviceId, SiteId
+from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.topology import Topology
+from tidegate.contracts.views import Balance, DeviceView, Explanation, Health, SiteView
+from tidegate.core.partition import Partition
+from tidegate.pipeline.worker import PartitionWorker
+
+T = TypeVar("T")
+
+
+class LiveWorkers:
+    """Implements `ports.LiveState` over the workers of one process, which own all partitions."""
+
+    def __init__(self, workers: Sequence[PartitionWorker], bundles: Mapping[str, str]) -> None:
+        self._workers = list(workers)
+        self._bundles = dict(bundles)
+
+    def health(self) -> Health:
+        """Alive when every loop goes round, ready when every worker makes progress."""
+        reasons = [f"partition {w.index}: {reason}" for w in self._workers for reason in w.progress.not_ready()]
+        return Health(alive=all(w.progress.alive() for w in self._workers), ready=not reasons, reasons=reasons)
+
+    def bundles(self) -> Mapping[str, str]:
+        """Name of each loaded bundle and its identity."""
+        return self._bundles
+
+    async def lag(self) -> Mapping[str, int]:
+        """Records not yet taken, by input topic."""
+        total: Counter[str] = Counter()
+        for worker in self._workers:
+            total.update(await worker.lag())
+        return dict(total)
+
+    async def balance(self) -> Balance:
+        """Where every reading went, summed over partitions."""
+        parts = await self._all(lambda partition: partition.balance)
+        return Balance(
+            received=sum(part.received for part in parts),
+            scored=sum(part.scored for part in parts),
+            duplicate=sum(part.duplicate for part in parts),
+            quarantined=sum(part.quarantined for part in parts),
+            dead_lettered=sum(part.dead_lettered for part in parts),
+        )
+
+    async def digest(self) -> str:
+        """sha256 over the digests of all partitions, in order."""
+        return hashlib.sha256("".join(await self._all(Partition.digest)).encode()).hexdigest()
+
+    async def sites(self) -> Sequence[SiteView]:
+        """Every site that a reading or a topology was seen of, by id."""
+        views = [view for part in await self._all(_site_views) for view in part]
+        return sorted(views, key=lambda view: view.site)
+
+    async def topology(self, site: str) -> Topology | None:
+        """The site's topology in force."""
+        return await self._owner(site).call(lambda partition: partition.allocator.topology(SiteId(site)))
+
+    async def device_views(self, site: str | None) -> Sequence[DeviceView]:
+        """The devices of `site`, or of every site."""
+        if site is not None:
+            return await self._owner(site).call(lambda partition: partition.detection.device_views(SiteId(site)))
+        return [view for part in await self._all(lambda partition: partition.detection.device_views()) for view in part]
+
+    async def explain(self, site: str, device: str) -> Explanation | None:
+        """Why this device alarms, or why not."""
+        return await self._owner(site).call(lambda partition: partition.detection.explain(SiteId(site), DeviceId(device)))
+
+    def _owner(self, site: str) -> PartitionWorker:
+        return self._workers[partition_of(site, len(self._workers))]
+
+    async def _all(self, look: Callable[[Partition], T]) -> list[T]:
+        return [await worker.call(look) for worker in self._workers]
+
+
+def _site_views(partition: Partition) -> list[SiteView]:
+    sites = set(partition.detection.sites()) | set(partition.allocator.sites())
+    states: dict[SiteId, Counter[DeviceState]] = {site: Counter() for site in sites}
+    for view in partition.detection.device_views():
+        states[view.site][view.state] += 1
+    return [_site_view(partition, site, states[site]) for site in sites]
+
+
+def _site_view(partition: Partition, site: SiteId, states: Mapping[DeviceState, int]) -> SiteView:
+    topology = partition.allocator.topology(site)
+    if topology is None:
+        return SiteView(site, None, 0, dict(states))
+    return SiteView(site, topology.revision, len(topology.gateways), dict(states))
