@@ -31,7 +31,7 @@ def faults(profile: Profile) -> Iterator[Fault]:
     yield from _demand_faults(profile)
 
 
-def _metric_faults(metric: Metric, path: YamlPath) -> Iterator[Fault]:
+def _metric_faults(metric: Metric, path: tuple[str, ...]) -> Iterator[Fault]:
     if not is_clean(path[-1]):
         yield path, "is not a name: expected printable text without surrounding blanks"
     if metric.low is not None and metric.high is not None and metric.low >= metric.high:
