@@ -34,6 +34,9 @@ DECISIONS: Final = "tidegate.decisions.v1"
 ASSIGNMENTS: Final = "tidegate.assignments.v1"
 """Desired state, keyed by site/device."""
 
+OUTCOMES: Final = "tidegate.outcomes.v1"
+"""What became of each command, keyed by site."""
+
 SNAPSHOTS: Final = "tidegate.snapshots.v1"
 """A partition's state in chunks, keyed by partition/chunk."""
 
@@ -60,6 +63,7 @@ CLEANUP: Final[dict[str, Cleanup]] = {
     FORECASTS: Cleanup.COMPACT,
     DECISIONS: Cleanup.DELETE,
     ASSIGNMENTS: Cleanup.COMPACT,
+    OUTCOMES: Cleanup.DELETE,
     SNAPSHOTS: Cleanup.COMPACT,
     JOURNAL: Cleanup.DELETE,
     DEADLETTER: Cleanup.DELETE,
