@@ -1,0 +1,77 @@
+"""Trying a forecaster out before it is believed: finite on ordinary input, and a row's result independent of its batch.
+
+Batch-size invariance is guaranteed bit for bit (design: guarantee 3), and some ONNX operators break it; the probe runs on
+the machine and library version that will serve.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tidegate.adapters.bundles import MODEL, Finding
+from tidegate.core.forecaster import Float32, Float64, Forecaster, ForecastStep, State
+
+ROWS: Final = 64
+BATCH_SIZES: Final = (1, 3, ROWS)
+"""Rows at once: one (another kernel in many libraries), an odd few, and all."""
+
+STEPS: Final = 4
+"""Readings per row: enough for every carried state to have been written and read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    values: Float64
+    mask: Float32
+    elapsed: Float32
+    learn: Float32
+
+
+def check_behaviour(forecaster: Forecaster) -> Iterator[Finding]:
+    """Yield a finding when a step gives non-finite numbers on ordinary input or when a row's result depends on its batch."""
+    whole = _run(forecaster, ROWS)
+    bad = [name for name, rows in _tensors(whole).items() if not np.isfinite(rows).all()]
+    if bad:
+        yield Finding(MODEL, f"{', '.join(bad)} on ordinary input", "finite numbers", "NaN or infinity")
+    for size in BATCH_SIZES[:-1]:
+        parts = _tensors(_run(forecaster, size))
+        for name, rows in _tensors(whole).items():
+            different = sum(one.tobytes() != other.tobytes() for one, other in zip(rows, parts[name], strict=True))
+            if different:
+                yield Finding(
+                    MODEL, f"{name} at batch size {size}", f"bit for bit as at {ROWS}", f"different in {different} rows"
+                )
+
+
+def _run(forecaster: Forecaster, batch_size: int) -> ForecastStep:
+    """`STEPS` readings of `ROWS` rows, `batch_size` rows at a time; the last step's result, joined."""
+    results = [_run_rows(forecaster, slice(start, start + batch_size)) for start in range(0, ROWS, batch_size)]
+    state = {name: np.concatenate([result.state[name] for result in results]) for name in results[0].state}
+    return ForecastStep(np.concatenate([result.quantiles for result in results]), state)
+
+
+def _run_rows(forecaster: Forecaster, rows: slice) -> ForecastStep:
+    count = len(range(*rows.indices(ROWS)))
+    tensors = forecaster.manifest.state
+    state: State = {tensor.name: np.zeros((count, tensor.width), np.dtype(tensor.dtype)) for tensor in tensors}
+    for number in range(STEPS):
+        readings = _readings(number)
+        step = forecaster.step(readings.values[rows], readings.mask[rows], readings.elapsed[rows], readings.learn[rows], state)
+        state = step.state
+    return step
+
+
+def _readings(number: int) -> _Readings:
+    """Ordinary rows of many scales, some missing, some after a gap, some not learned from."""
+    row = np.arange(ROWS)
+    values = 10.0 ** (row % 9 - 3) * (1.0 + np.sin(0.7 * row + number)) - (row % 5)
+    mask = np.where((row + number) % 7 == 0, 0.0, 1.0)
+    elapsed = np.where((row + number) % 11 == 0, 5.0, 1.0)
+    learn = np.where((row + number) % 3 == 0, 0.25, 1.0)
+    return _Readings(values, *(array.astype(np.float32) for array in (mask, elapsed, learn)))
+
+
+def _tensors(step: ForecastStep) -> dict[str, np.ndarray]:
+    return {"quantiles": step.quantiles, **{f"{name}_next": rows for name, rows in step.state.items()}}
