@@ -20,20 +20,19 @@ from tidegate.contracts.ids import SiteId
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.plan import Assignment, Decision
 from tidegate.contracts.reading import Reading
+from tidegate.contracts.version import STATE_VERSION
 from tidegate.contracts.views import Balance
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.demand import SiteDemand, device_forecasts, site_demand
-from tidegate.core.detection.detection import Detection, DetectionResult, Rejection
+from tidegate.core.detection.detection import Detection
+from tidegate.core.detection.results import DetectionResult, Rejection
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import AllocationError, InputError
 
 REVIEW_EVERY_MS: Final = 1000
 """Milliseconds of ticks between two reviews of a site's allocation: a dead gateway waits at most this long for a plan
 request, and a review (demand of a whole site) is not paid for with every micro-batch."""
-
-STATE_VERSION: Final = 1
-"""Of the exported state's layout. A snapshot of another version is rebuilt from the log."""
 
 
 @dataclass(frozen=True, slots=True)

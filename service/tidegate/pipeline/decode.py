@@ -14,7 +14,7 @@ from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.ids import is_clean
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
-from tidegate.core.detection.detection import Rejection
+from tidegate.core.detection.results import Rejection
 from tidegate.errors import InputError, SchemaVersionError, TidegateError
 from tidegate.pipeline.deadletters import dead_letter
 from tidegate.ports import Record

@@ -14,7 +14,7 @@ import numpy as np
 
 from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.snapshot import SnapshotChunk
-from tidegate.core.partition import STATE_VERSION
+from tidegate.contracts.version import STATE_VERSION
 from tidegate.errors import InputError
 
 CHUNK_BYTES: Final = 900_000
