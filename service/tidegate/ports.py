@@ -3,15 +3,19 @@
 Promises over time are in each docstring: may it block, may it be called twice, what survives a crash.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Incident, IncidentStatus, Severity
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, Incident, IncidentStatus, Severity
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.paging import AsOf, Page, PageRequest
-from tidegate.contracts.plan import Assignment, DecisionStatus, Plan
+from tidegate.contracts.plan import Assignment, DecisionStatus, Plan, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import Balance, CommandView, DecisionHistory, DecisionView, DeviceView, Explanation, Health, SiteView
 from tidegate.core.allocation.model import PlanRequest
@@ -254,4 +258,73 @@ class Views(Protocol):
 
     async def command(self, command_id: str) -> CommandView | None:
         """One command and what became of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What one committed batch of one partition did.
+
+    `readings` counts this batch's readings by outcome; `neg_log10_p` float64 [scored] is their rarity, NaN where a device
+    could not be judged. `seconds` is by stage: `decode`, `core`, `commit`.
+    """
+
+    readings: Balance = field(default_factory=Balance)
+    dead_letters: Mapping[DeadLetterReason, int] = field(default_factory=dict)
+    neg_log10_p: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    anomalies_opened: Mapping[Severity, int] = field(default_factory=dict)
+    decisions: Mapping[tuple[DecisionStatus, Trigger], int] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How one partition stands after a batch. `utilisation_max_ratio` is the fullest gateway's load over capacity, worst resource."""
+
+    lag_records: Mapping[str, int] = field(default_factory=dict)
+    event_time_lag_seconds: float = 0.0
+    devices: Mapping[DeviceState, int] = field(default_factory=dict)
+    pending_readings: int = 0
+    anomalies_open: int = 0
+    incidents_open: int = 0
+    unserved_devices: int = 0
+    utilisation_max_ratio: float = 0.0
+
+
+class Metrics(Protocol):
+    """Counts what the service does, for the people who run it. Nothing in Tidegate reads a metric back.
+
+    Cheap, safe to call from any thread, never raises. Labels come from closed sets: no device, site or gateway is named.
+    """
+
+    def batch(self, report: BatchReport) -> None:
+        """Count a committed batch; a batch replayed after a restart is not counted again."""
+        ...
+
+    def levels(self, partition: int, levels: Levels) -> None:
+        """Set how `partition` stands; shown are sums over this process's partitions, of lags and ratios the worst."""
+        ...
+
+    def replayed(self, batches: int) -> None:
+        """Count batches replayed from the journal at a start."""
+        ...
+
+    def planning(self) -> AbstractContextManager[None]:
+        """Measure the block as one plan; one that raises counts as failed."""
+        ...
+
+    def bundles(self, identities: Iterable[str]) -> None:
+        """Say which bundles serve (`name/version@digest`); replaces what was said before."""
+        ...
+
+    def log_bytes(self, used: int) -> None:
+        """Set the bytes the embedded log uses."""
+        ...
+
+    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request. `route` is a path template or `unmatched`, `method` one HTTP knows or `other`."""
+        ...
+
+    def render(self) -> bytes:
+        """Everything counted, in the Prometheus text format."""
         ...
