@@ -17,7 +17,16 @@ from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.paging import AsOf, Page, PageRequest
 from tidegate.contracts.plan import Assignment, DecisionStatus, Plan, Trigger
 from tidegate.contracts.topology import Topology
-from tidegate.contracts.views import Balance, CommandView, DecisionHistory, DecisionView, DeviceView, Explanation, Health, SiteView
+from tidegate.contracts.views import (
+    Balance,
+    CommandView,
+    DecisionHistory,
+    DecisionView,
+    DeviceView,
+    Explanation,
+    Health,
+    SiteView,
+)
 from tidegate.core.allocation.model import PlanRequest
 
 
@@ -242,9 +251,7 @@ class Views(Protocol):
         """One plan with all its facts."""
         ...
 
-    async def assignments(
-        self, page: PageRequest, *, site: str | None = None, gateway: str | None = None
-    ) -> Page[Assignment]:
+    async def assignments(self, page: PageRequest, *, site: str | None = None, gateway: str | None = None) -> Page[Assignment]:
         """Desired state, by site and device."""
         ...
 
@@ -279,7 +286,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """How one partition stands after a batch. `utilisation_max_ratio` is the fullest gateway's load over capacity, worst resource."""
+    """How one partition stands after a batch. `utilisation_max_ratio` is load over capacity of the fullest gateway and resource."""
 
     lag_records: Mapping[str, int] = field(default_factory=dict)
     event_time_lag_seconds: float = 0.0
