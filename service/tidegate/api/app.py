@@ -1,0 +1,36 @@
+"""The REST door as an ASGI application."""
+
+from typing import Final
+
+from fastapi import FastAPI
+
+from tidegate.api import openapi, problems
+from tidegate.api.dependencies import ApiDependencies, open_door
+from tidegate.api.edge import Edge
+from tidegate.api.routers import (
+    anomalies,
+    commands,
+    deadletters,
+    decisions,
+    devices,
+    operation,
+    readings,
+    sites,
+    stream,
+    summary,
+)
+
+ROUTERS: Final = (readings, commands, sites, devices, anomalies, decisions, deadletters, summary, stream, operation)
+"""In the order in which the documentation shows them."""
+
+
+def create_app(dependencies: ApiDependencies) -> FastAPI:
+    """The application over `dependencies`. Holds no task and opens nothing; two of them do not know of each other."""
+    app = FastAPI(title="Tidegate", version=dependencies.version, redirect_slashes=False, redoc_url=None)
+    app.state.door = open_door(dependencies)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
+    problems.install(app)
+    openapi.install(app)
+    return app

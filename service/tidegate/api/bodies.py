@@ -1,0 +1,46 @@
+"""Request bodies: read within bounds, of a kind we know, decoded to values. Says no before memory is spent, not after."""
+
+from fastapi import Request
+
+from tidegate.api.errors import BodyTooLargeError, MediaTypeError
+
+JSON = "application/json"
+
+
+async def read_json_body(request: Request, max_bytes: int) -> bytes:
+    """The raw body of `request`, JSON by its headers, at most `max_bytes`; a byte order mark is dropped.
+
+    Raises:
+        MediaTypeError: not declared as JSON, or compressed.
+        BodyTooLargeError: more than `max_bytes`, declared or sent; the rest is not read.
+    """
+    _check_media_type(request)
+    _check_declared_length(request, max_bytes)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise too_large(f"more than {max_bytes} bytes", max_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks).removeprefix(b"\xef\xbb\xbf")
+
+
+def too_large(what: str, max_bytes: int) -> BodyTooLargeError:
+    """The refusal of a body that has `what`."""
+    return BodyTooLargeError(f"the body has {what}, expected at most {max_bytes} bytes", advice="send it in smaller batches")
+
+
+def _check_media_type(request: Request) -> None:
+    declared = request.headers.get("content-type", "")
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise MediaTypeError(f"content-type is {declared[:100]!r}, expected {JSON!r}", advice=f"send Content-Type: {JSON}")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise MediaTypeError(f"content-encoding {encoding[:100]!r} is not read", advice="send the body uncompressed")
+
+
+def _check_declared_length(request: Request, max_bytes: int) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > max_bytes:
+        raise too_large(f"{declared[:20]} bytes", max_bytes)

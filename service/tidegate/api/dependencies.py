@@ -1,0 +1,89 @@
+"""What the routers need of the rest of the program, handed over once; nothing here is global."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Protocol
+
+from fastapi import Depends, Request
+
+from tidegate import __version__
+from tidegate.api.backlog import Backlog
+from tidegate.api.feed import Feed
+from tidegate.api.pulse import Pulse
+from tidegate.contracts.ids import CommandId
+from tidegate.ports import Clock, LiveState, Log, Views
+
+MEBIBYTE: Final = 1024 * 1024
+
+
+class HttpMetrics(Protocol):
+    """What of the metrics the door writes and shows; must be cheap and must not raise."""
+
+    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request. `route` is a path template or `unmatched`, `method` one HTTP knows or `other`: closed sets."""
+        ...
+
+    def render(self) -> bytes:
+        """Everything counted, in the Prometheus text format."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """What one request, and all that wait, may claim.
+
+    `max_body_bytes` is also what the worker takes in one message: a larger one would be a dead letter. `max_pending_records`
+    is how far the worker may be behind before requests are turned away (503), so that the log does not grow without bound.
+    `max_stream_clients` and `stream_buffer` (facts) bound the live stream.
+    """
+
+    max_body_bytes: int = 8 * MEBIBYTE
+    max_pending_records: int = 20_000
+    max_stream_clients: int = 64
+    stream_buffer: int = 1000
+
+
+def new_command_id() -> CommandId:
+    """A fresh id for a command whose sender gave none; 128 random bits."""
+    return CommandId(secrets.token_hex(16))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDependencies:
+    """The ports behind the door. `feed` carries facts to stream clients; whoever reads the output topics publishes into it."""
+
+    log: Log
+    views: Views
+    live: LiveState
+    metrics: HttpMetrics
+    clock: Clock
+    feed: Feed
+    limits: ApiLimits = field(default_factory=ApiLimits)
+    version: str = __version__
+    new_command_id: Callable[[], CommandId] = new_command_id
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The dependencies, and the door's own small memory: how much waits, how fast it flows."""
+
+    ports: ApiDependencies
+    backlog: Backlog
+    pulse: Pulse
+
+
+def open_door(ports: ApiDependencies) -> Door:
+    """A door onto `ports`, with nothing remembered."""
+    backlog = Backlog(ports.live, ports.clock, ports.limits.max_pending_records)
+    return Door(ports, backlog, Pulse(ports.clock))
+
+
+def _door(request: Request) -> Door:
+    door = request.app.state.door
+    assert isinstance(door, Door)  # noqa: S101 - create_app put it there
+    return door
+
+
+Here = Annotated[Door, Depends(_door)]
+"""A route's way to the door it belongs to."""

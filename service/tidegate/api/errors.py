@@ -1,0 +1,43 @@
+"""What only a door can refuse: sizes, media types, names that lead nowhere, too much at once.
+
+TidegateError
+├── InputError
+│   ├── NotFoundError             no such site, device, anomaly, ...
+│   ├── BodyTooLargeError         more bytes or readings than one request may carry
+│   ├── MediaTypeError            a body that is not JSON, or is compressed
+│   └── ForbiddenError            a command that REST does not take
+└── DependencyError
+    └── OverloadedError           the worker is behind; come back later
+"""
+
+from tidegate.errors import DependencyError, InputError
+
+
+class NotFoundError(InputError):
+    """The path names something we do not know, or no longer keep."""
+
+    code = "not-found"
+
+
+class BodyTooLargeError(InputError):
+    """The request carries more than one request may."""
+
+    code = "body-too-large"
+
+
+class MediaTypeError(InputError):
+    """The body is not of a kind we read."""
+
+    code = "media-type-unsupported"
+
+
+class ForbiddenError(InputError):
+    """The command exists, but is not taken from here."""
+
+    code = "forbidden"
+
+
+class OverloadedError(DependencyError):
+    """More is waiting than the worker may fall behind; nothing was taken."""
+
+    code = "overloaded"

@@ -1,0 +1,107 @@
+"""Telemetry bodies to one record: a batch object, a bare list of readings, or a single reading, all of one site.
+
+Checks structure only (types, required fields, bounds of a batch); whether a reading can be believed is the worker's to
+say. The bytes of a valid body go on unchanged, wrapped if need be: encoding 1,000 readings again would cost as much as
+decoding them did.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from tidegate.contracts.codec import decode, encode
+from tidegate.contracts.ids import SiteId, is_clean
+from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
+from tidegate.contracts.version import SCHEMA_VERSION
+from tidegate.errors import InputError, SchemaVersionError
+
+BATCH_CONTENT_TYPE: Final = b"application/vnd.tidegate.batch+json"
+"""Content type of a batch record on the telemetry topic."""
+
+MAX_TIME_MS: Final = 2**63 - 1
+"""Milliseconds. JSON knows no bound for integers, the state's int64 arrays do; the clock guard judges what fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A body that may go on the log: its site, how many readings, and the bytes of a `ReadingBatch`."""
+
+    site: SiteId
+    count: int
+    payload: bytes
+
+
+def take_in(body: bytes) -> Intake:
+    """Decode `body` and give back what to append.
+
+    Raises:
+        InputError: not JSON, a wrong or missing field (named with its index), no reading, too many, or more than one site.
+        SchemaVersionError: the batch or a reading has a version this release does not know.
+    """
+    if body.lstrip()[:1] == b"[":
+        return _from_list(body)
+    if _is_batch(body):
+        batch = decode(body, ReadingBatch)
+        _check(batch.site, batch.readings, "$.readings[{}]")
+        return Intake(batch.site, len(batch.readings), body)
+    reading = decode(body, Reading)
+    _check(reading.site, [reading], "$")
+    return Intake(reading.site, 1, _wrap(reading.site, b"[" + body + b"]"))
+
+
+class _Frame(msgspec.Struct):
+    readings: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _is_batch(body: bytes) -> bool:
+    """Whether the object has `readings`; a scan without building values, a tenth of a decode."""
+    try:
+        return msgspec.json.decode(body, type=_Frame).readings is not msgspec.UNSET
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True  # decoding it as a batch will say what is wrong
+
+
+def _from_list(body: bytes) -> Intake:
+    readings = decode(body, list[Reading])
+    if not readings:
+        raise _empty()
+    site = readings[0].site
+    _check(site, readings, "$[{}]")
+    return Intake(site, len(readings), _wrap(site, body))
+
+
+def _wrap(site: SiteId, readings: bytes) -> bytes:
+    return b'{"site":%b,"readings":%b,"schema_version":%d}' % (encode(site), readings, SCHEMA_VERSION)
+
+
+def _check(site: SiteId, readings: Sequence[Reading], path: str) -> None:
+    if not readings:
+        raise _empty()
+    if len(readings) > MAX_BATCH_READINGS:
+        raise InputError(
+            f"{len(readings)} readings, expected at most {MAX_BATCH_READINGS}", advice="send them in smaller batches"
+        )
+    if not is_clean(site):
+        raise InputError(f"site {site!r} has control characters or surrounding blanks", advice="correct the site id")
+    for index, reading in enumerate(readings):
+        if reading.site != site or reading.schema_version != SCHEMA_VERSION or abs(reading.event_time_ms) > MAX_TIME_MS:
+            raise _refusal(site, reading, path.format(index))
+
+
+def _empty() -> InputError:
+    return InputError(f"no reading, expected 1 to {MAX_BATCH_READINGS}", advice="send at least one reading")
+
+
+def _refusal(site: SiteId, reading: Reading, path: str) -> InputError:
+    if reading.site != site:
+        return InputError(
+            f"mixed sites: expected {site!r}, got {reading.site!r} - at `{path}.site`",
+            advice="send one request per site: each site has its own partition",
+        )
+    if reading.schema_version != SCHEMA_VERSION:
+        return SchemaVersionError(
+            f"expected schema version {SCHEMA_VERSION}, got {reading.schema_version} - at `{path}.schema_version`"
+        )
+    return InputError(f"expected a 64-bit integer, got a larger one - at `{path}.event_time_ms`")

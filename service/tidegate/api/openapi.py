@@ -1,0 +1,76 @@
+"""OpenAPI beyond what FastAPI sees by itself: raw bodies, and problem details as the answer to every error."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from tidegate.api.messages import Approval
+from tidegate.api.problems import MEDIA_TYPE, ProblemDetails, internal_problem
+from tidegate.contracts.codec import to_builtins
+from tidegate.contracts.command import Command
+from tidegate.contracts.reading import Reading, ReadingBatch
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+
+COMMAND_REQUEST: Final = "CommandRequest"
+"""A command as REST takes it: the schema of `Command`, its id optional."""
+
+DESCRIPTION: Final = """Telemetry and commands in, anomalies and decisions out.
+
+Lists come in pages: send `next_cursor` back as `cursor`. `as_of` says how fresh an answer is. Every error is
+`application/problem+json` (RFC 9457) with a stable `code` and, where one helps, an `advice`."""
+
+
+def body_of(kinds: Sequence[type | str], bodies: Mapping[str, object]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that decodes its own JSON body: any of `kinds`, with named examples."""
+    schemas = [_schema_of(kind) for kind in kinds]
+    content = {
+        "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
+        "examples": {name: {"value": to_builtins(body)} for name, body in bodies.items()},
+    }
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` describe itself completely; the document is made at the first question and kept."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    schemas = document["components"]["schemas"]
+    for kind in (ReadingBatch, Reading, Command, Approval, ProblemDetails):
+        schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[kind.__name__] = schema
+    command = schemas["Command"]
+    schemas[COMMAND_REQUEST] = {**command, "title": COMMAND_REQUEST, "required": [n for n in command["required"] if n != "id"]}
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"]["default"] = _problem_response()
+            operation["responses"].pop("422", None)  # FastAPI's own shape, which no route of ours answers with
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    return document
+
+
+def _problem_response() -> dict[str, Any]:
+    content = {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}, "example": to_builtins(internal_problem())}
+    return {"description": "What is wrong and what to do (RFC 9457).", "content": {MEDIA_TYPE: content}}
+
+
+def _schema_of(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, str):
+        return {"$ref": _REFERENCE.format(model=kind)}
+    if getattr(kind, "__origin__", None) is list:
+        return {"type": "array", "items": _schema_of(kind.__args__[0]), "minItems": 1, "maxItems": 10_000}
+    return {"$ref": _REFERENCE.format(model=kind.__name__)}

@@ -1,0 +1,1 @@
+"""One router per resource. Each translates between HTTP and values and decides nothing."""

@@ -1,0 +1,44 @@
+"""`POST /v1/readings`: telemetry in."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+
+from tidegate.api import examples
+from tidegate.api.answers import as_json, example_of
+from tidegate.api.bodies import read_json_body, too_large
+from tidegate.api.dependencies import Here
+from tidegate.api.intake import BATCH_CONTENT_TYPE, take_in
+from tidegate.api.messages import ReadingsReceipt
+from tidegate.api.openapi import body_of
+from tidegate.contracts import topics
+from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.reading import Reading, ReadingBatch
+from tidegate.ports import Outgoing
+
+router = APIRouter(tags=["readings"])
+
+
+@router.post(
+    "/v1/readings",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=ReadingsReceipt,
+    responses=example_of(examples.READINGS_RECEIPT, HTTPStatus.ACCEPTED, "Durable on the log."),
+    openapi_extra=body_of([ReadingBatch, list[Reading], Reading], examples.READING_BODIES),
+)
+async def post_readings(request: Request, door: Here) -> Response:
+    """Send 1 to 10,000 readings of one site: a batch, a bare list, or a single reading.
+
+    All or nothing: one malformed reading refuses the request and names itself. 202 means durable; a reading that is well
+    formed and still unusable (unknown profile, clock far ahead) becomes a dead letter, see `GET /v1/deadletters`.
+    """
+    ports = door.ports
+    body = await read_json_body(request, ports.limits.max_body_bytes)
+    intake = take_in(body)
+    if len(intake.payload) > ports.limits.max_body_bytes:
+        raise too_large(f"{len(intake.payload)} bytes as a batch", ports.limits.max_body_bytes)
+    await door.backlog.admit()
+    partition = partition_of(intake.site, ports.log.partitions)
+    headers = (("content-type", BATCH_CONTENT_TYPE),)
+    [offset] = await ports.log.append([Outgoing(topics.TELEMETRY, partition, intake.site.encode(), intake.payload, headers)])
+    return as_json(ReadingsReceipt(intake.count, intake.site, partition, offset), HTTPStatus.ACCEPTED)

@@ -1,0 +1,135 @@
+"""The door over the log in memory, with a worker's live state that a test fills by hand."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tidegate.adapters.memory import ManualClock, MemoryLog
+from tidegate.api.app import create_app
+from tidegate.api.dependencies import ApiDependencies, ApiLimits
+from tidegate.api.feed import Feed
+from tidegate.api.views import Projection
+from tidegate.contracts import topics
+from tidegate.contracts.codec import encode
+from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.topology import Topology
+from tidegate.contracts.views import Balance, DeviceView, Explanation, Health, SiteView
+from tidegate.ports import Outgoing
+
+PARTITIONS = 3
+
+
+@dataclass
+class LiveByHand:
+    """`ports.LiveState` whose knowledge is set by the test; `broken` makes every question fail."""
+
+    devices: list[DeviceView] = field(default_factory=list)
+    explanations: dict[tuple[str, str], Explanation] = field(default_factory=dict)
+    topologies: dict[str, Topology] = field(default_factory=dict)
+    site_views: list[SiteView] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=lambda: {topics.TELEMETRY: 0})
+    counted: Balance = field(default_factory=Balance)
+    state: Health = field(default_factory=lambda: Health(alive=True, ready=True))
+    broken: Exception | None = None
+
+    def health(self) -> Health:
+        return self.state
+
+    def bundles(self) -> Mapping[str, str]:
+        return {"universal/1.0.0": "3f9ab2"}
+
+    async def lag(self) -> Mapping[str, int]:
+        self._check()
+        return self.waiting
+
+    async def balance(self) -> Balance:
+        self._check()
+        return self.counted
+
+    async def digest(self) -> str:
+        return "d"
+
+    async def sites(self) -> Sequence[SiteView]:
+        self._check()
+        return self.site_views
+
+    async def topology(self, site: str) -> Topology | None:
+        return self.topologies.get(site)
+
+    async def device_views(self, site: str | None) -> Sequence[DeviceView]:
+        self._check()
+        return [view for view in self.devices if site is None or view.site == site]
+
+    async def explain(self, site: str, device: str) -> Explanation | None:
+        self._check()
+        return self.explanations.get((site, device))
+
+    def _check(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+
+@dataclass
+class Counted:
+    """`HttpMetrics` that remembers what it was told."""
+
+    requests: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((route, method, status))
+
+    def render(self) -> bytes:
+        return b"# HELP tidegate_up\n"
+
+
+@dataclass
+class House:
+    """One door with everything behind it within reach of the test."""
+
+    log: MemoryLog
+    live: LiveByHand
+    clock: ManualClock
+    metrics: Counted
+    feed: Feed
+    projection: Projection
+    app: Any
+    client: httpx.AsyncClient
+
+    async def publish(self, topic: str, site: str, fact: object, key: str | None = None) -> None:
+        """Commit a fact as the worker would and let the read model read it."""
+        record = Outgoing(topic, partition_of(site, PARTITIONS), (key or site).encode(), encode(fact))
+        await self.log.append([record])
+        await self.follow()
+
+    async def follow(self) -> None:
+        while await self.projection.catch_up():
+            pass
+
+    async def records(self, topic: str) -> list[Any]:
+        found: list[Any] = []
+        for partition in range(PARTITIONS):
+            found += await self.log.read(topic, partition, 0, max_records=10_000, max_bytes=1 << 30)
+        return found
+
+
+@pytest.fixture
+def limits() -> ApiLimits:
+    """Small enough to run into; a test module may override it."""
+    return ApiLimits(max_body_bytes=256 * 1024, max_pending_records=100)
+
+
+@pytest_asyncio.fixture
+async def house(limits: ApiLimits) -> AsyncIterator[House]:
+    clock = ManualClock()
+    log = MemoryLog(PARTITIONS, clock=clock)
+    live, metrics, feed = LiveByHand(), Counted(), Feed()
+    projection = Projection(log, feed)
+    app = create_app(ApiDependencies(log, projection, live, metrics, clock, feed, limits))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+        yield House(log, live, clock, metrics, feed, projection, app, client)
