@@ -286,7 +286,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """How one partition stands after a batch. `utilisation_max_ratio` is load over capacity of the fullest gateway and resource."""
+    """How one partition stands after a batch. `utilisation_max_ratio`: load over capacity, fullest gateway and resource."""
 
     lag_records: Mapping[str, int] = field(default_factory=dict)
     event_time_lag_seconds: float = 0.0

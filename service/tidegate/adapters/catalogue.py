@@ -1,0 +1,153 @@
+"""The catalogue of metrics: name, kind, what it says, labels, buckets. The reference page is made from it.
+
+Names follow Prometheus' conventions: base units, `_total` for counters, `_ratio` for 0 to 1 (or above, where overload is
+possible). Labels take values from closed sets; no device, site or gateway is ever one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """How Prometheus treats it."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One metric. `buckets` are upper bounds in the metric's unit, for histograms."""
+
+    name: str
+    kind: Kind
+    text: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, text: str, *labels: str) -> Instrument:
+    return Instrument(name, Kind.COUNTER, text, labels)
+
+
+def _gauge(name: str, text: str, *labels: str) -> Instrument:
+    return Instrument(name, Kind.GAUGE, text, labels)
+
+
+def _histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Instrument:
+    return Instrument(name, Kind.HISTOGRAM, text, labels, tuple(buckets))
+
+
+_STAGE_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""A micro-batch takes single milliseconds, an fsync on a slow disk tens; beyond seconds something is wrong."""
+
+_PLAN_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""From a small site's repair to the planner's time limit."""
+
+_REQUEST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""A post waits for an fsync; a list of a large site for its encoding."""
+
+_BATCH_READINGS: Final = (1, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
+"""From a trickle to several full messages in one batch."""
+
+_DECADES: Final = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""−log10 p: of calibrated scores one in ten lies above 1, one in a thousand above 3."""
+
+READINGS: Final = _counter(
+    "tidegate_readings_total",
+    "Readings by outcome: scored, duplicate, quarantined or dead_lettered; together all received.",
+    "outcome",
+)
+DEADLETTERS: Final = _counter("tidegate_deadletters_total", "Readings and messages set aside, by reason.", "reason")
+BATCH_SECONDS: Final = _histogram(
+    "tidegate_batch_seconds", "Time of a batch by stage: decode, core or commit.", _STAGE_SECONDS, "stage"
+)
+BATCH_READINGS: Final = _histogram("tidegate_batch_readings", "Readings received in one batch.", _BATCH_READINGS)
+SCORES: Final = _histogram(
+    "tidegate_score_neg_log10_p",
+    "Rarity of scored readings, −log10 p. Drifting upwards means calibration has lost the fleet.",
+    _DECADES,
+)
+UNJUDGED: Final = _counter("tidegate_readings_unjudged_total", "Scored readings whose device could not be judged yet.")
+ANOMALIES: Final = _counter("tidegate_anomalies_total", "Anomalies opened, by severity.", "severity")
+DECISIONS: Final = _counter("tidegate_decisions_total", "Facts in the life of plans, by status and trigger.", "status", "trigger")
+LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken, by input topic.", "topic")
+EVENT_TIME_LAG: Final = _gauge(
+    "tidegate_event_time_lag_seconds", "How far the latest event time is behind the tick; worst partition."
+)
+DEVICES: Final = _gauge("tidegate_devices", "Devices by state: ok, warming, partial or stale.", "state")
+UNKNOWN: Final = _gauge("tidegate_unknown_ratio", "Share of devices whose state is not ok: their score is no full judgement.")
+PENDING: Final = _gauge("tidegate_pending_readings", "Readings taken in and not yet accounted for by an outcome.")
+ANOMALIES_OPEN: Final = _gauge("tidegate_anomalies_open", "Anomalies open now.")
+INCIDENTS_OPEN: Final = _gauge("tidegate_incidents_open", "Incidents open now.")
+UNSERVED: Final = _gauge("tidegate_unserved_devices", "Devices of a topology that no gateway serves.")
+UTILISATION: Final = _gauge(
+    "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."
+)
+REPLAYED: Final = _counter("tidegate_replayed_batches_total", "Batches replayed from the journal at a start.")
+PLAN_SECONDS: Final = _histogram("tidegate_plan_seconds", "Time from a plan's request to its answer.", _PLAN_SECONDS)
+PLANS_FAILED: Final = _counter("tidegate_plans_failed_total", "Plan requests the planner did not answer.")
+BUNDLE_INFO: Final = _gauge("tidegate_bundle_info", "1 for each bundle that serves.", "bundle", "version", "digest")
+LOG_BYTES: Final = _gauge("tidegate_log_bytes", "Bytes of the embedded log in use.")
+HTTP_REQUESTS: Final = _counter(
+    "tidegate_http_requests_total", "HTTP requests by route template, method and status.", "route", "method", "status"
+)
+HTTP_SECONDS: Final = _histogram(
+    "tidegate_http_request_seconds", "Time of an HTTP request until its answer was sent.", _REQUEST_SECONDS, "route", "method"
+)
+BUILD_INFO: Final = _gauge("tidegate_build_info", "1, labelled with what runs.", "version", "python")
+
+INSTRUMENTS: Final = (
+    READINGS,
+    DEADLETTERS,
+    UNJUDGED,
+    SCORES,
+    BATCH_READINGS,
+    BATCH_SECONDS,
+    LAG,
+    EVENT_TIME_LAG,
+    PENDING,
+    REPLAYED,
+    DEVICES,
+    UNKNOWN,
+    ANOMALIES,
+    ANOMALIES_OPEN,
+    INCIDENTS_OPEN,
+    DECISIONS,
+    PLAN_SECONDS,
+    PLANS_FAILED,
+    UNSERVED,
+    UTILISATION,
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    LOG_BYTES,
+    BUNDLE_INFO,
+    BUILD_INFO,
+)
+"""All of them, in the order of the reference page: readings, progress, detection, allocation, the door, the process."""
+
+
+def reference_page() -> str:
+    """The catalogue as a Markdown page; `docs/metrics.md` is this text."""
+    rows = [
+        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels) or '–'} | {each.text} |"
+        for each in INSTRUMENTS
+    ]
+    return "\n".join([_HEAD, "| metric | kind | labels | what it says |", "|---|---|---|---|", *rows, _FOOT])
+
+
+_HEAD: Final = """# Metrics
+
+`GET /metrics` answers in the Prometheus text format. Labels take values from closed sets; no device, site or gateway is
+ever one, so the number of series does not grow with the fleet. Counters and histograms start at 0 with the process.
+
+<!-- Made from the catalogue by `tidegate metrics write docs/metrics.md`; a test holds the two together. -->
+"""
+
+_FOOT: Final = """
+Gauges are sums over the partitions of this process; `tidegate_event_time_lag_seconds` and
+`tidegate_gateway_utilisation_max_ratio` are the worst of them.
+"""

@@ -1,0 +1,170 @@
+"""`ports.Metrics` over prometheus-client, in a registry of its own; and the null version that counts nothing.
+
+What exists, and what it means, is in `catalogue`. Levels are kept by partition and summed when somebody asks.
+"""
+
+import platform
+import threading
+import time
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import fields
+from typing import Any, Final
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+
+from tidegate import __version__
+from tidegate.adapters import catalogue as c
+from tidegate.adapters.catalogue import Instrument, Kind
+from tidegate.adapters.histogram import BatchHistogram
+from tidegate.contracts.anomaly import DeviceState, Severity
+from tidegate.contracts.deadletter import DeadLetterReason
+from tidegate.contracts.views import Balance
+from tidegate.ports import BatchReport, Levels
+
+OUTCOMES: Final = tuple(field.name for field in fields(Balance) if field.name != "received")
+"""Where a reading can end; together they are all that was received."""
+
+
+class PrometheusMetrics:
+    """Counts in memory and shows it in the Prometheus text format."""
+
+    def __init__(self) -> None:
+        # A `_created` series beside each counter doubles the page, and nobody reads it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has not typed it
+        self._registry = CollectorRegistry()
+        self._counters = {each: self._counter(each) for each in c.INSTRUMENTS if each.kind is Kind.COUNTER}
+        self._gauges = {each: self._gauge(each) for each in c.INSTRUMENTS if each.kind is Kind.GAUGE}
+        self._histograms = {each: self._histogram(each) for each in c.INSTRUMENTS if each.kind is Kind.HISTOGRAM}
+        self._levels: dict[int, Levels] = {}
+        self._lock = threading.Lock()
+        self._gauges[c.BUILD_INFO].labels(__version__, platform.python_version()).set(1)
+        self._start_at_zero()
+
+    def batch(self, report: BatchReport) -> None:
+        """Count a committed batch."""
+        self._add(c.READINGS, [(outcome, getattr(report.readings, outcome)) for outcome in OUTCOMES])
+        self._add(c.DEADLETTERS, report.dead_letters.items())
+        self._add(c.ANOMALIES, report.anomalies_opened.items())
+        self._add(c.DECISIONS, report.decisions.items())
+        self._counters[c.UNJUDGED].inc(int(np.isnan(report.neg_log10_p).sum()))
+        self._histograms[c.SCORES].observe(report.neg_log10_p)
+        self._histograms[c.BATCH_READINGS].observe(report.readings.received)
+        for stage, seconds in report.seconds.items():
+            self._histograms[c.BATCH_SECONDS].observe(seconds, stage)
+
+    def levels(self, partition: int, levels: Levels) -> None:
+        """Set how `partition` stands."""
+        with self._lock:
+            self._levels[partition] = levels
+
+    def replayed(self, batches: int) -> None:
+        """Count batches replayed at a start."""
+        self._counters[c.REPLAYED].inc(batches)
+
+    @contextmanager
+    def planning(self) -> Iterator[None]:
+        """Measure the block as one plan."""
+        started = time.perf_counter()
+        with self._counters[c.PLANS_FAILED].count_exceptions(Exception):
+            yield
+        self._histograms[c.PLAN_SECONDS].observe(time.perf_counter() - started)
+
+    def bundles(self, identities: Iterable[str]) -> None:
+        """Say which bundles serve, `name/version@digest` each."""
+        self._gauges[c.BUNDLE_INFO].clear()
+        for identity in identities:
+            named, _, digest = identity.partition("@")
+            name, _, version = named.partition("/")
+            self._gauges[c.BUNDLE_INFO].labels(name, version, digest).set(1)
+
+    def log_bytes(self, used: int) -> None:
+        """Set the bytes the embedded log uses."""
+        self._gauges[c.LOG_BYTES].set(used)
+
+    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._counters[c.HTTP_REQUESTS].labels(route, method, str(status)).inc()
+        self._histograms[c.HTTP_SECONDS].observe(seconds, route, method)
+
+    def render(self) -> bytes:
+        """Everything counted, in the Prometheus text format."""
+        with self._lock:
+            self._sum_up(list(self._levels.values()))
+            return generate_latest(self._registry)
+
+    def _start_at_zero(self) -> None:
+        """A series that first appears with its first event hides that event from `rate`."""
+        self._add(c.READINGS, dict.fromkeys(OUTCOMES, 0).items())
+        self._add(c.DEADLETTERS, dict.fromkeys(DeadLetterReason, 0).items())
+        self._add(c.ANOMALIES, dict.fromkeys(Severity, 0).items())
+
+    def _sum_up(self, levels: list[Levels]) -> None:
+        devices = _summed(each.devices for each in levels)
+        for state in DeviceState:
+            self._gauges[c.DEVICES].labels(state).set(devices[state])
+        total = devices.total()
+        self._gauges[c.UNKNOWN].set(1 - devices[DeviceState.OK] / total if total else 0)
+        for topic, lag in _summed(each.lag_records for each in levels).items():
+            self._gauges[c.LAG].labels(topic).set(lag)
+        self._gauges[c.PENDING].set(sum(each.pending_readings for each in levels))
+        self._gauges[c.ANOMALIES_OPEN].set(sum(each.anomalies_open for each in levels))
+        self._gauges[c.INCIDENTS_OPEN].set(sum(each.incidents_open for each in levels))
+        self._gauges[c.UNSERVED].set(sum(each.unserved_devices for each in levels))
+        self._gauges[c.UTILISATION].set(max((each.utilisation_max_ratio for each in levels), default=0))
+        self._gauges[c.EVENT_TIME_LAG].set(max((each.event_time_lag_seconds for each in levels), default=0))
+
+    def _add(self, instrument: Instrument, counts: Iterable[tuple[str | tuple[str, ...], int]]) -> None:
+        for labels, count in counts:
+            names = labels if isinstance(labels, tuple) else (labels,)
+            self._counters[instrument].labels(*names).inc(count)
+
+    def _counter(self, each: Instrument) -> Counter:
+        return Counter(each.name, each.text, each.labels, registry=self._registry)
+
+    def _gauge(self, each: Instrument) -> Gauge:
+        return Gauge(each.name, each.text, each.labels, registry=self._registry)
+
+    def _histogram(self, each: Instrument) -> BatchHistogram:
+        histogram = BatchHistogram(each.name, each.text, each.labels, each.buckets)
+        self._registry.register(histogram)
+        return histogram
+
+
+class NullMetrics:
+    """`ports.Metrics` that counts nothing, for tests and one-off commands."""
+
+    def batch(self, report: BatchReport) -> None:
+        """Nothing."""
+
+    def levels(self, partition: int, levels: Levels) -> None:
+        """Nothing."""
+
+    def replayed(self, batches: int) -> None:
+        """Nothing."""
+
+    def planning(self) -> AbstractContextManager[None]:
+        """Run the block."""
+        return nullcontext()
+
+    def bundles(self, identities: Iterable[str]) -> None:
+        """Nothing."""
+
+    def log_bytes(self, used: int) -> None:
+        """Nothing."""
+
+    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Nothing."""
+
+    def render(self) -> bytes:
+        """No metrics."""
+        return b""
+
+
+def _summed(mappings: Iterable[Mapping[Any, int]]) -> Tally[Any]:
+    total: Tally[Any] = Tally()
+    for mapping in mappings:
+        total.update(mapping)
+    return total
