@@ -97,7 +97,7 @@ class Autoregression:
 
     def __init__(self, train: Float64) -> None:
         self._mean, self._scale = _centre(train)
-        self._weights = [_least_squares(column) for column in self._standard(train).T]
+        self._weights = [_least_squares(column) for column in _standard(train, self._mean, self._scale).T]
         self._error = np.maximum(_spread(self._residual(train)), _FLOOR)
 
     def score(self, values: Float64) -> Float64:
@@ -105,14 +105,11 @@ class Autoregression:
         return mean_observed(np.minimum(np.abs(self._residual(values)) / self._error, CLIP) ** 2)
 
     def _residual(self, values: Float64) -> Float64:
-        standard = self._standard(values)
+        standard = _standard(values, self._mean, self._scale)
         expected = np.stack([_lags(column) @ weights for column, weights in zip(standard.T, self._weights, strict=True)], axis=1)
         residual = standard - expected
         residual[:AR_ORDER] = 0.0
         return np.where(np.isnan(values), np.nan, residual)
-
-    def _standard(self, values: Float64) -> Float64:
-        return np.clip(np.nan_to_num((values - self._mean) / self._scale), -CLIP, CLIP)
 
 
 class PrincipalComponents:
@@ -120,18 +117,31 @@ class PrincipalComponents:
 
     def __init__(self, train: Float64) -> None:
         self._mean, self._scale = _centre(train)
-        _, strength, axes = np.linalg.svd(self._standard(train), full_matrices=False)
+        _, strength, axes = np.linalg.svd(_standard(train, self._mean, self._scale), full_matrices=False)
         explained = np.cumsum(strength**2) / max(float(np.sum(strength**2)), np.finfo(np.float64).tiny)
         self._axes = axes[: int(np.searchsorted(explained, EXPLAINED_VARIANCE)) + 1]
 
     def score(self, values: Float64) -> Float64:
         """Reconstruction error; a single metric has nothing to be reconstructed from and scores its distance from the mean."""
-        standard = self._standard(values)
+        standard = _standard(values, self._mean, self._scale)
         error = standard if values.shape[1] == 1 else standard - (standard @ self._axes.T) @ self._axes
         return mean_observed(np.where(np.isnan(values), np.nan, error**2))
 
-    def _standard(self, values: Float64) -> Float64:
-        return np.clip(np.nan_to_num((values - self._mean) / self._scale), -CLIP, CLIP)
+
+class RandomPartitions:
+    """Isolation forest (scikit-learn; 100 trees of 256 rows): how few random cuts set a reading apart from the train part."""
+
+    def __init__(self, train: Float64) -> None:
+        from sklearn.ensemble import IsolationForest  # noqa: PLC0415  # an extra; the commands check for it
+
+        self._mean, self._scale = _centre(train)
+        self._forest = IsolationForest(n_estimators=100, max_samples=min(256, len(train)), random_state=0)
+        self._forest.fit(_standard(train, self._mean, self._scale))
+
+    def score(self, values: Float64) -> Float64:
+        """Minus scikit-learn's score; a missing metric counts as its mean."""
+        surprise = -self._forest.score_samples(_standard(values, self._mean, self._scale))
+        return np.where(np.isnan(values).all(axis=1), np.nan, surprise)
 
 
 ALWAYS_ALARM: Final = "always-alarm"
@@ -143,6 +153,7 @@ BASELINES: Final[dict[str, Callable[[Float64], Baseline]]] = {
     "EWMA": Ewma,
     "AR": Autoregression,
     "PCA": PrincipalComponents,
+    "isolation forest": RandomPartitions,
 }
 """Baselines by the name figures use, each fitted by calling it with a train part float64 [T, M]."""
 
@@ -202,6 +213,11 @@ def _centre(train: Float64) -> tuple[Float64, Float64]:
     """Mean and standard deviation per metric, the latter never zero."""
     mean = _mean(train)
     return mean, np.maximum(_spread(train - mean), _floor(train))
+
+
+def _standard(values: Float64, mean: Float64, scale: Float64) -> Float64:
+    """`values` in train standard deviations, clipped; a missing value counts as the mean."""
+    return np.clip(np.nan_to_num((values - mean) / scale), -CLIP, CLIP)
 
 
 def _spread(centred: Float64) -> Float64:

@@ -26,7 +26,7 @@ class SeriesOutcome:
 
 
 def outcome(
-    dataset: str, series: str, detector: str, judgement: Judgement, labels: NDArray[np.uint8], *, interval_seconds: float
+    dataset: str, series: str, detector: str, judgement: Judgement, labels: NDArray[np.bool_], *, interval_seconds: float
 ) -> SeriesOutcome:
     """Hold `judgement` against `labels` [T] of the same test part."""
     counts = count_events(judgement.alarms, labels, interval_seconds=interval_seconds)

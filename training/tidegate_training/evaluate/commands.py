@@ -1,0 +1,107 @@
+"""`tidegate evaluate …`: run a study, show its progress, write its results file, page and plots. Computes nothing itself.
+
+The studies are imported when one is run: these commands are part of every start of `tidegate`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tidegate.errors import DependencyError
+
+app = typer.Typer(no_args_is_help=True, help="How good it is: the service's own code on recorded data, beside plain baselines.")
+
+Data = Annotated[Path, typer.Option("--data", exists=True, help="File or folder in the formats of the data sets.")]
+Out = Annotated[Path, typer.Option("--out", help="Results file to write (JSON); its page and plots go beside it.")]
+Bundles = Annotated[list[Path] | None, typer.Option("--bundle", help="Folder with another universal bundle to evaluate.")]
+
+
+class Report(Protocol):
+    """Told how far something is: what, how much is done, how much there is."""
+
+    def __call__(self, what: str, done: int, total: int, /) -> None:
+        """Show it."""
+        ...
+
+
+@app.command(name="detection")
+def evaluate_detection(
+    data: Data,
+    out: Out,
+    detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Series of each data set at most.")] = None,
+    bundle: Bundles = None,
+) -> None:
+    """Judge every labelled series of a folder, reading by reading, by Tidegate and by the baselines."""
+    _check_extra()
+    from tidegate_training.evaluate import detection, plots, results, scoring  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    with _progress() as report:
+        study = detection.run_detection(
+            data, configuration, forecaster, detectors=detectors or detection.DETECTORS, limit=limit, progress=report
+        )
+    figures = detection.detection_figures(study, configuration, forecaster)
+    picture = out.with_name(f"{out.stem}-vus-pr.svg")
+    plots.bars_by_series(figures["vus_pr_by_series"], picture, label="VUS-PR")
+    options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
+    made = results.collect("Detection", _command("detection", out, options), figures, detection.NOTES)
+    results.write(made, out, plots={picture.name: "VUS-PR by series and detector (at most 40 series)"})
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+@app.command(name="allocation")
+def evaluate_allocation(
+    data: Data,
+    out: Out,
+    days: Annotated[float | None, typer.Option(min=0.01, help="Days of the trace at most.")] = None,
+    bundle: Bundles = None,
+) -> None:
+    """Replay recorded demand on gateways under Tidegate's allocator, under a greedy rival, and left alone."""
+    _check_extra()
+    from tidegate_training.evaluate import allocation, results, scoring  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    with _progress() as report:
+        scenario, figures = allocation.run_allocation(data, configuration, forecaster, days=days, progress=report)
+    notes = [*scenario.notes, *allocation.NOTES]
+    command = _command("allocation", out, [f"--days {days:g}"] if days else [])
+    results.write(results.collect("Allocation", command, {"policies": figures}, notes), out)
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+def _check_extra() -> None:
+    """Raise now rather than after minutes of work.
+
+    Raises:
+        DependencyError: a library of the `evaluate` extra is not installed.
+    """
+    missing = [name for name in ("sklearn", "matplotlib") if find_spec(name) is None]
+    if missing:
+        raise DependencyError(f"evaluation needs {' and '.join(missing)}", advice="pip install 'tidegate[evaluate]'")
+
+
+def _command(name: str, out: Path, options: list[str]) -> str:
+    """What to type to get the same again; the folder of the data is the reader's own."""
+    return " ".join([f"tidegate evaluate {name} --data <folder> --out docs/results/{out.name}", *options])
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """A bar per thing under way, on standard error; lines without a terminal are rich's business."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int, /) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield report

@@ -1,0 +1,102 @@
+"""Plots beside a results page, as small SVG files. Draws what it is given; computes nothing.
+
+matplotlib comes with the `evaluate` extra and is imported on first use, so that the commands can say so when it is missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.errors import DependencyError
+from tidegate_training.evaluate.events import segments
+
+Float64 = NDArray[np.float64]
+
+TINT: Final = {"tidegate": "#1f5fa8", "PCA": "#d9822b", "AR": "#7a9a3a", "EWMA": "#8a6fb0", "range check": "#b0b0b0"}
+"""Colours by detector, told apart also in print; others are light grey."""
+
+OTHER: Final = "#d8d8d8"
+
+
+def bars_by_series(table: Mapping[str, Mapping[str, float]], path: Path, *, label: str) -> None:
+    """A group of bars per series (at most 40), one bar per detector; NaN leaves a gap."""
+    names = list(table)[:40]
+    detectors = list(dict.fromkeys(detector for name in names for detector in table[name]))
+    figure, axes = _figure(width=max(6.0, 0.5 + 0.11 * len(names) * len(detectors)), height=3.4)
+    width = 0.85 / max(len(detectors), 1)
+    for place, detector in enumerate(detectors):
+        heights = [table[name].get(detector, np.nan) for name in names]
+        axes.bar(np.arange(len(names)) + place * width, heights, width, label=detector, color=TINT.get(detector, OTHER))
+    axes.set_xticks(np.arange(len(names)) + 0.425, names, rotation=60, ha="right", fontsize=7)
+    axes.set_ylabel(label)
+    axes.legend(fontsize=7, ncols=4, frameon=False)
+    _save(figure, path)
+
+
+def before_and_after(before: Mapping[str, float], after: Mapping[str, float], path: Path, *, label: str) -> None:
+    """Two dots per gateway, before and after, with the line at which it is full; gateways in order of load before."""
+    names = sorted(before, key=lambda name: before[name])
+    figure, axes = _figure(width=6.5, height=3.2)
+    axes.plot([before[name] for name in names], "o", color=OTHER, markeredgecolor="#808080", label="before")
+    axes.plot([after.get(name, 0.0) for name in names], "o", color=TINT["tidegate"], markersize=4, label="after")
+    axes.axhline(1.0, color="#c0392b", linewidth=0.8)
+    axes.set_xlabel("gateway, by load before")
+    axes.set_ylabel(label)
+    axes.legend(fontsize=8, frameon=False)
+    _save(figure, path)
+
+
+def histogram(values: Float64, path: Path, *, label: str) -> None:
+    """A histogram on a logarithmic axis, with median and 99th percentile marked."""
+    positive = np.maximum(values, 0.1)
+    figure, axes = _figure(width=6.5, height=2.8)
+    edges = np.geomspace(positive.min(), positive.max() * 1.01, 50)
+    axes.hist(positive, bins=edges.tolist(), color=TINT["tidegate"])
+    for level, style in ((0.5, "-"), (0.99, "--")):
+        at = float(np.quantile(positive, level))
+        axes.axvline(at, color="#c0392b", linestyle=style, linewidth=0.9, label=f"{level:.0%}: {at:.1f}")
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.set_ylabel("readings")
+    axes.legend(fontsize=8, frameon=False)
+    _save(figure, path)
+
+
+def score_strip(surprise: Float64, labels: NDArray[np.bool_], alarms: Sequence[int], path: Path, *, title: str) -> None:
+    """Surprise of one device over time, labelled stretches shaded, alarms marked; thinned to 4,000 points by block maximum."""
+    figure, axes = _figure(width=8.0, height=2.4)
+    block = max(1, len(surprise) // 4_000)
+    kept = len(surprise) // block * block
+    peaks = np.fmax.reduce(surprise[:kept].reshape(-1, block), axis=1)
+    axes.plot(np.arange(len(peaks)) * block, peaks, linewidth=0.5, color=TINT["tidegate"])
+    for start, end in segments(labels):
+        axes.axvspan(start, end, color="#f5b7b1", linewidth=0)
+    if len(alarms):
+        axes.plot(alarms, np.full(len(alarms), np.nanmax(peaks) * 1.05), "v", color="#c0392b", markersize=4)
+    axes.set_xlabel("reading")
+    axes.set_ylabel("surprise (decades)")
+    axes.set_title(title, fontsize=9)
+    _save(figure, path)
+
+
+def _figure(*, width: float, height: float) -> tuple[Any, Any]:
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  # an extra; see the module
+    except ImportError as error:
+        raise DependencyError("plots need matplotlib", advice="pip install 'tidegate[evaluate]'") from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write an SVG that is the same for the same data: no date, no random ids."""
+    import matplotlib as mpl  # noqa: PLC0415  # an extra; see the module
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": "tidegate", "svg.fonttype": "none"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})

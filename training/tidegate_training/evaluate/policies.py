@@ -1,0 +1,187 @@
+"""Who decides where devices go in the allocation study: the service, and two rivals that see the same readings.
+
+A policy is shown one interval's demand and answers with the assignment it wants from then on; it is judged on the next
+interval, which it has not seen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
+from tidegate.contracts.plan import DecisionStatus
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.planner import plan
+from tidegate.core.forecaster import Forecaster
+from tidegate.core.partition import Batch, Facts, Partition
+from tidegate_training.evaluate.plan_checks import out_of_reach, over_capacity
+from tidegate_training.evaluate.scenario import Float64, Scenario
+from tidegate_training.evaluate.scoring import reading_of
+
+Int64 = NDArray[np.int64]
+
+NOWHERE: Final = -1
+"""Assignment of a device that nobody serves."""
+
+PLANNING_MS: Final = 1000
+"""Milliseconds between a plan's request and its way back: one tick, as in a running service."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What a policy did. `seconds` is the time it took to decide, by decision."""
+
+    plans: int = 0
+    moves: int = 0
+    plans_over_capacity: int = 0
+    plans_out_of_reach: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+
+class Policy(Protocol):
+    """Decides from what has been seen so far."""
+
+    record: Record
+
+    def decide(self, step: int) -> Int64:
+        """Gateway index by device, int64 [D], from interval `step` on, having seen the demand up to and including it."""
+        ...
+
+
+class DoNothing:
+    """Every device stays at its nearest gateway."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.record = Record()
+        self._assigned = initial_assignment(scenario)
+
+    def decide(self, step: int) -> Int64:
+        """Where everyone was."""
+        return self._assigned
+
+
+class Greedy:
+    """Reacts: empties what is too full now, heaviest device first, to the reachable gateway with most room for it."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.record = Record()
+        self._demand = scenario.traces.demand
+        self._assigned = initial_assignment(scenario)
+        self._latest = np.zeros(self._demand.shape[1:])
+        self._capacity = capacity_matrix(scenario)
+        self._reach = reach_matrix(scenario)
+
+    def decide(self, step: int) -> Int64:
+        """Move until nothing is too full or nothing fits."""
+        started = perf_counter()
+        seen = self._demand[step]
+        self._latest = np.where(np.isnan(seen), self._latest, seen)
+        load = loads(self._assigned, self._latest, len(self._capacity))
+        before = self.record.moves
+        for gateway in np.flatnonzero((load > self._capacity).any(axis=1)):
+            self._relieve(int(gateway), load)
+        self.record.plans += self.record.moves > before
+        self.record.seconds.append(perf_counter() - started)
+        return self._assigned.copy()
+
+    def _relieve(self, gateway: int, load: Float64) -> None:
+        share = (self._latest / self._capacity[gateway]).max(axis=1)
+        tenants = np.flatnonzero(self._assigned == gateway)
+        for device in tenants[np.argsort(-share[tenants], kind="stable")]:
+            if (load[gateway] <= self._capacity[gateway]).all():
+                return
+            room = (1 - (load + self._latest[device]) / self._capacity).min(axis=1)
+            room[~self._reach[device]] = -np.inf
+            room[gateway] = -np.inf
+            target = int(np.argmax(room))
+            if room[target] >= 0:
+                load[gateway] -= self._latest[device]
+                load[target] += self._latest[device]
+                self._assigned[device] = target
+                self.record.moves += 1
+
+
+class Service:
+    """Tidegate's own core, detection and forecasts included, with the planner answering one tick after it was asked."""
+
+    def __init__(self, scenario: Scenario, configuration: CoreConfiguration, forecaster: Forecaster) -> None:
+        self.record = Record()
+        self._scenario = scenario
+        self._assigned = initial_assignment(scenario)
+        self._gateways: Mapping[GatewayId | None, int] = {
+            gateway.id: index for index, gateway in enumerate(scenario.topology.gateways)
+        }
+        self._devices: Mapping[DeviceId, int] = {series.device: index for index, series in enumerate(scenario.traces.series)}
+        self._partition = Partition(configuration, {"universal": forecaster})
+        self._rows = [0] * len(self._devices)
+        topology = Command(CommandId("topology"), scenario.topology.site, CommandKind.SET_TOPOLOGY, topology=scenario.topology)
+        self._follow(self._partition.step(Batch(int(scenario.traces.event_time_ms[0]) - 1000, commands=[topology])))
+
+    def decide(self, step: int) -> Int64:
+        """One interval's readings into the core, and the plan it asks for back into it."""
+        traces, site = self._scenario.traces, self._scenario.topology.site
+        tick_ms = int(traces.event_time_ms[step]) + 1000
+        readings = []
+        for place, series in enumerate(traces.series):
+            while self._rows[place] < len(series) and int(series.event_time_ms[self._rows[place]]) < tick_ms:
+                readings.append(reading_of(series, self._rows[place], site))
+                self._rows[place] += 1
+        facts = self._partition.step(Batch(tick_ms, readings=readings))
+        self._follow(facts)
+        while facts.requests:
+            tick_ms += PLANNING_MS
+            commands = [self._answer(request) for request in facts.requests]
+            facts = self._partition.step(Batch(tick_ms, commands=commands))
+            self._follow(facts)
+        return self._assigned.copy()
+
+    def _answer(self, request: PlanRequest) -> Command:
+        started = perf_counter()
+        answer = plan(request)
+        self.record.seconds.append(perf_counter() - started)
+        self.record.plans_over_capacity += bool(over_capacity(request, answer))
+        self.record.plans_out_of_reach += bool(out_of_reach(request, answer))
+        return Command(CommandId(f"submit-{answer.id}"), request.site, CommandKind.SUBMIT_PLAN, plan=answer)
+
+    def _follow(self, facts: Facts) -> None:
+        for decision in facts.decisions:
+            if decision.status is DecisionStatus.APPLIED:
+                self.record.plans += 1
+                self.record.moves += decision.move_count
+        for assignment in facts.assignments:
+            self._assigned[self._devices[assignment.device]] = self._gateways.get(assignment.gateway, NOWHERE)
+
+
+def initial_assignment(scenario: Scenario) -> Int64:
+    """Gateway index by device, as the topology starts."""
+    index = {gateway.id: place for place, gateway in enumerate(scenario.topology.gateways)}
+    return np.array([NOWHERE if d.gateway is None else index[d.gateway] for d in scenario.topology.devices], np.int64)
+
+
+def capacity_matrix(scenario: Scenario) -> Float64:
+    """Capacity, float64 [gateway, resource]."""
+    resources = scenario.traces.resources
+    return np.array([[gateway.capacity[name] for name in resources] for gateway in scenario.topology.gateways])
+
+
+def reach_matrix(scenario: Scenario) -> NDArray[np.bool_]:
+    """Whether a gateway can serve a device, bool [device, gateway]."""
+    index = {gateway.id: place for place, gateway in enumerate(scenario.topology.gateways)}
+    reach = np.zeros((len(scenario.topology.devices), len(index)), np.bool_)
+    for row, device in enumerate(scenario.topology.devices):
+        reach[row, [index[link.gateway] for link in device.reach]] = True
+    return reach
+
+
+def loads(assigned: Int64, demand: Float64, gateways: int) -> Float64:
+    """Load by gateway, float64 [gateway, resource], of `demand` [device, resource]; NaN counts as nothing."""
+    load = np.zeros((gateways, demand.shape[1]))
+    served = assigned != NOWHERE
+    np.add.at(load, assigned[served], np.nan_to_num(demand[served]))
+    return load

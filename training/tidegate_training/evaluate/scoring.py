@@ -1,0 +1,135 @@
+"""Drives the service's own detection over recorded series, reading by reading, and keeps what it said.
+
+Every series is one device; all are fed side by side in micro-batches, as a worker would. A score depends only on its
+device's readings, its bundle and the configuration (design: guarantee 3), so neither the company nor the batch size matters.
+No clock: the tick is the newest event time of a batch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tidegate.core.detection.detection import Detection, DetectionResult
+
+from tidegate.adapters.bundles import bundle_catalogue, shipped_bundles
+from tidegate.adapters.onnx import load_bundle
+from tidegate.adapters.profiles import shipped_profiles
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.ids import SiteId
+from tidegate.contracts.profile import Profile
+from tidegate.contracts.reading import Reading
+from tidegate.core.forecaster import Forecaster
+from tidegate.errors import BundleError, InputError
+from tidegate.fleet.series import Series
+from tidegate_training.evaluate.baselines import Float64, Judgement
+
+SITE: Final = SiteId("evaluation")
+
+ROUNDS_PER_BATCH: Final = 8
+"""Readings of one device in a micro-batch; a worker that is behind sees the same."""
+
+
+def service_configuration() -> CoreConfiguration:
+    """The configuration a fresh install runs with."""
+    return CoreConfiguration(profiles={str(name): profile for name, profile in shipped_profiles().items()})
+
+
+def universal_forecaster(bundles: Sequence[Path] = ()) -> Forecaster:
+    """The shipped universal bundle, or that of the same name in one of the folders `bundles`.
+
+    Raises:
+        BundleError: there is none, or it is not what its manifest says.
+    """
+    catalogue = bundle_catalogue([shipped_bundles(), *bundles])
+    if "universal" not in catalogue:
+        raise BundleError(f"no bundle named 'universal', there are {sorted(catalogue)}", advice="run `tidegate train universal`")
+    return load_bundle(catalogue["universal"])
+
+
+def profile_of(series: Series, configuration: CoreConfiguration) -> Profile:
+    """The profile that judges `series`.
+
+    Raises:
+        InputError: its data set has no profile in the configuration.
+    """
+    profile = configuration.profiles.get(series.profile)
+    if profile is None:
+        raise InputError(f"profile {series.profile!r} of {series.device} is not known", advice="add it to the profiles")
+    return profile
+
+
+def judge_by_service(
+    taken: Sequence[Series],
+    configuration: CoreConfiguration,
+    forecaster: Forecaster,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Judgement]:
+    """Stream every reading of `taken` through one `Detection`, train part first, and return what it said of all rows.
+
+    `surprise` [T] is the combined evidence before the device's own calibration (NaN where a reading was not judged);
+    `alarms` are the rows at which an anomaly opened, silence aside: nothing in a file is silent. `progress` is called with
+    the number of readings taken in so far.
+
+    Raises:
+        InputError: two series are of the same device; they would be scored as one.
+    """
+    position = {series.device: index for index, series in enumerate(taken)}
+    if len(position) != len(taken):
+        raise InputError("two series are of the same device", advice="evaluate their folders one at a time")
+    detection = Detection(configuration, {"universal": forecaster})
+    surprise = [np.full(len(series), np.nan) for series in taken]
+    opened: list[list[int]] = [[] for _ in taken]
+    done = 0
+    for places, readings in micro_batches(taken):
+        result = detection.observe(readings, max(reading.event_time_ms for reading in readings))
+        _keep_surprise(result, places, surprise)
+        for anomaly in newly_opened(result.anomalies):
+            index = position[anomaly.device]
+            opened[index].append(row_of(taken[index], anomaly.opened_at_ms))
+        done += len(readings)
+        progress(done)
+    return [Judgement(scores, sorted(rows)) for scores, rows in zip(surprise, opened, strict=True)]
+
+
+def micro_batches(taken: Sequence[Series], site: SiteId = SITE) -> Iterator[tuple[list[tuple[int, int]], list[Reading]]]:
+    """Readings of all series side by side, `ROUNDS_PER_BATCH` rows of each at a time, with (series, row) of each reading."""
+    for start in range(0, max(map(len, taken), default=0), ROUNDS_PER_BATCH):
+        places = [
+            (index, row)
+            for row in range(start, start + ROUNDS_PER_BATCH)
+            for index, series in enumerate(taken)
+            if row < len(series)
+        ]
+        yield places, [reading_of(taken[index], row, site) for index, row in places]
+
+
+def reading_of(series: Series, row: int, site: SiteId) -> Reading:
+    """Row `row` of `series` as its device would have sent it; NaN is null."""
+    values = series.values[row].tolist()
+    metrics = {name: value if value == value else None for name, value in zip(series.metrics, values, strict=True)}  # noqa: PLR0124  # NaN
+    return Reading(site, series.device, series.profile, int(series.event_time_ms[row]), metrics)
+
+
+def newly_opened(anomalies: Sequence[Anomaly]) -> Iterator[Anomaly]:
+    """Those facts that open an anomaly a reading gave rise to."""
+    for anomaly in anomalies:
+        if anomaly.status is AnomalyStatus.OPENED and anomaly.fault_kind is not FaultKind.SILENCE:
+            yield anomaly
+
+
+def row_of(series: Series, event_time_ms: int) -> int:
+    """The row of `series` read at `event_time_ms`, or the next one."""
+    return int(np.searchsorted(series.event_time_ms, event_time_ms))
+
+
+def test_part(judgement: Judgement, train_rows: int) -> Judgement:
+    """What `judgement` says of the rows from `train_rows` on."""
+    return Judgement(judgement.surprise[train_rows:], [row - train_rows for row in judgement.alarms if row >= train_rows])
+
+
+def _keep_surprise(result: DetectionResult, places: Sequence[tuple[int, int]], surprise: Sequence[Float64]) -> None:
+    for index, value in zip(result.scores.index.tolist(), result.scores.surprise.tolist(), strict=True):
+        series, row = places[index]
+        surprise[series][row] = value
