@@ -86,9 +86,7 @@ def _relief(placement: Placement, devices: Int64) -> Float64:
     return np.asarray((before - after).sum(axis=1))
 
 
-def _better(
-    placement: Placement, owners: Int64, relief: Float64, latency: Float64, cost: Float64, move_price: float
-) -> Bool:
+def _better(placement: Placement, owners: Int64, relief: Float64, latency: Float64, cost: Float64, move_price: float) -> Bool:
     """Gains by link to a verdict by link, lexicographic. A move for cost alone must pay its price; a first placement need not."""
     problem = placement.problem
     price = np.where(problem.start[owners] == NOWHERE, ROUNDING, move_price) * problem.cost_unit

@@ -1,0 +1,260 @@
+"""All sites of one partition: takes commands and reviews, answers with facts and with plans to ask for.
+
+Reads no clock and draws no random number: `now_ms` is the journal's tick, identifiers derive from site and tick. Equal calls
+in equal order give equal facts and equal state.
+
+Safety, in this order: kill switch, freeze, mass-failure guard, evacuation of the dead, approval, move limit, hysteresis.
+"""
+
+import hashlib
+from typing import Any, Final
+
+from tidegate.contracts.codec import digest as message_digest
+from tidegate.contracts.codec import pack
+from tidegate.contracts.command import Command, CommandKind, check_command
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, ProfileName, SiteId
+from tidegate.contracts.plan import Assignment, Plan, Trigger
+from tidegate.contracts.topology import Topology
+from tidegate.core.allocation import lifecycle, orders, state
+from tidegate.core.allocation.digest import short_id
+from tidegate.core.allocation.guard import guarded, suspicion
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.needs import URGENT, needs_of
+from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.site import MAX_UNPLACED, Asked, Site
+from tidegate.core.allocation.standing import problem_now, situation_of, take_demand
+from tidegate.core.allocation.topology_change import check_revision, set_topology
+from tidegate.core.demand import SiteDemand
+from tidegate.errors import CommandRefused, InputError
+
+MAX_SEEN_COMMANDS: Final = 10_000
+"""Command ids remembered per partition, oldest forgotten first; a repeat older than that is judged by the state alone."""
+
+__all__ = ["AllocationResult", "Allocator"]
+
+
+class Allocator:
+    """The allocation state of one partition's sites. Everything it knows came in by a call, and leaves by `export_state`."""
+
+    def __init__(self, configuration: CoreConfiguration) -> None:
+        self._sites: dict[SiteId, Site] = {}
+        self._seen: dict[tuple[SiteId, CommandId], None] = {}
+        self.configure(configuration)
+
+    def configure(self, configuration: CoreConfiguration) -> None:
+        """Put `configuration` in force. Plans asked for under other settings will not be taken any more."""
+        self._configuration = configuration
+        self._settings_digest = message_digest(configuration.allocation)
+        for site in self._sites.values():
+            if site.in_flight is not None and site.in_flight.settings_digest != self._settings_digest:
+                site.in_flight = None
+
+    # Commands
+
+    def has_seen(self, command: Command) -> bool:
+        """True when a command of this id was handled (accepted or refused) before: it has no effect now."""
+        return (command.site, command.id) in self._seen
+
+    def handle(self, command: Command, now_ms: int) -> AllocationResult:
+        """Carry out `command` at tick `now_ms`; nothing happens on a repeated id. A refused command changes nothing else.
+
+        Raises:
+            CommandRefused: the state does not allow it (stale digest, unknown gateway, revision not rising, ...).
+            InputError: a field that the kind needs is missing.
+            AllocationError: its topology breaks a rule of its own.
+        """
+        if self.has_seen(command):
+            return AllocationResult()
+        self._remember(command)
+        check_command(command)
+        if command.kind is CommandKind.SET_TOPOLOGY:
+            return self._set_topology(command, now_ms)
+        site = self._sites.get(command.site)
+        if site is None:
+            raise CommandRefused(f"site {command.site!r} has no topology", advice="send set-topology first")
+        return self._obey(site, command, now_ms)
+
+    def _remember(self, command: Command) -> None:
+        self._seen[command.site, command.id] = None
+        if len(self._seen) > MAX_SEEN_COMMANDS:
+            del self._seen[next(iter(self._seen))]
+
+    def _set_topology(self, command: Command, now_ms: int) -> AllocationResult:
+        topology = command.topology
+        if topology is None:
+            raise InputError("command set-topology needs topology")
+        site = self._sites.get(command.site)
+        if site is None:
+            site = self._sites[command.site] = Site(command.site, topology)
+        else:
+            check_revision(site, topology)
+        return set_topology(site, topology, self._configuration, now_ms)
+
+    def _obey(self, site: Site, command: Command, now_ms: int) -> AllocationResult:
+        settings = self._configuration.allocation
+        match command.kind:
+            case CommandKind.SUBMIT_PLAN:
+                self._refuse_when_held(site)
+                return lifecycle.submit(site, command, settings, now_ms)
+            case CommandKind.APPROVE_PLAN:
+                self._refuse_when_held(site)
+                return lifecycle.approve(site, command, settings, now_ms)
+            case CommandKind.REFUSE_PLAN:
+                return lifecycle.refuse(site, command, now_ms)
+            case CommandKind.REQUEST_PLAN:
+                self._refuse_when_held(site)
+                return self._request_for_operator(site, now_ms)
+            case _:
+                return orders.give(site, command, now_ms)
+
+    def _refuse_when_held(self, site: Site) -> None:
+        held = self._held(site)
+        if held is not None:
+            raise CommandRefused(held)
+
+    def _held(self, site: Site) -> str | None:
+        """What keeps any plan from being made or carried out, in the order of precedence."""
+        if not self._configuration.allocation.enabled:
+            return "allocation is switched off by configuration"
+        if site.stopped:
+            return f"allocation of site {site.id!r} is stopped"
+        return f"the mass-failure guard holds site {site.id!r}" if site.guarded else None
+
+    def _request_for_operator(self, site: Site, now_ms: int) -> AllocationResult:
+        if site.in_flight is not None:
+            raise CommandRefused(f"plan {site.in_flight.id} is being made already", advice="wait for its decision")
+        return AllocationResult(requests=[self._request(site, Trigger.OPERATOR, "", now_ms)])
+
+    # Reviews
+
+    def review(self, site: SiteId, now_ms: int, demand: SiteDemand, silent: frozenset[GatewayId]) -> AllocationResult:
+        """Look at a site at tick `now_ms`, with the demand and the silent gateways of now; ask for a plan if one is needed.
+
+        Nothing happens for a site without a topology. At most one plan is in flight per site.
+        """
+        known, result = self._sites.get(site), AllocationResult()
+        if known is None:
+            return result
+        take_demand(known, self._configuration, demand)
+        lifecycle.expire(known, now_ms, result)
+        self._listen(known, silent, now_ms, result)
+        if self._held(known) is None and known.in_flight is None:
+            result.requests += self._ask(known, now_ms)
+        return result
+
+    def _listen(self, site: Site, silent: frozenset[GatewayId], now_ms: int, result: AllocationResult) -> None:
+        why = suspicion(site, silent, self._configuration.allocation.mass_failure_share)
+        if why is None:
+            site.hear_silence(silent, now_ms)
+        elif not site.guarded:
+            result.decisions.append(guarded(site, why, now_ms))
+        site.guarded = why is not None
+
+    def _ask(self, site: Site, now_ms: int) -> list[PlanRequest]:
+        settings = self._configuration.allocation
+        for need in needs_of(problem_now(site, settings, now_ms), settings):
+            last = site.asked.get(need.trigger)
+            due = last is None or last.about != need.about or now_ms - last.at_ms >= need.again_after_ms
+            if due and (site.open is None or need.trigger in URGENT):
+                return [self._request(site, need.trigger, need.about, now_ms)]
+        return []
+
+    def _request(self, site: Site, trigger: Trigger, about: str, now_ms: int) -> PlanRequest:
+        settings = self._configuration.allocation
+        site.requests += 1
+        site.asked[trigger] = Asked(about, now_ms)
+        site.in_flight = PlanRequest(
+            id=PlanId(short_id("plan", site.id, now_ms, site.requests)),
+            site=site.id,
+            trigger=trigger,
+            requested_at_ms=now_ms,
+            expires_at_ms=now_ms + int(settings.plan_ttl_seconds * 1000),
+            topology=site.topology,
+            situation=situation_of(site, settings, now_ms),
+            settings=settings,
+            settings_digest=self._settings_digest,
+        )
+        return site.in_flight
+
+    def pending_requests(self) -> list[PlanRequest]:
+        """Plans asked for and not yet submitted; after a restart they are asked for again and come out equal."""
+        return [site.in_flight for site in self._sites.values() if site.in_flight is not None]
+
+    # Devices that are seen
+
+    def learn_device(self, site: SiteId, device: DeviceId, profile: ProfileName, gateway: GatewayId | None) -> None:
+        """Take note of a device that sends readings. One that the topology does not have is not allocated; see `unplaced`.
+
+        Nothing is remembered for a site without a topology, where nobody is allocated. `profile` and `gateway` are what the
+        reading says; the topology's word counts.
+        """
+        known = self._sites.get(site)
+        if known is not None and device not in known.assignments and len(known.unplaced) < MAX_UNPLACED:
+            known.unplaced[device] = None
+
+    def unplaced(self, site: SiteId) -> list[DeviceId]:
+        """Devices (at most `MAX_UNPLACED`) that send readings but are not in the topology, hence not allocated."""
+        known = self._sites.get(site)
+        return [] if known is None else list(known.unplaced)
+
+    # What stands
+
+    def sites(self) -> list[SiteId]:
+        """Sites with a topology, in the order in which they got it."""
+        return list(self._sites)
+
+    def topology(self, site: SiteId) -> Topology | None:
+        """The topology in force."""
+        known = self._sites.get(site)
+        return None if known is None else known.topology
+
+    def assignments(self, site: SiteId) -> list[Assignment]:
+        """The desired state of every device of the topology."""
+        known = self._sites.get(site)
+        return [] if known is None else list(known.assignments.values())
+
+    def gateway_of(self, site: SiteId, device: DeviceId) -> GatewayId | None:
+        """The gateway that is to serve `device`; None for nowhere or an unknown device."""
+        known = self._sites.get(site)
+        assignment = None if known is None else known.assignments.get(device)
+        return None if assignment is None else assignment.gateway
+
+    def open_plan(self, site: SiteId) -> Plan | None:
+        """The plan that waits for approval."""
+        known = self._sites.get(site)
+        return None if known is None or known.open is None else known.open.plan
+
+    def holds(self, site: SiteId) -> list[str]:
+        """What keeps plans from being made or carried out at `site`, in words, weightiest first; empty when nothing does."""
+        known = self._sites.get(site)
+        if known is None:
+            return ["the site has no topology"]
+        held = self._held(known)
+        return [text for text in (held, "the site is frozen" if known.frozen else None) if text is not None]
+
+    # Recovery
+
+    def export_state(self) -> dict[str, Any]:
+        """Everything as plain values; `restore` is its inverse. Equal states give equal exports."""
+        return {
+            "sites": [state.export_site(site) for site in self._sites.values()],
+            "seen": [[site, command] for site, command in self._seen],
+        }
+
+    @classmethod
+    def restore(cls, configuration: CoreConfiguration, exported: dict[str, Any]) -> "Allocator":
+        """An allocator that continues exactly where `export_state` was called.
+
+        Raises:
+            InputError: `exported` is not such an export.
+        """
+        allocator = cls(configuration)
+        sites = [state.restore_site(value) for value in exported["sites"]]
+        allocator._sites = {site.id: site for site in sites}
+        allocator._seen = {(SiteId(site), CommandId(command)): None for site, command in exported["seen"]}
+        return allocator
+
+    def digest(self) -> str:
+        """sha256 (hex) over the whole state."""
+        return hashlib.sha256(pack(self.export_state())).hexdigest()

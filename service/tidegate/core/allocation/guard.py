@@ -1,0 +1,45 @@
+"""The mass-failure guard: when too many gateways fall silent at once, the fault is more likely ours than theirs.
+
+A broken link between us and the site, or a stalled topic, looks like the death of every gateway. Moving all devices then
+would turn our fault into theirs.
+"""
+
+from collections.abc import Set
+
+from tidegate.contracts.ids import GatewayId, PlanId
+from tidegate.contracts.plan import Decision, DecisionStatus, Trigger
+from tidegate.core.allocation.digest import short_id
+from tidegate.core.allocation.life import ALLOCATOR
+from tidegate.core.allocation.site import Site
+
+
+def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float) -> str | None:
+    """Why the silence of `silent` is not believed, None when it is.
+
+    Not believed: `mass_failure_share` (0 to 1) of the site's gateways or more, or every one of several that serve devices.
+    """
+    gateways = site.gateway_names()
+    serving = {assignment.gateway for assignment in site.assignments.values() if assignment.gateway is not None}
+    quiet = silent & gateways
+    if quiet and len(quiet) >= mass_failure_share * len(gateways):
+        return f"{len(quiet)} of {len(gateways)} gateways are silent at once"
+    if len(serving) > 1 and serving <= quiet:
+        return f"all {len(serving)} gateways that serve devices are silent at once"
+    return None
+
+
+def guarded(site: Site, why: str, now_ms: int) -> Decision:
+    """The fact that an evacuation was not even planned."""
+    return Decision(
+        plan_id=PlanId(short_id("guard", site.id, now_ms)),
+        site=site.id,
+        version=1,
+        status=DecisionStatus.REFUSED,
+        decided_at_ms=now_ms,
+        decided_by=ALLOCATOR,
+        reason=f"mass-failure guard: {why}; we suspect our own view and move nobody until fewer are",
+        digest="",
+        trigger=Trigger.GATEWAY_DOWN,
+        move_count=0,
+        unserved_count=0,
+    )

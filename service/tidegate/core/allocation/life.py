@@ -1,0 +1,91 @@
+"""The facts of a plan's life, as one call makes them: proposed, approved, applied, refused, expired."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.ids import CommandId
+from tidegate.contracts.plan import Decision, DecisionStatus, Plan
+from tidegate.core.allocation.goals import compare
+from tidegate.core.allocation.recheck import differences
+from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.site import OpenPlan, Site
+from tidegate.core.allocation.standing import problem_now
+
+ALLOCATOR: Final = "tidegate"
+"""Who decides where nobody was asked: approval by policy, expiry, guard, supersession."""
+
+_NAMED_DIFFERENCES: Final = 5
+"""Differences spelled out when a plan is refused; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Decisions about one site's plan at one tick, by one author. Facts go to `result`, the open plan to `site`."""
+
+    site: Site
+    now_ms: int
+    result: AllocationResult
+    by: str = ALLOCATOR
+    command: CommandId | None = None
+
+    def propose(self, plan: Plan) -> None:
+        """Open `plan`; its first fact carries it whole. A plan that is open already is superseded."""
+        self.close(DecisionStatus.EXPIRED, f"superseded by plan {plan.id}")
+        left = f"; {left_over(plan)}" if plan.unserved or plan.misplaced else ""
+        self._decide(OpenPlan(plan, 0), DecisionStatus.PROPOSED, f"{len(plan.moves)} moves: {_gain(plan)}{left}", plan)
+
+    def close(self, status: DecisionStatus, reason: str) -> None:
+        """End the open plan's life; nothing happens when none is open."""
+        if self.site.open is not None:
+            self._decide(self.site.open, status, reason)
+            self.site.open = None
+
+    def carry_out(self, plan: Plan, settings: AllocationSettings) -> None:
+        """Apply exactly the moves of the open `plan` if every one still holds; otherwise refuse it, saying what changed."""
+        found = differences(problem_now(self.site, settings, self.now_ms), plan)
+        if found:
+            self.close(DecisionStatus.REFUSED, _in_words(found))
+            return
+        self._decide(OpenPlan(plan, 1), DecisionStatus.APPROVED, "every move holds at the demand of now")
+        for move in plan.moves:
+            assignment = self.site.assign(move.device, move.target, move.grant, plan.id, self.now_ms, move.reason)
+            self.result.assignments.append(assignment)
+        self.close(DecisionStatus.APPLIED, f"{len(plan.moves)} assignments set")
+
+    def _decide(self, open_plan: OpenPlan, status: DecisionStatus, reason: str, carried: Plan | None = None) -> None:
+        plan, version = open_plan.plan, open_plan.version + 1
+        self.site.open = OpenPlan(plan, version)
+        decision = Decision(
+            plan_id=plan.id,
+            site=self.site.id,
+            version=version,
+            status=status,
+            decided_at_ms=self.now_ms,
+            decided_by=self.by,
+            reason=reason,
+            digest=plan.digest,
+            trigger=plan.trigger,
+            move_count=len(plan.moves),
+            unserved_count=len(plan.unserved),
+            command=self.command,
+            plan=carried,
+        )
+        self.result.decisions.append(decision)
+
+
+def left_over(plan: Plan) -> str:
+    """Whom `plan` cannot help, in words."""
+    return f"{len(plan.unserved)} devices stay unserved, {len(plan.misplaced)} stay where they must not"
+
+
+def _gain(plan: Plan) -> str:
+    verdict = compare(plan.before, plan.after)
+    if verdict.goal is None:
+        return "no goal gains"
+    return f"{verdict.goal.name} falls by {verdict.gain:.6g} ({verdict.goal.unit})"
+
+
+def _in_words(found: list[str]) -> str:
+    more = f"; and {len(found) - _NAMED_DIFFERENCES} more" if len(found) > _NAMED_DIFFERENCES else ""
+    return "the site has changed: " + "; ".join(found[:_NAMED_DIFFERENCES]) + more

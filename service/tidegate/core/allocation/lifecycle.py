@@ -1,0 +1,98 @@
+"""What commands and time do to a plan: submit, approve, refuse, expire."""
+
+from tidegate.contracts.command import Command
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.plan import DecisionStatus, Plan, Trigger
+from tidegate.core.allocation.digest import plan_digest
+from tidegate.core.allocation.life import Life, left_over
+from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.site import Site
+from tidegate.errors import CommandRefused, InputError
+
+
+def submit(site: Site, command: Command, settings: AllocationSettings, now_ms: int) -> AllocationResult:
+    """Take the planner's answer to the request in flight; propose it, and carry it out where no approval is needed.
+
+    A plan without moves says nothing unless somebody asked, or someone stays without a place.
+
+    Raises:
+        CommandRefused: not the request in flight, not what was asked, expired, or its digest does not match its content.
+    """
+    plan = _answer(site, command, now_ms)
+    site.in_flight = None
+    result = AllocationResult()
+    life = Life(site, now_ms, result)
+    if not plan.moves:
+        if plan.unserved or plan.misplaced or plan.trigger is Trigger.OPERATOR:
+            Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
+            life.close(DecisionStatus.REFUSED, f"nothing to carry out: {left_over(plan)}")
+        return result
+    Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
+    if settings.auto_approve and not site.frozen:
+        life.carry_out(plan, settings)
+    return result
+
+
+def approve(site: Site, command: Command, settings: AllocationSettings, now_ms: int) -> AllocationResult:
+    """Carry out the open plan that `command` names by id and digest; a plan that no longer holds is refused, with the difference.
+
+    Raises:
+        CommandRefused: no such plan is open, its digest is another, it has expired, or the site is frozen.
+    """
+    plan = _open_plan(site, command)
+    if command.digest != plan.digest:
+        raise CommandRefused(
+            f"digest {command.digest!r} is not that of plan {plan.id}, {plan.digest!r}", advice="read the plan again"
+        )
+    if now_ms > plan.expires_at_ms:
+        raise CommandRefused(f"plan {plan.id} expired at {plan.expires_at_ms}, it is {now_ms}", advice="ask for a new plan")
+    if site.frozen:
+        raise CommandRefused(f"site {site.id!r} is frozen: no plan is carried out", advice="thaw it first")
+    life = Life(site, now_ms, AllocationResult(), command.issued_by, command.id)
+    life.carry_out(plan, settings)
+    return life.result
+
+
+def refuse(site: Site, command: Command, now_ms: int) -> AllocationResult:
+    """Close the open plan that `command` names.
+
+    Raises:
+        CommandRefused: no such plan is open.
+    """
+    _open_plan(site, command)
+    life = Life(site, now_ms, AllocationResult(), command.issued_by, command.id)
+    life.close(DecisionStatus.REFUSED, command.reason or "refused by command")
+    return life.result
+
+
+def expire(site: Site, now_ms: int, result: AllocationResult) -> None:
+    """Close what is past its time: the open plan, and without a fact a request that the planner did not answer."""
+    if site.open is not None and now_ms > site.open.plan.expires_at_ms:
+        Life(site, now_ms, result).close(DecisionStatus.EXPIRED, "not approved in time")
+    if site.in_flight is not None and now_ms > site.in_flight.expires_at_ms:
+        site.in_flight = None
+
+
+def _answer(site: Site, command: Command, now_ms: int) -> Plan:
+    """The plan of `command`, checked to be the answer to the request in flight."""
+    plan, request = command.plan, site.in_flight
+    if plan is None:
+        raise InputError("command submit-plan needs plan")
+    if request is None or request.id != plan.id:
+        asked = "none" if request is None else request.id
+        raise CommandRefused(f"plan {plan.id} answers no request in flight (in flight: {asked})")
+    for name in ("trigger", "requested_at_ms", "expires_at_ms", "topology_revision", "settings_digest"):
+        if getattr(plan, name) != getattr(request, name):
+            raise CommandRefused(f"plan {plan.id}: {name} is {getattr(plan, name)!r}, asked was {getattr(request, name)!r}")
+    if plan.digest != plan_digest(plan):
+        raise CommandRefused(f"plan {plan.id}: digest {plan.digest!r} is not that of its content, {plan_digest(plan)!r}")
+    if now_ms > plan.expires_at_ms:
+        raise CommandRefused(f"plan {plan.id} expired at {plan.expires_at_ms}, it is {now_ms}")
+    return plan
+
+
+def _open_plan(site: Site, command: Command) -> Plan:
+    if site.open is None or site.open.plan.id != command.plan_id:
+        open_id = "none" if site.open is None else site.open.plan.id
+        raise CommandRefused(f"plan {command.plan_id!r} is not open (open: {open_id})", advice="list the decisions")
+    return site.open.plan

@@ -1,0 +1,57 @@
+"""What a site needs a plan for, most urgent first: silent gateways, drained ones, unserved devices, overload, then time."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.plan import Trigger
+from tidegate.core.allocation.arrays import NOWHERE, Bool
+from tidegate.core.allocation.digest import short_id
+from tidegate.core.allocation.placement import FULL, loads
+from tidegate.core.allocation.problem import Problem
+
+URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigger.UNSERVED_DEVICES})
+"""Needs of devices that are without service or about to be; they do not wait for a proposal that is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Why a plan is wanted. `about` is equal for equal needs: the same question is not asked again before `again_after_ms`."""
+
+    trigger: Trigger
+    about: str
+    again_after_ms: int
+
+
+def needs_of(problem: Problem, settings: AllocationSettings) -> list[Need]:
+    """A site's needs, most urgent first; the last is always the need for a regular look."""
+    period_ms, cooldown_ms = int(settings.period_seconds * 1000), int(settings.cooldown_seconds * 1000)
+    needs = [
+        Need(trigger, _about(trigger, problem, devices), period_ms) for trigger, devices in _in_need(problem) if devices.any()
+    ]
+    if _overloaded(problem, settings.overload_threshold):
+        needs.append(Need(Trigger.FORECAST_OVERLOAD, "", cooldown_ms))
+    return [*needs, Need(Trigger.PERIOD, "", period_ms)]
+
+
+def _in_need(problem: Problem) -> list[tuple[Trigger, Bool]]:
+    unserved = problem.start == NOWHERE
+    return [
+        (Trigger.GATEWAY_DOWN, unserved & (problem.listed != NOWHERE)),
+        (Trigger.GATEWAY_DRAINED, problem.misplaced),
+        (Trigger.UNSERVED_DEVICES, unserved & (problem.listed == NOWHERE)),
+    ]
+
+
+def _overloaded(problem: Problem, threshold: float) -> bool:
+    """True when some gateway's load is above `threshold` (share of capacity) in some resource."""
+    load = loads(problem, problem.start)
+    return bool(np.any((load > problem.capacity * threshold * FULL) & ~problem.dead[:, None]))
+
+
+def _about(trigger: Trigger, problem: Problem, devices: Bool) -> str:
+    names = (problem.devices[index] for index in np.flatnonzero(devices))
+    closed = (problem.gateways[index] for index in np.flatnonzero(problem.closed))
+    return short_id(trigger, *names, "", *closed)

@@ -1,0 +1,15 @@
+"""What allocation says in one call: facts to publish and plans to ask for."""
+
+from dataclasses import dataclass, field
+
+from tidegate.contracts.plan import Assignment, Decision
+from tidegate.core.allocation.model import PlanRequest
+
+
+@dataclass(slots=True)
+class AllocationResult:
+    """Facts in the order in which they happened. `requests` go to the planner, at most one per site in flight."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    requests: list[PlanRequest] = field(default_factory=list)

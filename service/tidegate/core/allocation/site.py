@@ -1,0 +1,136 @@
+"""The state of one site's allocation: topology, assignments with their epochs, standing orders, the plan under way.
+
+Changes only through its methods; says nothing to the outside. Everything in it is exported, except what is built from it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
+from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
+from tidegate.contracts.resources import Resources
+from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.reach import Reach, reach_of
+
+MAX_UNPLACED: Final = 1000
+"""Device names remembered per site that send readings but are not in the topology; beyond it only counted."""
+
+MAX_RETURN_HOLD_MS: Final = 86_400_000
+"""Milliseconds: the longest a gateway that keeps dying is kept empty after it came back (one day, our choice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """That a gateway was silent: how many times since it was last trusted, and at which tick it was last seen so."""
+
+    count: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """That a plan was asked for at tick `at_ms`, for the need `about` (see `needs`)."""
+
+    about: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPlan:
+    """A plan that was proposed and waits for approval; `version` is that of its last decision."""
+
+    plan: Plan
+    version: int
+
+
+@dataclass(slots=True)
+class Site:
+    """One site that has a topology.
+
+    `demand` is [device][resource] as in `Situation`. `epoch_floor` is the highest epoch of any device that left the
+    topology: whoever comes, or comes back, starts above it, so no epoch is ever reused. `requests` counts plans asked for.
+    `asked` holds, by trigger, what the last request was about.
+    """
+
+    id: SiteId
+    topology: Topology
+    assignments: dict[DeviceId, Assignment] = field(default_factory=dict)
+    epoch_floor: int = 0
+    resources: list[str] = field(default_factory=list)
+    demand: list[list[float]] = field(default_factory=list)
+    draining: set[GatewayId] = field(default_factory=set)
+    cordoned: set[GatewayId] = field(default_factory=set)
+    silent: set[GatewayId] = field(default_factory=set)
+    deaths: dict[GatewayId, Death] = field(default_factory=dict)
+    frozen: bool = False
+    stopped: bool = False
+    guarded: bool = False
+    requests: int = 0
+    in_flight: PlanRequest | None = None
+    open: OpenPlan | None = None
+    asked: dict[Trigger, Asked] = field(default_factory=dict)
+    unplaced: dict[DeviceId, None] = field(default_factory=dict)
+    _reach: Reach | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """The topology's reach, built once per revision."""
+        if self._reach is None:
+            self._reach = reach_of(self.topology)
+        return self._reach
+
+    def gateway_names(self) -> set[GatewayId]:
+        """The gateways of the topology."""
+        return {gateway.id for gateway in self.topology.gateways}
+
+    def replace_topology(self, topology: Topology) -> None:
+        """Put `topology` in force; orders and deaths of gateways that are gone go with them."""
+        self.topology, self._reach = topology, None
+        names = self.gateway_names()
+        self.draining &= names
+        self.cordoned &= names
+        self.silent &= names
+        self.deaths = {gateway: death for gateway, death in self.deaths.items() if gateway in names}
+        for device in topology.devices:
+            self.unplaced.pop(device.id, None)
+
+    def assign(
+        self, device: DeviceId, gateway: GatewayId | None, grant: Resources, plan: PlanId | None, now_ms: int, reason: str
+    ) -> Assignment:
+        """Set the desired state of `device` under the next epoch and return it."""
+        before = self.assignments.get(device)
+        epoch = (self.epoch_floor if before is None else before.epoch) + 1
+        phase = Phase.UNSERVED if gateway is None else Phase.ACTIVE
+        assignment = Assignment(self.id, device, gateway, epoch, grant, phase, plan, now_ms, reason)
+        self.assignments[device] = assignment
+        return assignment
+
+    def forget(self, device: DeviceId, now_ms: int, reason: str) -> Assignment:
+        """Take `device` out of the site; returns its last assignment, to nowhere. Its epochs stay used."""
+        last = self.assign(device, None, {}, None, now_ms, reason)
+        del self.assignments[device]
+        self.epoch_floor = max(self.epoch_floor, last.epoch)
+        return last
+
+    def hear_silence(self, silent: Iterable[GatewayId], now_ms: int) -> None:
+        """Take note of which gateways are silent at this tick. A death is counted when it begins and dated while it lasts."""
+        present = set(silent) & self.gateway_names()
+        for gateway in sorted(present):
+            before = self.deaths.get(gateway, Death(0, now_ms))
+            self.deaths[gateway] = replace(before, count=before.count + (gateway not in self.silent), last_ms=now_ms)
+        self.silent = present
+
+    def on_hold(self, now_ms: int, hold_ms: int) -> set[GatewayId]:
+        """Gateways back from silence that get no devices yet: for `hold_ms`, doubled with every further death, at most a day.
+
+        A gateway emptied by an evacuation has no devices to prove that it lives; without the doubling it would be filled
+        and lost again at every turn.
+        """
+        held = set()
+        for gateway, death in self.deaths.items():
+            length_ms = min(hold_ms << min(death.count - 1, 30), MAX_RETURN_HOLD_MS)
+            if gateway not in self.silent and now_ms < death.last_ms + length_ms:
+                held.add(gateway)
+        return held

@@ -1,0 +1,62 @@
+"""A new topology revision: who is new, who is gone, and whose gateway is gone."""
+
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.plan import Assignment, DecisionStatus, Trigger
+from tidegate.contracts.topology import DevicePlacement, Topology
+from tidegate.core.allocation.life import Life
+from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.site import Asked, Site
+from tidegate.core.allocation.standing import take_demand
+from tidegate.errors import CommandRefused
+
+
+def check_revision(site: Site, topology: Topology) -> None:
+    """Raise unless `topology` is newer than what is in force.
+
+    Raises:
+        CommandRefused: its revision does not rise.
+    """
+    if topology.revision <= site.topology.revision:
+        raise CommandRefused(
+            f"topology revision {topology.revision} does not rise above {site.topology.revision}", advice="raise the revision"
+        )
+
+
+def set_topology(site: Site, topology: Topology, configuration: CoreConfiguration, now_ms: int) -> AllocationResult:
+    """Put `topology`, which was checked, in force and say what it changes in the desired state.
+
+    A device that is known keeps its assignment while its gateway exists: where it is served is the allocator's word, and
+    `DevicePlacement.gateway` counts for new devices only. Plans made for the former revision are void. The first regular
+    look is due one period later.
+    """
+    result = AllocationResult()
+    reason = f"topology revision {topology.revision}"
+    Life(site, now_ms, result).close(DecisionStatus.EXPIRED, f"superseded by {reason}")
+    site.in_flight = None
+    site.replace_topology(topology)
+    take_demand(site, configuration, None)
+    result.assignments = _gone(site, topology, now_ms, reason) + _placed(site, topology, now_ms, reason)
+    site.asked = {Trigger.PERIOD: Asked("", now_ms)}
+    return result
+
+
+def _gone(site: Site, topology: Topology, now_ms: int, reason: str) -> list[Assignment]:
+    present = {device.id for device in topology.devices}
+    absent = [device for device in site.assignments if device not in present]
+    return [site.forget(device, now_ms, f"not in {reason}") for device in absent]
+
+
+def _placed(site: Site, topology: Topology, now_ms: int, reason: str) -> list[Assignment]:
+    changed, gateways = [], site.gateway_names()
+    for row, device in enumerate(topology.devices):
+        before = site.assignments.get(device.id)
+        if before is None:
+            grant = dict(zip(site.resources, site.demand[row], strict=True)) if device.gateway is not None else {}
+            changed.append(site.assign(device.id, device.gateway, grant, None, now_ms, _found(device, reason)))
+        elif before.gateway is not None and before.gateway not in gateways:
+            changed.append(site.assign(device.id, None, {}, None, now_ms, f"{before.gateway} is not in {reason}"))
+    return changed
+
+
+def _found(device: DevicePlacement, reason: str) -> str:
+    return f"found there by {reason}" if device.gateway is not None else f"new in {reason}, served nowhere yet"
