@@ -1,0 +1,122 @@
+"""`tidegate train …` and `tidegate evaluate …`: how training joins the command line. Without torch it says what to install."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidegate.errors import TidegateError
+
+if TYPE_CHECKING:
+    from tidegate_training.data.series import Series
+    from tidegate_training.settings import UniversalSettings
+
+train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships, offline; needs pip install 'tidegate[train]'.")
+
+
+def __getattr__(name: str) -> Any:
+    """Find `evaluate` only when somebody asks for it: training must not pay for evaluation's imports."""
+    if name == "evaluate":
+        from tidegate_training.evaluate.commands import app  # noqa: PLC0415  # see the docstring
+
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@train.callback()
+def _need_torch(context: typer.Context) -> None:
+    """Train the models Tidegate ships, offline; needs pip install 'tidegate[train]'."""
+    try:
+        import torch  # noqa: F401, PLC0415  # heavy, and absent where only the service is installed
+    except ImportError:
+        typer.echo("Training needs torch, which is not installed: pip install 'tidegate[train]'", err=True)
+        raise typer.Exit(2) from None
+
+
+@train.command()
+def universal(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that holds nab, aiops_kpi, smd and bitbrains.", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder the bundle goes to, as universal/VERSION.")] = Path("bundles"),
+    work: Annotated[Path, typer.Option(help="Folder of the checkpoint.")] = Path("runs/universal"),
+    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Seconds instead of minutes: a tiny model on small self-made series.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --work.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.", show_default="40, smoke 2")] = None,
+    hidden: Annotated[
+        int | None, typer.Option(min=1, max=512, help="Width of the recurrent output.", show_default="48, smoke 8")
+    ] = None,
+    random_state: Annotated[int, typer.Option(min=0, help="Fixes weights, lanes and split.")] = 7,
+) -> None:
+    """Train the channel-independent forecaster every device can be served by, and write it as a bundle.
+
+    Examples:
+
+    tidegate train universal --data ../shared/data --out bundles
+
+    tidegate train universal --data ../shared/data --out bundles --resume
+
+    tidegate train universal --smoke --out /tmp/bundles
+    """
+    from tidegate_training import universal as making  # noqa: PLC0415  # torch
+    from tidegate_training.progress import epochs_shown  # noqa: PLC0415
+
+    settings = _settings(smoke, epochs, hidden, random_state)
+    options = {
+        "--data": data,
+        "--out": out,
+        "--smoke": smoke,
+        "--epochs": epochs,
+        "--hidden": hidden,
+        "--random-state": random_state,
+    }
+    command = _command("universal", {**options, "--version": version})
+    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume)
+    with _explained(), epochs_shown(settings) as shown:
+        making.train_universal(_series(data, smoke), settings, order, shown.on_update, shown.say)
+    typer.echo(f"{order.folder}: ready")
+
+
+def _settings(smoke: bool, epochs: int | None, hidden: int | None, random_state: int) -> "UniversalSettings":
+    """Return the settings the options ask for."""
+    from tidegate_training.settings import SMOKE, UniversalSettings  # noqa: PLC0415
+
+    settings = replace(SMOKE if smoke else UniversalSettings(), random_state=random_state)
+    return replace(settings, epochs=epochs or settings.epochs, hidden=hidden or settings.hidden)
+
+
+def _series(data: Path | None, smoke: bool) -> "list[Series]":
+    """Return the series to train on."""
+    from tidegate_training.data.sources import read_all  # noqa: PLC0415
+    from tidegate_training.data.synthetic import small_series  # noqa: PLC0415
+
+    if data is None and not smoke:
+        raise typer.BadParameter("give the folder of the data sets, or --smoke", param_hint="--data")
+    return small_series() if data is None else read_all(data)
+
+
+def _command(name: str, options: Mapping[str, object]) -> str:
+    """Return the command as a stranger would type it; `--resume` and `--work` change nothing about the result."""
+    words = [word for option, value in options.items() if value not in (None, False) for word in _words(option, value)]
+    return shlex.join(["tidegate", "train", name, *words])
+
+
+def _words(option: str, value: object) -> list[str]:
+    return [option] if value is True else [option, str(value)]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn our errors into one line and exit code 1; others are bugs and keep their traceback."""
+    try:
+        yield
+    except TidegateError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,135 @@
+"""Lanes: contiguous stretches of series, side by side, each stepped from a fresh state and carried from window to window.
+
+A model trained on separate windows and served with carried state is a different model; so lanes are long, state is carried
+and detached between windows, and resets, gaps and missing values happen here as they do in a fleet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.forecast import HORIZONS
+from tidegate_training.data.series import Float64, Series
+from tidegate_training.settings import UniversalSettings
+
+Bool = NDArray[np.bool_]
+
+SHARES: Final = {"nab": 0.3, "aiops_kpi": 0.2, "smd": 0.2, "bitbrains": 0.3}
+"""Share of lanes per data set, so that 150 channels of four SMD machines don't outweigh all other kinds; others count 0.25."""
+
+STRIDES: Final = (1, 1, 1, 1, 2, 3, 5)
+"""A lane reads every so many-th cell: the same physics seen at a slower interval."""
+
+FEWEST_VALUES: Final = 64
+"""A series shorter than this teaches only the warm-up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """Readings in order: `x` float64 [n] (0 where masked), `mask` and `dt` float64 [n], `targets` float64 [n, horizon], NaN where unknown."""
+
+    x: Float64
+    mask: Float64
+    dt: Float64
+    targets: Float64
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """`window` readings of all lanes: as in `Lane`, each [window, lanes]; `reset` bool [lanes]: the lane starts afresh here."""
+
+    x: Float64
+    mask: Float64
+    dt: Float64
+    targets: Float64
+    reset: Bool
+
+
+def lane_of(values: Float64, read: Bool | None = None, hidden: Bool | None = None) -> Lane:
+    """Return the lane of a grid: cells not `read` are gaps, cells `hidden` (or NaN) are readings without a value.
+
+    Targets come from the whole grid, whatever the model was shown. Runs of NaN longer than 3 cells are gaps, not readings.
+    """
+    known = np.isfinite(values)
+    read = np.ones(len(values), bool) if read is None else read.copy()
+    read &= known | _within_short_hole(known)
+    cells = np.flatnonzero(read)
+    shown = known[cells] if hidden is None else known[cells] & ~hidden[cells]
+    ahead = np.concatenate([values, np.full(max(HORIZONS), np.nan)])
+    return Lane(
+        x=np.where(shown, values[cells], 0.0),
+        mask=shown.astype(np.float64),
+        dt=np.diff(cells, prepend=cells[:1] - 1).astype(np.float64),
+        targets=np.stack([ahead[cells + h] for h in HORIZONS], axis=1),
+    )
+
+
+def _within_short_hole(known: Bool, longest: int = 3) -> Bool:
+    """Return which unknown cells have a known one within `longest` cells before them."""
+    since = np.arange(len(known)) - np.maximum.accumulate(np.where(known, np.arange(len(known)), -longest - 1))
+    return (since > 0) & (since <= longest)
+
+
+class LaneSource:
+    """Draws lanes from series: data sets by share, series by liveliness, start, length, stride, gaps and missing values at random."""
+
+    def __init__(self, series: Sequence[Series], settings: UniversalSettings) -> None:
+        usable = [one for one in series if one.rows >= FEWEST_VALUES]
+        self._series, self._settings = usable, settings
+        weights = np.array([0.1 if len(np.unique(one.values[:5000])) < 10 else 1.0 for one in usable])
+        datasets = np.array([one.dataset for one in usable])
+        for dataset in np.unique(datasets):
+            members = datasets == dataset
+            weights[members] *= SHARES.get(str(dataset), 0.25) / weights[members].sum()
+        self._cumulated = np.cumsum(weights / weights.sum())
+
+    def draw(self, rng: np.random.Generator) -> Lane:
+        """Return a lane of at least two readings; constant series come, but rarely."""
+        one = self._series[min(int(np.searchsorted(self._cumulated, rng.random())), len(self._series) - 1)]
+        values = one.values[:: int(rng.choice(STRIDES))]
+        length = int(64 + rng.exponential(self._settings.lane_readings))
+        start = int(rng.integers(max(1, len(values) - min(length, len(values)) + 1)))
+        values = values[start : start + length]
+        lane = lane_of(values, self._read(len(values), rng), self._hidden(len(values), rng))
+        return lane if len(lane) > 1 else self.draw(rng)
+
+    def _read(self, cells: int, rng: np.random.Generator) -> Bool:
+        read = np.ones(cells, bool)
+        if rng.random() < 0.5:
+            for at in np.flatnonzero(rng.random(cells) < self._settings.gap_ratio):
+                read[at : at + int(np.exp(rng.uniform(np.log(2), np.log(200))))] = False
+        return read
+
+    def _hidden(self, cells: int, rng: np.random.Generator) -> Bool:
+        ratio = self._settings.missing_ratio if rng.random() < 0.5 else 0.0
+        return rng.random(cells) < ratio
+
+
+class LaneBatcher:
+    """Keeps `lanes` lanes running side by side and hands out their next window; a lane that ends is replaced at a window's border."""
+
+    def __init__(self, source: LaneSource, settings: UniversalSettings, rng: np.random.Generator) -> None:
+        self._source, self._settings, self._rng = source, settings, rng
+        self._running: list[Lane] = [source.draw(rng) for _ in range(settings.lanes)]
+        self._at = np.zeros(settings.lanes, dtype=np.int64)
+
+    def next(self) -> Window:
+        """Return the next window; what a lane lacks at its end is padded with masked readings without targets."""
+        window, lanes = self._settings.window, self._settings.lanes
+        x, mask, dt = (np.full((window, lanes), fill) for fill in (0.0, 0.0, 1.0))
+        targets = np.full((window, lanes, len(HORIZONS)), np.nan)
+        for i in range(lanes):
+            if self._at[i] >= len(self._running[i]):
+                self._running[i], self._at[i] = self._source.draw(self._rng), 0
+            lane, cut = self._running[i], slice(int(self._at[i]), int(self._at[i]) + window)
+            n = len(lane.x[cut])
+            x[:n, i], mask[:n, i], dt[:n, i], targets[:n, i] = lane.x[cut], lane.mask[cut], lane.dt[cut], lane.targets[cut]
+        reset = self._at == 0
+        self._at += window
+        return Window(x, mask, dt, targets, reset)

@@ -1,0 +1,40 @@
+"""The development series as training sees them: NAB, KPI and SMD (train parts) and Bitbrains, one grid per device and metric."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tidegate.errors import InputError
+from tidegate.fleet.readers import iter_dataset
+from tidegate.fleet.series import Series as Recording
+from tidegate_training.data.series import Series, on_grid
+
+DATASETS: Final = ("nab", "aiops_kpi", "smd", "bitbrains")
+"""Folders below the data folder, as `data/README.md` names them (issue: the universal bundle's development series)."""
+
+TRAIN_PART_ONLY: Final = ("aiops_kpi", "smd")
+"""Data sets that come with a part of their own for training; the other part is for evaluation and never read here."""
+
+
+def read_all(folder: Path) -> list[Series]:
+    """Return every series of `DATASETS` below `folder`, in a fixed order.
+
+    Raises:
+        InputError: a data set's folder is missing, or a file is malformed.
+        DependencyError: parquet files are there and the parquet extra is not installed.
+    """
+    missing = [name for name in DATASETS if not (folder / name).is_dir()]
+    if missing:
+        raise InputError(f"{folder} has no folder {missing[0]!r}", advice="give the folder that holds " + ", ".join(DATASETS))
+    return [one for name in DATASETS for recording in iter_dataset(folder / name) for one in _metrics_of(name, recording)]
+
+
+def _metrics_of(dataset: str, recording: Recording) -> Iterator[Series]:
+    """Yield a series per metric."""
+    rows = recording.part("train") if dataset in TRAIN_PART_ONLY else recording
+    seconds = rows.event_time_ms / 1000.0
+    for column, metric in enumerate(recording.metrics):
+        values, interval, start = on_grid(seconds, np.ascontiguousarray(rows.values[:, column]))
+        yield Series(dataset, recording.device, metric, values, interval, start)

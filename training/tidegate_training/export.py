@@ -1,0 +1,66 @@
+"""From torch to the graph a bundle ships: one step, any number of rows, nothing in it but what the step computes."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Final
+
+import onnx
+import torch
+
+from tidegate.contracts.manifest import StateTensor
+from tidegate_training.models.forecaster import UniversalForecaster
+from tidegate_training.models.running_scale import SCALE_COLUMNS
+
+OPSET: Final = 18
+"""Oldest opset with every operator the step uses in float64; onnxruntime 1.20 and later know it."""
+
+INPUTS: Final = ("x", "mask", "dt", "learn", "scale", "memory")
+OUTPUTS: Final = ("quantiles", "scale_next", "memory_next")
+
+
+def export_graph(model: UniversalForecaster, path: Path) -> None:
+    """Write the one-step graph of `model` to `path`, checked by onnx, without traces of the machine that made it."""
+    scale, memory = model.fresh(2)
+    example = (torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, 1), torch.ones(2), torch.ones(2), scale, memory)
+    rows = torch.export.Dim("rows", min=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated internals
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            model.eval(),
+            example,
+            dynamo=True,
+            dynamic_shapes=tuple({0: rows} for _ in example),
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    graph = _anonymous(program.model_proto)
+    onnx.checker.check_model(graph, full_check=True)
+    path.write_bytes(graph.SerializeToString())
+
+
+def state_tensors(model: UniversalForecaster) -> list[StateTensor]:
+    """Return the carried state as the manifest names it."""
+    return [StateTensor("scale", "float64", len(SCALE_COLUMNS)), StateTensor("memory", "float32", 2 * model.hidden)]
+
+
+def state_bytes(model: UniversalForecaster) -> int:
+    """Return the bytes of state per row."""
+    return sum(tensor.width * (8 if tensor.dtype == "float64" else 4) for tensor in state_tensors(model))
+
+
+def _anonymous(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes for debugging: source lines, folders, module names; it is most of the file."""
+    del graph.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*graph.graph.value_info, *graph.graph.input, *graph.graph.output, *graph.graph.initializer):
+        del value.metadata_props[:]
+    return graph

@@ -1,0 +1,79 @@
+"""The universal forecaster: running scale, one LSTM cell written as a single Gemm, and a head of non-crossing quantiles.
+
+One step per reading and row; the same `step` is trained (through `unroll`) and exported. Channel-independent: it never sees
+which device or metric a row belongs to. After Hochreiter and Schmidhuber 1997 (cell) and the linear-head residual of N-BEATS
+style forecasters; quantiles by cumulated positive gaps (squareplus, since Softplus is not bit-identical over batch sizes).
+"""
+
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
+from tidegate_training.models.running_scale import FEATURES, SCALE_COLUMNS, observe
+
+CELL_LIMIT: Final = 32.0
+"""Bound of the cell's memory: a forget gate at 1 would otherwise count up for ever."""
+
+MEDIAN: Final = QUANTILE_LEVELS.index(0.5)
+GAPS: Final = len(QUANTILE_LEVELS) - 1
+
+
+class Step(NamedTuple):
+    """Result of one step: `quantiles` float64 [B, 1, horizon, level] in the metric's unit, and both next states."""
+
+    quantiles: Tensor
+    scale: Tensor
+    memory: Tensor
+
+
+class UniversalForecaster(nn.Module):
+    """Forecasts any metric from its own past; carried state is `scale` float64 [B, 8] and `memory` float32 [B, 2 × hidden]."""
+
+    def __init__(self, hidden: int = 48, head: int = 64) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.gates = nn.Linear(FEATURES + hidden, 4 * hidden)
+        self.head = nn.Linear(FEATURES + hidden, head)
+        self.out = nn.Linear(head, len(HORIZONS) * len(QUANTILE_LEVELS))
+        with torch.no_grad():
+            self.gates.bias[hidden : 2 * hidden] = 2.0  # remember by default: forget gates start open
+            self.out.weight.mul_(0.1)
+
+    def fresh(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Return the state of rows never seen: zeros, `scale` float64 and `memory` float32."""
+        return torch.zeros(rows, len(SCALE_COLUMNS), dtype=torch.float64), torch.zeros(rows, 2 * self.hidden)
+
+    def forward(self, x: Tensor, mask: Tensor, dt: Tensor, learn: Tensor, scale: Tensor, memory: Tensor) -> Step:
+        """Take one reading per row, as the exported graph does: `x` float64 [B, 1], `mask` float32 [B, 1], `dt`, `learn` float32 [B]."""
+        seen = observe(x, mask.double(), dt[:, None].double(), learn[:, None].double(), scale)
+        memory = self.advance(seen.features, memory, seen.keep)
+        normalised = self.quantiles(seen.features, memory[:, : self.hidden])
+        return Step(denormalise(normalised, seen.anchor, seen.unit)[:, None], seen.scale, memory)
+
+    def advance(self, features: Tensor, memory: Tensor, keep: Tensor) -> Tensor:
+        """Return the next `memory` (output, then cell) of an LSTM cell; `keep` float32 [B, 1] fades it over a gap."""
+        faded = memory * keep
+        output, cell = faded.split(self.hidden, dim=1)
+        admit, forget, update, emit = self.gates(torch.cat([features, output], dim=1)).split(self.hidden, dim=1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(admit) * torch.tanh(update)
+        cell = cell.clamp(-CELL_LIMIT, CELL_LIMIT)
+        return torch.cat([torch.sigmoid(emit) * torch.tanh(cell), cell], dim=1)
+
+    def quantiles(self, features: Tensor, output: Tensor) -> Tensor:
+        """Return quantiles float32 [B, horizon, level] around the anchor, in units; ascending by construction."""
+        raw = self.out(torch.tanh(self.head(torch.cat([features, output], dim=1))))
+        median, gaps = raw.split([len(HORIZONS), GAPS * len(HORIZONS)], dim=1)
+        below_and_above = (0.5 * (gaps + torch.sqrt(gaps * gaps + 4.0))).split(len(HORIZONS), dim=1)
+        levels = [median]
+        for gap in below_and_above[:MEDIAN]:
+            levels.insert(0, levels[0] - gap)
+        for gap in below_and_above[MEDIAN:]:
+            levels.append(levels[-1] + gap)
+        return torch.cat(levels, dim=1).reshape(-1, len(QUANTILE_LEVELS), len(HORIZONS)).transpose(1, 2)
+
+
+def denormalise(normalised: Tensor, anchor: Tensor, unit: Tensor) -> Tensor:
+    """Return quantiles float64 [B, horizon, level] in the metric's unit; `anchor` and `unit` float64 [B, 1]."""
+    return anchor[..., None] + unit[..., None] * normalised.double()

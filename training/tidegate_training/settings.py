@@ -1,0 +1,42 @@
+"""Everything that decides what a training run produces, in one frozen value; it travels in checkpoint and manifest."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UniversalSettings:
+    """Settings of `tidegate train universal`; the same settings, data and commit give the same weights on one machine."""
+
+    hidden: int = 48
+    """Width of the recurrent output; a row carries twice as many float32."""
+    head: int = 64
+    """Width of the layer between cell and quantiles."""
+    lanes: int = 256
+    """Rows trained side by side, each with its own carried state."""
+    window: int = 64
+    """Readings of truncated back-propagation."""
+    updates_per_epoch: int = 150
+    epochs: int = 40
+    learning_rate: float = 3e-3
+    """Peak of Adam's rate; falls along a cosine to a hundredth of it."""
+    gradient_limit: float = 1.0
+    """Largest norm of a gradient."""
+    patience: int = 8
+    """Epochs without a better held-out loss before training stops."""
+    lane_readings: int = 3000
+    """Mean length of a lane before it is reset to a fresh state and another series."""
+    missing_ratio: float = 0.02
+    """Readings whose value is hidden from the model, in the lanes that lose values (half of them)."""
+    gap_ratio: float = 0.002
+    """Readings after which a gap of 2 to 200 intervals opens, in the lanes that have gaps (half of them)."""
+    held_out_ratio: float = 0.15
+    """Share of series groups (files, machines, VMs), and of each other series' end, that training never sees."""
+    validation_readings: int = 1200
+    """Length of each held-out lane."""
+    random_state: int = 7
+
+
+SMOKE = UniversalSettings(
+    hidden=8, head=8, lanes=16, window=16, updates_per_epoch=10, epochs=2, lane_readings=200, validation_readings=200
+)
+"""A run of seconds that still trains, stops, exports and loads."""

@@ -1,0 +1,52 @@
+"""Held-out lanes: fixed, complete, from series and times training never saw."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tidegate.contracts.forecast import HORIZONS
+from tidegate_training.data.lanes import FEWEST_VALUES, Lane, Window, lane_of
+from tidegate_training.data.series import Series
+from tidegate_training.data.splits import Split
+from tidegate_training.settings import UniversalSettings
+
+LANES_PER_DATASET: Final = 48
+"""Held-out lanes of each data set and kind (unseen series, later time): every data set counts the same."""
+
+
+def held_out_windows(split: Split, settings: UniversalSettings) -> list[Window]:
+    """Return the held-out lanes side by side, cut into windows; every lane starts fresh in the first."""
+    return windows_of([lane for _, lane in held_out_lanes(split, settings)], settings.window)
+
+
+def held_out_lanes(split: Split, settings: UniversalSettings) -> list[tuple[Series, Lane]]:
+    """Return up to `LANES_PER_DATASET` lanes of each data set from unseen series, and as many from later time."""
+    rng = np.random.default_rng([settings.random_state, 1])
+    lanes = []
+    for part in (split.unseen, split.later):
+        for dataset in sorted({one.dataset for one in part}):
+            usable = [
+                one for one in part if one.dataset == dataset and one.rows >= 2 * FEWEST_VALUES and np.nanstd(one.values) > 0
+            ]
+            for i in range(LANES_PER_DATASET if usable else 0):
+                one = usable[i % len(usable)]
+                start = int(rng.integers(max(1, len(one.values) - settings.validation_readings)))
+                cut = one.values[start : start + settings.validation_readings]
+                if np.isfinite(cut).sum() >= FEWEST_VALUES:
+                    lanes.append((one, lane_of(cut)))
+    return lanes
+
+
+def windows_of(lanes: Sequence[Lane], window: int) -> list[Window]:
+    """Return `lanes` side by side in windows of `window` readings; shorter lanes are padded with masked readings."""
+    readings = -(-max(len(lane) for lane in lanes) // window) * window
+    x, mask, dt = (np.full((readings, len(lanes)), fill) for fill in (0.0, 0.0, 1.0))
+    targets = np.full((readings, len(lanes), len(HORIZONS)), np.nan)
+    for i, lane in enumerate(lanes):
+        n = len(lane)
+        x[:n, i], mask[:n, i], dt[:n, i], targets[:n, i] = lane.x, lane.mask, lane.dt, lane.targets
+    starts = range(0, readings, window)
+    return [
+        Window(*(part[at : at + window] for part in (x, mask, dt, targets)), reset=np.full(len(lanes), at == 0)) for at in starts
+    ]
