@@ -1,0 +1,68 @@
+"""What `simulate` and `replay` share on the command line: where to send, progress on standard error, clean interrupts."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tidegate.fleet.door import RestDoor
+from tidegate.fleet.outbox import Traffic
+from tidegate.fleet.sinks import JsonLinesSink, Sink
+
+LINE_SECONDS = 2.0
+"""Seconds between two lines of progress."""
+
+
+def is_url(target: str) -> bool:
+    """Whether a target is the address of a service; otherwise it is a file."""
+    return "://" in target
+
+
+def open_sink(target: str) -> Sink:
+    """The sink `--to` names: an address or a file.
+
+    Raises:
+        ConfigurationError: an address that is none.
+        DependencyError: a file that cannot be written.
+    """
+    return RestDoor(target) if is_url(target) else JsonLinesSink(Path(target))
+
+
+def run(work: Coroutine[Any, Any, None], traffic: Traffic, *, quiet: bool) -> None:
+    """Run `work` to its end or until SIGINT or SIGTERM, with progress and a summary on standard error unless `quiet`."""
+    started = time.monotonic()
+    console = Console(stderr=True, quiet=quiet)
+    asyncio.run(_run(work, traffic, console))
+    seconds = max(time.monotonic() - started, 0.001)
+    console.print(
+        f"sent {traffic.readings:,} readings in {traffic.batches:,} batches, {traffic.readings / seconds:,.0f} readings/s"
+    )
+
+
+async def _run(work: Coroutine[Any, Any, None], traffic: Traffic, console: Console) -> None:
+    working = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread: whoever runs us there handles signals
+            loop.add_signal_handler(number, working.cancel)
+    showing = asyncio.create_task(_show(traffic, console))
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+    finally:
+        showing.cancel()
+
+
+async def _show(traffic: Traffic, console: Console) -> None:
+    before = 0
+    with console.status("connecting") as status:
+        while True:
+            await asyncio.sleep(LINE_SECONDS)
+            rate, before = (traffic.readings - before) / LINE_SECONDS, traffic.readings
+            lag_seconds = time.time() - traffic.last_event_time_ms / 1000
+            status.update(f"{traffic.readings:,} readings sent, {rate:,.0f}/s, newest event {lag_seconds:,.0f} s ago")
