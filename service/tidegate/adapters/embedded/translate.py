@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tidegate.errors import DependencyError, LogFullError, LogInUseError, StateLostError
 
-_FULL_ADVICE = "free disk space (or raise the log's size limit, or shorten retention); writing resumes by itself"
+_FULL_ADVICE = "free disk space, or raise the log's size limit; writing resumes by itself"
 _LOST_ADVICE = "restore the file from a backup, or move it away to start with an empty log"
 
 
