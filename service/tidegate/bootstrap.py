@@ -87,9 +87,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     planner = ProcessPlanner(settings.worker.planner_seconds)
     stack.push_async_callback(planner.close)
     ports = WorkerPorts(log, planner, clock, metrics, forecasters)
-    workers = [
-        PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(settings.log.partitions)
-    ]
+    workers = [PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(settings.log.partitions)]
     live = LiveWorkers(workers, bundles)
     feed = Feed()
     projection = Projection(log, feed)
@@ -175,7 +173,9 @@ class _Server(uvicorn.Server):
 
 
 def _server(app: Any) -> uvicorn.Server:
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3, server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3, server_header=False
+    )
     return _Server(config)
 
 
@@ -188,7 +188,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {error.strerror}", advice="choose another with TIDEGATE_API__PORT, or 0 for a free one"
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            advice="choose another with TIDEGATE_API__PORT, or 0 for a free one",
         ) from error
     listener.set_inheritable(True)
     return listener
@@ -225,5 +226,3 @@ def _overridden(base: T, overrides: Mapping[str, Any], where: str) -> T:
 
 def _plain(value: object) -> object:
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-
-

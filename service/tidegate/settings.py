@@ -1,7 +1,8 @@
 """Deployment settings: where things are, how large, how long. Built once at start and immutable.
 
 Four sources, the later wins: defaults, a YAML file (`--config` or TIDEGATE_CONFIG), environment variables
-(`TIDEGATE_API__PORT=8081`), command-line options. Unknown keys are refused wherever they stand: a typo must not silently mean the default.
+(`TIDEGATE_API__PORT=8081`), command-line options. Unknown keys are refused wherever they stand: a typo must not silently
+mean the default.
 """
 
 import os
@@ -115,7 +116,9 @@ def load_settings(
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error), advice=f"see `tidegate config show`{f'; file: {path}' if path else ''}") from error
+        raise ConfigurationError(
+            _explain(error), advice=f"see `tidegate config show`{f'; file: {path}' if path else ''}"
+        ) from error
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tidegate.contracts import topics
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.partitioner import partition_of

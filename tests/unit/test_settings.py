@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tidegate.errors import ConfigurationError
 from tidegate.settings import load_settings
 
@@ -48,10 +49,10 @@ def test_a_wrong_variable_is_refused_by_name(environment: dict[str, str], compla
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "broken.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigurationError, match="broken.yaml"):
+    with pytest.raises(ConfigurationError, match=r"broken\.yaml"):
         load_settings(file, {})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="absent.yaml"):
+    with pytest.raises(ConfigurationError, match=r"absent\.yaml"):
         load_settings(tmp_path / "absent.yaml", {})

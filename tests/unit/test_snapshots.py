@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from tidegate.errors import InputError
 from tidegate.pipeline.snapshots import CHUNK_BYTES, chunk_snapshot, join_chunks, read_chunk
 

@@ -33,7 +33,7 @@ class DetectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class AllocationSettings:
-    """The allocator's knobs. Amounts of time are counted in journaled ticks, because plans are made and carried out in wall time."""
+    """The allocator's knobs. Amounts of time are counted in journaled ticks: plans are made and carried out in wall time."""
 
     enabled: bool = True
     auto_approve: bool = True

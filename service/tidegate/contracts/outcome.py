@@ -9,7 +9,7 @@ from tidegate.contracts.version import SCHEMA_VERSION
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """`accepted` false means nothing changed; `reason` then says why and what to do. Repeats of a command id get no second fact."""
+    """`accepted` false means nothing changed; `reason` says why and what to do. A repeated command id gets no second fact."""
 
     command: CommandId
     site: SiteId

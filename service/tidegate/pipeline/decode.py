@@ -72,9 +72,7 @@ def reject(telemetry: Telemetry, rejection: Rejection) -> DeadLetter:
     origin = telemetry.origins[rejection.index]
     reading = telemetry.readings[rejection.index]
     original = origin.record.value if origin.index is None else encode(reading)
-    return dead_letter(
-        origin.record, rejection.reason, rejection.message, index=origin.index, original=original, reading=reading
-    )
+    return dead_letter(origin.record, rejection.reason, rejection.message, index=origin.index, original=original, reading=reading)
 
 
 class _Unusable(Exception):  # noqa: N818 - control flow inside this module, not an error of ours
@@ -168,7 +166,9 @@ def _check_partition(site: str, record: Record, partitions: int, readings: int =
     expected = partition_of(site, partitions)
     if record.partition != expected:
         # Served here, the site would have two owners: this worker and the one that owns its partition.
-        message = f"site {site!r} belongs to partition {expected} of {partitions} (murmur2 of the site id), not {record.partition}"
+        message = (
+            f"site {site!r} belongs to partition {expected} of {partitions} (murmur2 of the site id), not {record.partition}"
+        )
         raise _Unusable(DeadLetterReason.WRONG_PARTITION, message, readings)
 
 

@@ -29,7 +29,9 @@ class FactEncoder:
 
     def letters(self, letters: Iterable[DeadLetter]) -> list[Outgoing]:
         """One record per dead letter, keyed by where it came from."""
-        return [self._record(topics.DEADLETTER, f"{letter.topic}/{letter.offset}/{letter.index or 0}", letter) for letter in letters]
+        return [
+            self._record(topics.DEADLETTER, f"{letter.topic}/{letter.offset}/{letter.index or 0}", letter) for letter in letters
+        ]
 
     def journal(self, record: JournalRecord) -> Outgoing:
         """The journal's record, keyed by partition."""

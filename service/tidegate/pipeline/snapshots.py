@@ -33,20 +33,14 @@ class Snapshot:
     state: dict[str, Any]
 
 
-def chunk_snapshot(
-    partition: int, journal_sequence: int, positions: Mapping[str, int], state: dict[str, Any]
-) -> list[bytes]:
+def chunk_snapshot(partition: int, journal_sequence: int, positions: Mapping[str, int], state: dict[str, Any]) -> list[bytes]:
     """Encode `state` as packed `SnapshotChunk`s of at most `CHUNK_BYTES` of data each, at least one."""
     # Level 1: a state is mostly float noise, so more effort buys 2 % and costs ten times the time.
     data = zlib.compress(msgspec.msgpack.encode(state, enc_hook=_encode_array), level=1)
     checksum = hashlib.sha256(data).hexdigest()
     pieces = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
     return [
-        pack(
-            SnapshotChunk(
-                partition, journal_sequence, index, len(pieces), dict(positions), STATE_VERSION, checksum, piece
-            )
-        )
+        pack(SnapshotChunk(partition, journal_sequence, index, len(pieces), dict(positions), STATE_VERSION, checksum, piece))
         for index, piece in enumerate(pieces)
     ]
 

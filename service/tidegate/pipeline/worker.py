@@ -1,4 +1,4 @@
-"""The loop of one partition: read, decode, step, encode, commit. Alone it decides the order in which effects become durable.
+"""The loop of one partition: read, step, commit. Alone it decides the order in which effects become durable.
 
 Commit order of one batch, all in one transaction of the log:
   1. facts (outcomes, anomalies, incidents, forecasts, decisions, assignments) and dead letters,
@@ -10,36 +10,32 @@ the same records: nothing of it was visible, and the state in memory already inc
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
-from tidegate import __version__
 from tidegate.contracts import topics
-from tidegate.contracts.codec import digest
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.deadletter import DeadLetter
-from tidegate.contracts.journal import JournalRecord, OffsetRange
 from tidegate.core.forecaster import Forecaster
-from tidegate.core.partition import Batch, Facts, Partition
+from tidegate.core.partition import Partition
 from tidegate.errors import DependencyError
-from tidegate.pipeline.decode import Telemetry, decode_commands, decode_telemetry, reject
-from tidegate.pipeline.encode import FactEncoder
 from tidegate.pipeline.planning import PlanDesk
 from tidegate.pipeline.progress import Progress
 from tidegate.pipeline.replay import Restored, Restorer
+from tidegate.pipeline.reporting import batch_report, levels
 from tidegate.pipeline.retention import Retention
-from tidegate.pipeline.snapshots import chunk_snapshot
-from tidegate.ports import Clock, Commit, Log, Metrics, Outgoing, Planner, Record
+from tidegate.pipeline.step import Inputs, Step, Stepper
+from tidegate.ports import Clock, Commit, Log, Metrics, Planner
 
 _log = structlog.get_logger(__name__)
 
-WORKER_INPUTS = (topics.TELEMETRY, topics.COMMANDS)
-
 T = TypeVar("T")
+
+WORKER_INPUTS: Final = (topics.COMMANDS, topics.TELEMETRY)
+"""What a worker reads. Acks join them with the hand-over protocol (docs/decisions/0004)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +43,8 @@ class WorkerLimits:
     """How much a worker takes at once, and how often it ticks and snapshots.
 
     A batch holds at most `batch_records` records or `batch_bytes` bytes of each input. Without input the core still
-    ticks every `tick_seconds`. A snapshot is due after `snapshot_batches` batches; each
-    output topic keeps its last `keep_facts` records per partition.
+    ticks every `tick_seconds`. A snapshot is due after `snapshot_batches` batches; each output topic keeps its last
+    `keep_facts` records.
     """
 
     batch_records: int = 500
@@ -81,16 +77,16 @@ class PartitionWorker:
         self.index = index
         self.progress = Progress(ports.clock)
         self._ports = ports
-        self._configuration = configuration
         self._limits = limits
-        self._encoder = FactEncoder(index)
+        self._configuration = configuration
+        bundles = {name: forecaster.identity for name, forecaster in ports.forecasters.items()}
+        self._stepper = Stepper(index, ports.log.partitions, configuration, bundles, ports.clock)
         self._desk = PlanDesk(index, ports.planner, ports.log, ports.metrics)
+        self._retention = Retention(index, ports.log, limits.keep_facts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"partition-{index}")
         self._state: Restored | None = None
         self._since_snapshot = 0
-        self._configuration_is_new = True
-        self._configuration_digest = digest(configuration)
-        self._retention = Retention(index, ports.log, limits.keep_facts)
+        self._levels_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Restore, then work until `stop` is set; the batch at hand is finished and a snapshot left behind.
@@ -99,28 +95,31 @@ class PartitionWorker:
             StateLostError: the log cannot rebuild the state.
             BundleError: the journal was scored by a bundle that is not installed.
         """
-        state = await self._restore()
-        self._desk.ask(await self.call(lambda partition: partition.pending_requests()))
         try:
+            state = await self._restore()
+            self._desk.ask(await self.call(Partition.pending_requests))
             while not stop.is_set():
                 if not await self._work(state):
                     await self._ports.log.wait(self._limits.tick_seconds / 4)
             if self._since_snapshot:
-                await self._commit_batch(state, {}, snapshot=True)
+                await self._commit(state, {}, snapshot=True)
         finally:
             await self._desk.close()
-            self._thread.shutdown(wait=True)
+            self._thread.shutdown(wait=False)
 
     async def call(self, look: Callable[[Partition], T]) -> T:
         """Run `look` over the state between two steps, in the core's thread.
 
         Raises:
-            DependencyError: the partition is not restored yet.
+            DependencyError: the partition is not restored yet, or the worker has stopped.
         """
         state = self._state
         if state is None:
             raise DependencyError(f"partition {self.index} is still being restored", advice="try again in a moment")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: look(state.partition))
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: look(state.partition))
+        except RuntimeError as error:  # the executor's word for "shut down"
+            raise DependencyError(f"partition {self.index} has stopped") from error
 
     async def lag(self) -> dict[str, int]:
         """Records not yet taken, by input topic; before the restore, everything."""
@@ -134,7 +133,7 @@ class PartitionWorker:
         state = await restorer.restore()
         ports.metrics.replayed(state.replayed_batches)
         _log.info("restored", partition=self.index, batches=state.replayed_batches, sequence=state.sequence)
-        self._configuration_is_new = state.sequence == 0 or state.partition.configuration != self._configuration
+        self._since_snapshot = state.replayed_batches
         self._state = state
         self.progress.restored()
         return state
@@ -142,12 +141,13 @@ class PartitionWorker:
     async def _work(self, state: Restored) -> bool:
         """Take one batch if there is input or a tick is due; true when there was input."""
         inputs = await self._poll(state.positions)
-        if any(inputs.values()) or self._tick_due(state):
-            await self._commit_batch(state, inputs, snapshot=self._since_snapshot >= self._limits.snapshot_batches)
+        found = any(inputs.values())
+        if found or self._tick_due(state):
+            await self._commit(state, inputs, snapshot=self._since_snapshot >= self._limits.snapshot_batches)
         self.progress.beat(lag=sum((await self.lag()).values()))
-        return any(inputs.values())
+        return found
 
-    async def _poll(self, positions: Mapping[str, int]) -> dict[str, Sequence[Record]]:
+    async def _poll(self, positions: Mapping[str, int]) -> Inputs:
         limits, log = self._limits, self._ports.log
         return {
             topic: await log.read(
@@ -159,71 +159,43 @@ class PartitionWorker:
     def _tick_due(self, state: Restored) -> bool:
         return self._ports.clock.now_ms() - state.tick_ms >= self._limits.tick_seconds * 1000
 
-    async def _commit_batch(self, state: Restored, inputs: Mapping[str, Sequence[Record]], *, snapshot: bool) -> None:
+    async def _commit(self, state: Restored, inputs: Inputs, *, snapshot: bool) -> None:
         # The system clock may step back; the core's time never does.
         tick_ms = max(self._ports.clock.now_ms(), state.tick_ms)
         loop = asyncio.get_running_loop()
-        step = await loop.run_in_executor(self._thread, self._step, state, inputs, tick_ms, snapshot)
-        await self._commit_until_durable(Commit(self.index, step.outputs, step.positions))
+        step = await loop.run_in_executor(self._thread, lambda: self._stepper.step(state, inputs, tick_ms, snapshot=snapshot))
+        started = self._ports.clock.monotonic()
+        await self._until_durable(Commit(self.index, step.outputs, step.positions))
+        step.seconds["commit"] = self._ports.clock.monotonic() - started
         state.positions, state.tick_ms = step.positions, tick_ms
         state.sequence += 1
-        state.generation += snapshot
-        self._since_snapshot = 0 if snapshot else self._since_snapshot + 1
-        self._configuration_is_new = False
         self.progress.committed()
         self._desk.ask(step.facts.requests)
-        await self._report(step, state)
-        if snapshot:
-            await self._retention.after_snapshot(step.positions)
+        await self._report(state, step)
+        await self._after(state, snapshot)
 
-    def _step(self, state: Restored, inputs: Mapping[str, Sequence[Record]], tick_ms: int, snapshot: bool) -> "_Step":
-        changed = self._configuration_is_new
-        if changed:
-            state.partition.configure(self._configuration)
-        telemetry = decode_telemetry(inputs.get(topics.TELEMETRY, ()), self._ports.log.partitions)
-        commands, bad_commands = decode_commands(inputs.get(topics.COMMANDS, ()))
-        undecodable = sum(letter.readings for letter in telemetry.letters)
-        facts = state.partition.step(Batch(tick_ms, telemetry.readings, commands, undecodable))
-        letters = [*telemetry.letters, *bad_commands, *(reject(telemetry, each) for each in facts.rejections)]
-        outputs = [*self._encoder.facts(facts), *self._encoder.letters(letters)]
-        outputs.append(self._encoder.journal(self._journal(state, inputs, tick_ms, changed)))
-        positions = state.positions | {topic: records[-1].offset + 1 for topic, records in inputs.items() if records}
-        if snapshot:
-            exported = state.partition.export_state()
-            chunks = chunk_snapshot(self.index, state.sequence, positions, exported)
-            outputs += self._encoder.snapshot(chunks, state.generation)
-        return _Step(telemetry, facts, letters, outputs, positions)
-
-    def _journal(self, state: Restored, inputs: Mapping[str, Sequence[Record]], tick_ms: int, changed: bool) -> JournalRecord:
-        return JournalRecord(
-            partition=self.index,
-            sequence=state.sequence,
-            tick_ms=tick_ms,
-            inputs=[OffsetRange(topic, r[0].offset, r[-1].offset + 1) for topic, r in inputs.items() if r],
-            configuration_digest=self._configuration_digest,
-            bundles={name: forecaster.identity for name, forecaster in self._ports.forecasters.items()},
-            code_version=__version__,
-            configuration=self._configuration if changed else None,
-        )
-
-    async def _commit_until_durable(self, commit: Commit) -> None:
+    async def _until_durable(self, commit: Commit) -> None:
         while True:
             try:
-                await self._ports.log.commit(commit)
-                return
+                return await self._ports.log.commit(commit)
             except DependencyError as error:
                 self.progress.blocked(str(error))
                 _log.error("commit_failed", partition=self.index, reason=str(error))
                 await asyncio.sleep(self._limits.commit_retry_seconds)
 
-    def _report(self, step: "_Step", inputs: Mapping[str, Sequence[Record]]) -> None:
-        self._desk.ask(step.facts.requests)
+    async def _report(self, state: Restored, step: Step) -> None:
+        self._ports.metrics.batch(batch_report(step.facts, step.letters, step.undecodable, step.seconds))
+        now = self._ports.clock.monotonic()
+        if now - self._levels_at >= self._limits.tick_seconds:
+            self._levels_at = now
+            lag = await self.lag()
+            found = await self.call(lambda partition: levels(partition, lag, state.tick_ms))
+            self._ports.metrics.levels(self.index, found)
 
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    telemetry: Telemetry
-    facts: Facts
-    letters: list[DeadLetter]
-    outputs: list[Outgoing]
-    positions: dict[str, int]
+    async def _after(self, state: Restored, snapshot: bool) -> None:
+        if not snapshot:
+            self._since_snapshot += 1
+            return
+        self._since_snapshot = 0
+        state.generation += 1
+        await self._retention.after_snapshot(state.positions)
