@@ -12,12 +12,12 @@ DAY_SECONDS: Final = 86_400.0
 
 
 def last_value(values: Float64, interval_seconds: float, fitted: int) -> Float64 | None:
-    """Return quantiles float64 [cells, horizon, level] of the last-value forecast; errors are those of the first `fitted` cells."""
+    """Return quantiles float64 [cells, horizon, level] of the last-value forecast, with errors of the first `fitted` cells."""
     return _with_error_quantiles(values, fitted, lambda horizon: _filled(values))
 
 
 def daily_seasonal(values: Float64, interval_seconds: float, fitted: int) -> Float64 | None:
-    """Return the same for the value a day before the target; None when the first `fitted` cells hold less than a day and a half."""
+    """Return the same for the value a day before the target; None when the fitted cells hold less than a day and a half."""
     day = round(DAY_SECONDS / interval_seconds)
     if day <= max(HORIZONS) or fitted < 1.5 * day:
         return None

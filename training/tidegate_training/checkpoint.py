@@ -1,6 +1,5 @@
 """A run's state between epochs, on disk, so that an interrupted run goes on to the same weights."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ def save(path: Path, progress: Progress, settings: UniversalSettings, data: Mapp
     partial = path.with_suffix(".partial")
     fields = {name: getattr(progress, name) for name in Progress.__slots__}
     torch.save({"progress": fields, "settings": asdict(settings), "data": dict(data)}, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load(path: Path, settings: UniversalSettings, data: Mapping[str, str]) -> Progress:

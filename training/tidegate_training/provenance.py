@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def commit() -> str:
-    """Return the commit of this checkout, with `+changes` when the code that makes bundles differs from it; `unknown` outside git."""
+    """Return this checkout's commit, with `+changes` when the code that makes bundles differs; `unknown` outside git."""
     root = Path(__file__).resolve().parents[2]
     head = _git(root, "rev-parse", "HEAD")
     if not head:

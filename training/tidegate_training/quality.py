@@ -1,7 +1,7 @@
 """How good a graph is on held-out series: pinball loss per horizon against the baselines, and coverage of its bands.
 
-The graph is judged as it ships, stepped by onnxruntime. Each lane's first half warms the graph's state and fits the baselines'
-error quantiles; the second half is judged. A lane's losses are divided by its own mean absolute change, so that each counts alike.
+The graph is judged as it ships, stepped by onnxruntime. Each lane's first half warms the state and fits the baselines' error
+quantiles; the second half is judged. A lane's losses are divided by its own mean absolute change, so that each counts alike.
 """
 
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ def judge(path: Path, split: Split, random_state: int) -> list[Judged]:
 
 
 def _lane(values: Float64) -> Lane:
-    """Return a lane of every cell: unknown ones are readings without a value, so that all forecasts of a cell share their origin."""
+    """Return a lane of every cell, unknown ones as readings without a value: all forecasts of a cell then share their origin."""
     known = np.isfinite(values)
     return Lane(np.where(known, values, 0.0), known.astype(np.float64), np.ones(len(values)), _targets(values))
 

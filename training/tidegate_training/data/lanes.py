@@ -29,7 +29,7 @@ FEWEST_VALUES: Final = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
-    """Readings in order: `x` float64 [n] (0 where masked), `mask` and `dt` float64 [n], `targets` float64 [n, horizon], NaN where unknown."""
+    """Readings in order, float64: `x` [n] (0 where masked), `mask` and `dt` [n], `targets` [n, horizon], NaN where unknown."""
 
     x: Float64
     mask: Float64
@@ -77,7 +77,7 @@ def _within_short_hole(known: Bool, longest: int = 3) -> Bool:
 
 
 class LaneSource:
-    """Draws lanes from series: data sets by share, series by liveliness, start, length, stride, gaps and missing values at random."""
+    """Draws lanes: data sets by share, series by liveliness; start, length, stride, gaps and missing values at random."""
 
     def __init__(self, series: Sequence[Series], settings: UniversalSettings) -> None:
         usable = [one for one in series if one.rows >= FEWEST_VALUES]
@@ -112,7 +112,7 @@ class LaneSource:
 
 
 class LaneBatcher:
-    """Keeps `lanes` lanes running side by side and hands out their next window; a lane that ends is replaced at a window's border."""
+    """Keeps lanes running side by side and hands out their next window; one that ends is replaced at a window's border."""
 
     def __init__(self, source: LaneSource, settings: UniversalSettings, rng: np.random.Generator) -> None:
         self._source, self._settings, self._rng = source, settings, rng

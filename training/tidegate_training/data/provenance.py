@@ -10,7 +10,7 @@ from tidegate_training.data.series import Series
 
 
 def describe(series: list[Series]) -> list[TrainingData]:
-    """Return one entry per data set, in alphabetical order; the hash covers names, intervals and values, in order of the names."""
+    """Return one entry per data set, by name; its hash covers names, intervals and values of its series, in order of names."""
     return [
         _describe_one(name, [one for one in series if one.dataset == name]) for name in sorted({one.dataset for one in series})
     ]

@@ -46,7 +46,10 @@ class UniversalForecaster(nn.Module):
         return torch.zeros(rows, len(SCALE_COLUMNS), dtype=torch.float64), torch.zeros(rows, 2 * self.hidden)
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor, learn: Tensor, scale: Tensor, memory: Tensor) -> Step:
-        """Take one reading per row, as the exported graph does: `x` float64 [B, 1], `mask` float32 [B, 1], `dt`, `learn` float32 [B]."""
+        """Take one reading per row, as the exported graph does.
+
+        `x` float64 [B, 1] in the metric's unit, `mask` float32 [B, 1], `dt` (intervals) and `learn` (0 to 1) float32 [B].
+        """
         seen = observe(x, mask.double(), dt[:, None].double(), learn[:, None].double(), scale)
         memory = self.advance(seen.features, memory, seen.keep)
         normalised = self.quantiles(seen.features, memory[:, : self.hidden])
@@ -55,7 +58,7 @@ class UniversalForecaster(nn.Module):
     def advance(self, features: Tensor, memory: Tensor, keep: Tensor) -> Tensor:
         """Return the next `memory` (output, then cell) of an LSTM cell; `keep` float32 [B, 1] fades it over a gap."""
         faded = memory * keep
-        output, cell = faded.split(self.hidden, dim=1)
+        output, cell = torch.split(faded, self.hidden, dim=1)
         admit, forget, update, emit = self.gates(torch.cat([features, output], dim=1)).split(self.hidden, dim=1)
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(admit) * torch.tanh(update)
         cell = cell.clamp(-CELL_LIMIT, CELL_LIMIT)

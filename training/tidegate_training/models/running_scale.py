@@ -37,7 +37,8 @@ SLOW_INTERVALS: Final = 1500.0
 """Memory of the slow level, spread and change, in intervals: a day of one-minute readings."""
 
 LARGEST: Final = 2.0**100
-"""About 1e30. Values beyond it (and NaN) count as missing: no sensor means them, and one would blind its row for thousands of readings."""
+"""About 1e30. Values beyond it (and NaN) count as missing: no sensor means them, and they would blind
+their row for thousands of readings."""
 
 LONGEST_GAP_INTERVALS: Final = 1e6
 FORGET_INTERVALS: Final = 96.0
@@ -53,10 +54,10 @@ SPREAD_SHARE: Final = 2.0**-6
 """Share of the slow spread in the unit: a row that rests for now may still move as far as it usually does."""
 
 JUMP_LIMIT: Final = 32.0
-"""Deviations enter the running averages clipped to so many units: one absurd value must not blind a row for thousands."""
+"""Deviations enter the running averages clipped to so many units: one spike must not widen the bands for hundreds of readings."""
 
 FIRST_JUMP_LIMIT: Final = 2.0**40
-"""About 1e12. The same for a series that was constant so far and has no unit: a ratio of its level (or of 1, if that is larger)."""
+"""About 1e12. The same for a series that was constant so far and has no unit: a ratio of its level, or of 1."""
 
 ANCHOR_LIMIT: Final = 50.0
 """A forecast starts at most so many units from the fast level: a spike is not the level of the next reading."""
@@ -65,8 +66,11 @@ COUNT_LIMIT: Final = 1e6
 
 
 class Observation(NamedTuple):
-    """What one reading leaves, per row: next `scale` float64 [B, 8], `features` float32 [B, FEATURES], `anchor` and `unit` float64 [B, 1]
-    in the metric's unit, and `keep` float32 [B, 1], how much recurrent memory survives the gap before it."""
+    """What one reading leaves, per row: the next `scale` float64 [B, 8] and `features` float32 [B, FEATURES] for the cell.
+
+    Forecasts are `anchor` plus multiples of `unit`, float64 [B, 1] in the metric's unit; `keep` float32 [B, 1] is how much of
+    the recurrent memory survives the gap before the reading, 0 to 1.
+    """
 
     scale: Tensor
     features: Tensor
@@ -80,7 +84,7 @@ def observe(x: Tensor, mask: Tensor, dt: Tensor, learn: Tensor, scale: Tensor) -
 
     A missing value (mask 0, NaN, beyond `LARGEST`) only ages the row. `learn` 0 to 1 slows the averages, never `last`.
     """
-    count, last, age, level_fast, level_slow, spread, change_fast, change_slow = scale.split(1, dim=1)
+    count, last, age, level_fast, level_slow, spread, change_fast, change_slow = torch.split(scale, 1, dim=1)
     seen = (mask > 0.5) & (x.abs() <= LARGEST)
     first = seen & (count < 0.5)
     value = torch.where(seen, x, last)

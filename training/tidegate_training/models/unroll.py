@@ -1,4 +1,4 @@
-"""Run the forecaster over a window of readings, for training and validation: same formulas as the exported step, batched over time."""
+"""Run the forecaster over a window of readings, for training: the exported step's own formulas, batched over time."""
 
 from typing import Final, NamedTuple
 
@@ -21,7 +21,7 @@ HORIZON_WEIGHTS: Final = (1.0, 0.6, 0.35, 0.25)
 
 
 class Unrolled(NamedTuple):
-    """`normalised` quantiles float32 [T, B, horizon, level] in units, `seen` per reading ([T, B, …]), and the last `scale` and `memory`."""
+    """Quantiles `normalised` float32 [T, B, horizon, level] in units, `seen` per reading [T, B, …], last `scale` and `memory`."""
 
     normalised: Tensor
     seen: Observation
@@ -30,7 +30,7 @@ class Unrolled(NamedTuple):
 
 
 def unroll(model: UniversalForecaster, window: Window, scale: Tensor, memory: Tensor) -> Unrolled:
-    """Step through `window` from the given state (`scale` float64 [B, 8], `memory` float32 [B, 2H]); lanes that reset start at zero."""
+    """Step through `window` from `scale` float64 [B, 8] and `memory` float32 [B, 2H]; lanes that reset start at zero."""
     kept = torch.from_numpy(~window.reset)
     seen = observe_window(window, scale * kept[:, None].double())
     memory, outputs = memory * kept[:, None].float(), []
@@ -61,9 +61,9 @@ def normalised_targets(window: Window, seen: Observation) -> Tensor:
 
 
 def pinball(quantiles: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean pinball loss per horizon, and per horizon how many targets counted.
+    """Return the mean pinball loss per horizon, and per horizon how many targets counted (Koenker and Bassett 1978).
 
-    `quantiles` [..., horizon, level] and `targets` [..., horizon] share a unit; NaN targets don't count. (Koenker and Bassett 1978.)
+    `quantiles` [..., horizon, level] and `targets` [..., horizon] share a unit; NaN targets don't count.
     """
     known = torch.isfinite(targets)
     error = torch.where(known, targets, 0.0)[..., None] - quantiles

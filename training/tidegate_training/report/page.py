@@ -1,5 +1,6 @@
 """The page itself: what the bundle is, how good it is on held-out series, and what that means."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -33,8 +34,8 @@ lanes of the same held-out parts: figures on them are no claim about others.</p>
 <h2>Training</h2>{losses}
 {data}
 <h2>Checks</h2>
-<p>Largest difference torch to ONNX {parity:.1e} units (at most 1e-5); {differing:.0f} results that depend on the batch they came
-in; largest magnitude of recurrent memory over 30,000 hostile readings {memory:.2f} (at most 64).</p>
+<p>Largest difference torch to ONNX {parity:.1e} of the forecast's scale (at most 1e-5); {differing:.0f} results that depend
+on the batch they came in; largest magnitude of recurrent memory over 30,000 hostile readings {memory:.2f} (at most 64).</p>
 </html>
 """
 
@@ -99,7 +100,7 @@ def _data(manifest: BundleManifest) -> str:
     return _table(("data set", "series", "values", "from", "to", "sha256"), rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [
         "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) for tag, row in [("th", head), *(("td", row) for row in rows)]
     ]
