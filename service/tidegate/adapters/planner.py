@@ -52,7 +52,7 @@ class ProcessPlanner(Planner):
     """
 
     def __init__(self, limit_seconds: float = 60.0) -> None:
-        self._limit_seconds = limit_seconds
+        self.limit_seconds = limit_seconds
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -60,6 +60,11 @@ class ProcessPlanner(Planner):
     def pid(self) -> int | None:
         """Process id of the living child, None when there is none."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def busy(self) -> bool:
+        """True while a request is with the child."""
+        return self._turn.locked()
 
     async def plan(self, request: PlanRequest) -> Plan:
         """Return the plan for `request`, from the child.
@@ -82,12 +87,12 @@ class ProcessPlanner(Planner):
     async def _ask(self, raw: bytes) -> bytes:
         """One question, one answer. Whatever goes wrong in between, cancellation too, ends the child: it may be out of step."""
         try:
-            async with asyncio.timeout(self._limit_seconds):
+            async with asyncio.timeout(self.limit_seconds):
                 return await self._exchange(raw)
         except TimeoutError as error:
             await self._stop()
             raise DependencyError(
-                f"the planner process took longer than {self._limit_seconds} s", advice="lower planner_steps"
+                f"the planner process took longer than {self.limit_seconds} s", advice="lower planner_steps"
             ) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             await self._stop()

@@ -50,7 +50,7 @@ def stuck(placement: Placement, device: int) -> Unserved:
     shortages = [f"{problem.gateways[problem.reach.gateway[link]]}: {text}" for link, text in obstacles if text is not None]
     if len(shortages) < len(obstacles):
         return Unserved(problem.devices[device], "the plan's limit of moves was reached first", [])
-    return Unserved(problem.devices[device], f"none of the {len(links)} other gateways in reach can take it", shortages)
+    return Unserved(problem.devices[device], f"none of {len(links)} gateways in reach can take it", shortages)
 
 
 def _links_by_excess(placement: Placement, device: int) -> list[int]:

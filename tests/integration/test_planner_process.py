@@ -1,0 +1,125 @@
+"""The planner in a process of its own: same answers, and a death that costs one request."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from tidegate.adapters.planner import InlinePlanner, ProcessPlanner
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.plan import Trigger
+from tidegate.contracts.topology import DevicePlacement, Gateway, Topology
+from tidegate.core.allocation.model import PlanRequest, Situation
+from tidegate.errors import DependencyError
+
+
+def a_request() -> PlanRequest:
+    devices = [DevicePlacement(f"d{n}", "sensor", demand={"devices": 1.0}) for n in range(20)]
+    site = Topology("north", 1, [Gateway(f"g{n}", {"devices": 8.0}) for n in range(3)], devices)
+    situation = Situation(["devices"], [[1.0]] * 20, [None] * 20, [1] * 20, [], [], [], [])
+    return PlanRequest("plan-1", "north", Trigger.UNSERVED_DEVICES, 0, 1000, site, situation, AllocationSettings(), "digest")
+
+
+async def test_the_process_gives_the_same_plan_as_planning_in_place() -> None:
+    planner = ProcessPlanner()
+    try:
+        plans = await asyncio.gather(*(planner.plan(a_request()) for _ in range(3)))
+    finally:
+        await planner.close()
+    assert plans == [await InlinePlanner().plan(a_request())] * 3
+    assert len(plans[0].moves) == 20
+
+
+async def test_a_killed_process_fails_one_request_and_the_next_gets_a_new_one() -> None:
+    planner = ProcessPlanner()
+    try:
+        before = await planner.plan(a_request())
+        first = planner.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises(DependencyError, match="died"):
+            await planner.plan(a_request())
+        assert await planner.plan(a_request()) == before
+        assert planner.pid not in {first, None}
+    finally:
+        await planner.close()
+
+
+async def test_a_plan_over_the_limit_fails_and_leaves_no_process_behind() -> None:
+    planner = ProcessPlanner(limit_seconds=60.0)
+    await planner.plan(a_request())
+    child = planner.pid
+    assert child is not None
+    os.kill(child, signal.SIGSTOP)
+    planner.limit_seconds = 0.2
+    with pytest.raises(DependencyError, match=r"longer than 0\.2 s"):
+        await planner.plan(a_request())
+    assert planner.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    await planner.close()
+
+
+async def test_a_cancelled_request_does_not_answer_the_next_one() -> None:
+    planner = ProcessPlanner()
+    try:
+        expected = await planner.plan(a_request())
+        child = planner.pid
+        assert child is not None
+        os.kill(child, signal.SIGSTOP)
+        waiting = asyncio.create_task(planner.plan(a_request()))
+        while not planner.busy:  # noqa: ASYNC110  # the planner has no event to wait on, and one turn of the loop is enough
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await planner.plan(a_request()) == expected
+        assert planner.pid != child
+    finally:
+        await planner.close()
+
+
+async def test_the_process_ignores_ctrl_c() -> None:
+    planner = ProcessPlanner()
+    try:
+        await planner.plan(a_request())
+        child = planner.pid
+        assert child is not None
+        os.kill(child, signal.SIGINT)
+        await planner.plan(a_request())
+        assert planner.pid == child
+    finally:
+        await planner.close()
+
+
+async def test_closing_is_idempotent_and_ends_the_process() -> None:
+    planner = ProcessPlanner()
+    await planner.plan(a_request())
+    child = planner.pid
+    assert child is not None
+    await planner.close()
+    await planner.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+async def test_a_process_whose_parent_is_gone_ends() -> None:
+    """The parent's end of the pipe closes when it dies, however it dies."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "tidegate.adapters.planner_process", stdin=asyncio.subprocess.PIPE
+    )
+    assert child.stdin is not None
+    child.stdin.close()
+    assert await asyncio.wait_for(child.wait(), 30.0) == 0
+
+
+async def test_a_request_that_breaks_the_planner_is_reported_in_words() -> None:
+    planner = ProcessPlanner()
+    try:
+        reply = await planner._exchange(b"\x00 not a request")
+        assert b"not a valid PlanRequest" in reply
+        assert len((await planner.plan(a_request())).moves) == 20
+    finally:
+        await planner.close()
