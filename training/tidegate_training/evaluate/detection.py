@@ -94,7 +94,7 @@ def run_detection(
             readings += sum(map(len, taken))
         for name in detectors:
             if name != TIDEGATE:
-                outcomes += [_by_baseline(series, name, configuration) for series in taken]
+                outcomes += [judge_by_baseline(series, name, configuration) for series in taken]
     if not outcomes:
         raise InputError(f"{folder}: no labelled series", advice="see data/README.md for the formats with labels")
     return DetectionStudy(outcomes, readings / seconds if seconds else math.nan)
@@ -114,7 +114,8 @@ def _by_tidegate(
     ]
 
 
-def _by_baseline(series: Series, name: str, configuration: CoreConfiguration) -> SeriesOutcome:
+def judge_by_baseline(series: Series, name: str, configuration: CoreConfiguration) -> SeriesOutcome:
+    """The baseline `name` on the test part of `series`, fitted on its train part, with its profile's budget."""
     policy = profile_of(series, configuration).alarm
     judgement = judge(
         name,
