@@ -1,0 +1,143 @@
+"""Anomalies' life: opened once, updated when it matters, closed when the episode is over. One open anomaly per device.
+
+Facts are made here and kept while open; what is alarming was decided in `judgement`, who is silent in `silence`.
+"""
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind, Reason
+from tidegate.contracts.ids import DeviceId, GatewayId, IncidentId, MetricName, SiteId
+from tidegate.core.detection.explanation import MOST_REASONS, Subject, fault_kind
+from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.profiles import SEVERITIES
+from tidegate.core.detection.scoring import RARITY_CAP
+from tidegate.core.detection.state import NO_ANOMALY
+from tidegate.core.identity import anomaly_id
+
+HALF_CONFIDENCE: Final = 256.0
+"""Readings in a device's tail at which we are half sure: then an alert budget of one in 5,000 is a 20-fold extrapolation."""
+
+RULE_CONFIDENCE: Final = 0.9
+"""Of an alarm that rests on a rule (impossible value, silence) and not on what was learned."""
+
+RULES: Final = frozenset({FaultKind.SILENCE, FaultKind.STUCK, FaultKind.DROPOUT})
+"""Kinds whose appearance changes what an operator does, so that an open anomaly is updated."""
+
+
+class Anomalies:
+    """The open anomalies by device slot."""
+
+    def __init__(self) -> None:
+        self.open: dict[int, Anomaly] = {}
+
+    def alarm(
+        self, subject: Subject, named: tuple[SiteId, DeviceId, GatewayId | None], at_ms: int, rank: int, said: list[Reason]
+    ) -> Anomaly | None:
+        """The fact that `subject` alarms: a new anomaly, an update of the open one, or null when nothing material changed."""
+        before = self.open.get(subject.slot)
+        if before is None:
+            fact = self._first(subject, named, at_ms, rank, said)
+        else:
+            worse = rank > SEVERITIES.index(before.severity)
+            kind = fault_kind(said)
+            if not worse and (kind is before.fault_kind or kind not in RULES):
+                return None
+            fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said)
+        self.open[subject.slot] = fact
+        subject.devices.severity[subject.slot] = SEVERITIES.index(fact.severity)
+        return fact
+
+    def close(self, subject: Subject, at_ms: int) -> Anomaly:
+        """The fact that the open anomaly of `subject` is over."""
+        before = self.open.pop(subject.slot)
+        subject.devices.severity[subject.slot] = NO_ANOMALY
+        return replace(
+            before,
+            version=before.version + 1,
+            status=AnomalyStatus.CLOSED,
+            event_time_ms=at_ms,
+            closed_at_ms=at_ms,
+            device_state=STATE_CODES[subject.devices.code[subject.slot]],
+        )
+
+    def attach(self, slot: int, incident: IncidentId, at_ms: int) -> Anomaly:
+        """The fact that the open anomaly of `slot` is explained by `incident`."""
+        before = self.open[slot]
+        fact = replace(before, version=before.version + 1, status=AnomalyStatus.UPDATED, event_time_ms=at_ms, incident=incident)
+        self.open[slot] = fact
+        return fact
+
+    def _first(
+        self, subject: Subject, named: tuple[SiteId, DeviceId, GatewayId | None], at_ms: int, rank: int, said: list[Reason]
+    ) -> Anomaly:
+        devices, slot = subject.devices, subject.slot
+        devices.anomalies[slot] += 1
+        site, device, gateway = named
+        rarity = _rarity(subject)
+        return Anomaly(
+            id=anomaly_id(site, device, int(devices.anomalies[slot]), at_ms),
+            version=1,
+            status=AnomalyStatus.OPENED,
+            site=site,
+            device=device,
+            profile=subject.profiles.names[subject.profile],
+            gateway=gateway,
+            opened_at_ms=at_ms,
+            event_time_ms=at_ms,
+            closed_at_ms=None,
+            score=score_of(rarity),
+            neg_log10_p=rarity,
+            severity=SEVERITIES[rank],
+            confidence=_confidence(subject, said),
+            device_state=STATE_CODES[devices.code[slot]],
+            fault_kind=fault_kind(said),
+            metrics=_metrics(said),
+            reasons=said[:MOST_REASONS],
+            bundle=subject.profiles.bundles[subject.profile],
+            policy=subject.profiles.policies[subject.profile],
+        )
+
+
+def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[Reason]) -> Anomaly:
+    rarity = max(before.neg_log10_p, _rarity(subject))
+    return replace(
+        before,
+        version=before.version + 1,
+        status=AnomalyStatus.UPDATED,
+        event_time_ms=at_ms,
+        score=score_of(rarity),
+        neg_log10_p=rarity,
+        severity=SEVERITIES[rank],
+        confidence=max(before.confidence, _confidence(subject, said)),
+        device_state=STATE_CODES[subject.devices.code[subject.slot]],
+        fault_kind=fault_kind(said),
+        metrics=_metrics(said),
+        reasons=said[:MOST_REASONS],
+    )
+
+
+def score_of(neg_log10_p: float) -> float:
+    """The score from 0 to 1 of a rarity: the share of readings that are more ordinary."""
+    return -math.expm1(-neg_log10_p * math.log(10.0))
+
+
+def _rarity(subject: Subject) -> float:
+    """The device's rarity, at least the threshold where a rule and not the tail raised the alarm."""
+    rarity = float(subject.devices.alarm_rarity[subject.slot])
+    threshold = min(float(subject.profiles.threshold[subject.profile]), RARITY_CAP)
+    return max(rarity, threshold)
+
+
+def _confidence(subject: Subject, said: list[Reason]) -> float:
+    if any(reason.neg_log10_p >= RARITY_CAP and reason.stream in ("range", "silence") for reason in said):
+        return RULE_CONFIDENCE
+    seen = float(subject.devices.device_readings[subject.slot])
+    rows = [row for row, _, _ in subject.rows()]
+    present = 1.0 - float(subject.lane.rows.missing[rows].mean()) if rows else 0.0
+    return seen / (seen + HALF_CONFIDENCE) * present
+
+
+def _metrics(said: list[Reason]) -> list[MetricName]:
+    return list(dict.fromkeys(reason.metric for reason in said[:MOST_REASONS] if reason.metric is not None))

@@ -1,0 +1,201 @@
+"""The door to detection: micro-batches and ticks in, scores and facts out.
+
+State changes only here, in this order: admission, then per round scoring, judgement, learning, facts; silence and incidents
+at ticks. The same calls on equal states give equal results, bit for bit.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.anomaly import Anomaly, IncidentCause
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.deadletter import QUARANTINE_REASONS, DeadLetterReason
+from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
+from tidegate.contracts.reading import Reading
+from tidegate.contracts.views import DeviceView, Explanation
+from tidegate.core.detection import archive, views
+from tidegate.core.detection.admission import Admission, order_faults
+from tidegate.core.detection.anomalies import Anomalies
+from tidegate.core.detection.explanation import reasons
+from tidegate.core.detection.incidents import Incidents
+from tidegate.core.detection.judgement import Judgement, judge, keep_judgement
+from tidegate.core.detection.learning import learn_devices, learn_rows
+from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, no_scores
+from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.rounds import Intake, rounds
+from tidegate.core.detection.scoring import ORDINARY, Scored, Taken, score, take
+from tidegate.core.detection.silence import JUDGE_EVERY_MS
+from tidegate.core.detection.silent import judge_and_tell
+from tidegate.core.detection.state import NEVER, NO_ANOMALY, STREAMS
+from tidegate.core.forecaster import Forecaster
+
+__all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
+
+LN10: Final = float(np.log(10.0))
+
+
+class Detection:
+    """All devices of the sites one worker owns. Single-threaded; never raises on a reading's content."""
+
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+        self.settings = configuration.detection
+        self.roster = Roster(configuration, forecasters)
+        self.admission = Admission(self.roster.directory, self.roster.profiles, self.settings)
+        self.anomalies = Anomalies()
+        self.incidents = Incidents()
+        self.judged_at_ms = NEVER
+
+    def configure(self, configuration: CoreConfiguration) -> None:
+        """Put `configuration` in force. Devices whose profile changed its metrics or its bundle warm up again."""
+        self.settings = self.admission.settings = configuration.detection
+        self.roster.configure(configuration.profiles)
+
+    def assign(self, site: SiteId, device: DeviceId, gateway: GatewayId | None) -> None:
+        """Note that allocation gave `device` to `gateway` (null: to nobody); overrides what readings say. Idempotent."""
+        self.roster.assign(site, device, gateway, self.settings.max_devices)
+
+    def observe(self, readings: Sequence[Reading], tick_ms: int) -> DetectionResult:
+        """Take one micro-batch, readings of any sites; the order of one device's readings is kept.
+
+        Scores do not depend on how readings are cut into batches, nor on other devices. Readings that cannot be scored
+        come back as rejections or count as duplicates.
+        """
+        result = DetectionResult(received=len(readings))
+        intake, result.rejections = self.admission.admit(readings, tick_ms)
+        self.roster.welcome()
+        scores: list[Scores] = []
+        for one in rounds(intake):
+            fresh = self._in_order(one, result)
+            lane = self.roster.devices.lane[fresh.slot]
+            for code in np.unique(lane):
+                scores.append(self._step(int(code), fresh.take(lane == code), result))
+        result.scores = _by_index(scores)
+        result.rejections.sort(key=lambda rejection: rejection.index)
+        result.quarantined = sum(rejection.reason in QUARANTINE_REASONS for rejection in result.rejections)
+        result.dead_lettered = len(result.rejections) - result.quarantined
+        result.scored = len(result.scores.index)
+        return result
+
+    def tick(self, tick_ms: int) -> DetectionResult:
+        """Judge silence of devices, gateways and sites; at most once a second of ticks, so call it as often as you like."""
+        result = DetectionResult()
+        step_ms = 0 if self.judged_at_ms == NEVER else tick_ms - self.judged_at_ms
+        if self.roster.devices.size == 0 or (0 <= step_ms < JUDGE_EVERY_MS and self.judged_at_ms != NEVER):
+            return result
+        self.judged_at_ms = tick_ms
+        judge_and_tell(self.roster, self.anomalies, self.incidents, self.settings, max(step_ms, 0), result)
+        return result
+
+    def _in_order(self, one: Intake, result: DetectionResult) -> Intake:
+        """What of a round is neither a repeat nor late; the rest is accounted for."""
+        repeat, late = order_faults(self.roster.devices, one)
+        result.duplicate += int(repeat.sum())
+        for place in np.flatnonzero(late):
+            last = self.roster.devices.last_time_ms[one.slot[place]]
+            text = f"event time {one.time_ms[place]} is before {last}, the device's newest"
+            result.rejections.append(Rejection(int(one.index[place]), DeadLetterReason.TOO_LATE, text))
+        refused = repeat | late
+        return one.take(~refused) if refused.any() else one
+
+    def _step(self, lane_code: int, intake: Intake, result: DetectionResult) -> Scores:
+        """Score, judge, learn, tell: one round of one lane."""
+        devices, profiles, lane = self.roster.devices, self.roster.profiles, self.roster.lanes[lane_code]
+        taken = take(devices, profiles, lane, intake)
+        scored = score(devices, profiles, lane, taken)
+        judgement = judge(devices, profiles, taken, scored)
+        lost = learn_rows(devices, lane, taken, scored)
+        learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
+        keep_judgement(devices, taken, scored, judgement)
+        devices.settled[intake.slot[lost]] = 0
+        result.anomalies += self._facts(taken, scored, judgement)
+        result.forecast_due += self._due(intake)
+        rarity = scored.device_rarity
+        return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.surprise, judgement.code, judgement.threshold)
+
+    def _facts(self, taken: Taken, scored: Scored, judgement: Judgement) -> list[Anomaly]:
+        slot = taken.intake.slot
+        facts: list[Anomaly | None] = []
+        for place in np.flatnonzero(self._telling(taken, scored, judgement)):
+            subject = self.roster.subject(int(slot[place]))
+            at_ms, rank = int(taken.intake.time_ms[place]), int(judgement.rank[place])
+            if judgement.alarming[place]:
+                facts.append(self.anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, reasons(subject)))
+            else:
+                facts.append(self.anomalies.close(subject, at_ms))
+        return [fact for fact in facts if fact is not None]
+
+    def _telling(self, taken: Taken, scored: Scored, judgement: Judgement) -> NDArray[np.bool_]:
+        """Where there may be something to say: an alarm that is new, worse or of another kind, or the end of one."""
+        severity = self.roster.devices.severity[taken.intake.slot]
+        rule = np.bincount(taken.owner, weights=scored.rarity[:, STREAMS.index("stuck")] > ORDINARY, minlength=len(severity)) > 0
+        rule |= scored.dropout_rarity > ORDINARY
+        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | rule)
+        telling |= judgement.ended & (severity != NO_ANOMALY)
+        return telling
+
+    def _due(self, intake: Intake) -> list[tuple[SiteId, DeviceId]]:
+        every = self.settings.forecast_every
+        if every <= 0:
+            return []
+        due = intake.slot[self.roster.devices.readings[intake.slot] % every == 0]
+        return [self.roster.directory.devices[slot] for slot in due.tolist()]
+
+    def silent_gateways(self, site: SiteId) -> frozenset[GatewayId]:
+        """Gateways of `site` with an open incident of their own."""
+        open_here = (record.incident for record in self.incidents.gateways.values() if record.incident.site == site)
+        return frozenset(
+            incident.gateway
+            for incident in open_here
+            if incident.gateway is not None and incident.cause is IncidentCause.GATEWAY_SILENT
+        )
+
+    def sites(self) -> list[SiteId]:
+        """Sites with devices, in the order in which they were first seen."""
+        return list(self.roster.directory.sites[: self.roster.sites.size])
+
+    def device_views(self, site: SiteId | None = None) -> list[DeviceView]:
+        """Devices as they stand after their last reading, of one site or of all."""
+        return views.device_views(self.roster, self.anomalies, site)
+
+    def explain(self, site: SiteId, device: DeviceId) -> Explanation | None:
+        """Why a device alarms, or why not; null when it is unknown."""
+        return views.explain(self.roster, self.anomalies, site, device)
+
+    def demand_rows(self, site: SiteId) -> DemandRows:
+        """Latest values and forecasts of a site's devices, grouped by profile."""
+        return views.demand_rows(self.roster, site)
+
+    def export_state(self) -> dict[str, Any]:
+        """The whole state as arrays and builtins; `restore` is its inverse."""
+        return archive.export_state(self)
+
+    @classmethod
+    def restore(
+        cls, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster], state: Mapping[str, Any]
+    ) -> "Detection":
+        """A detection that continues exactly where `export_state` was called.
+
+        Raises:
+            InputError: `state` is not such an export, or one under other bundles.
+        """
+        return archive.restore(cls(configuration, forecasters), state)
+
+    def digest(self) -> str:
+        """sha256 over the whole state: equal exactly for states that will always answer alike."""
+        return archive.digest(self.export_state())
+
+
+def _by_index(parts: list[Scores]) -> Scores:
+    if not parts:
+        return no_scores()
+    columns = [
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("index", "neg_log10_p", "score", "surprise", "state", "threshold")
+    ]
+    if len(parts) > 1:
+        order = np.argsort(columns[0], kind="stable")
+        columns = [column[order] for column in columns]
+    return Scores(*columns)

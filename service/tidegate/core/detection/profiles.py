@@ -1,0 +1,139 @@
+"""Profiles as arrays: what policy asks of each device and metric, by code, so that a batch looks it up at once.
+
+Codes are given once and never change, because state refers to them; the values behind them follow the configuration.
+A profile that left the configuration keeps its code and judges nothing.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from tidegate.contracts.anomaly import Severity
+from tidegate.contracts.codec import pack
+from tidegate.contracts.ids import MetricName, ProfileName
+from tidegate.contracts.profile import Direction, Metric, Profile
+from tidegate.core.forecaster import Forecaster
+
+UNIVERSAL: Final = "universal"
+"""The bundle that serves every profile without one of its own."""
+
+MILLISECONDS_PER_DAY: Final = 86_400_000.0
+
+RARITY_FLOOR: Final = 3.0
+"""−log10 p. No alert budget, however generous, makes an alarm of what happens more than once in a thousand readings."""
+
+WARMUP_READINGS: Final = 64
+"""Readings before a device may raise a statistical alarm, whatever its bundle says: its own tails weigh as much as the prior."""
+
+SEVERITIES: Final = tuple(Severity)
+"""Severities by rank, low first."""
+
+
+class Profiles:
+    """All profiles ever seen, by code; arrays are indexed by profile code or by metric code."""
+
+    def __init__(self, profiles: Mapping[str, Profile], forecasters: Mapping[str, Forecaster]) -> None:
+        self.names: list[ProfileName] = []
+        self.metric_keys: list[tuple[ProfileName, MetricName]] = []
+        self.codes: dict[ProfileName, int] = {}
+        self._metric_codes: dict[tuple[ProfileName, MetricName], int] = {}
+        self.forecasters = forecasters
+        self.configure(profiles)
+
+    def configure(self, profiles: Mapping[str, Profile]) -> None:
+        """Take over `profiles`; codes of known names stay."""
+        self.current: dict[str, Profile] = {profile.name: profile for profile in profiles.values()}
+        for name in sorted(self.current):
+            self._code(ProfileName(name))
+            for metric in self.current[name].metrics:
+                self._metric_code((ProfileName(name), metric))
+        self._index_profiles()
+        self._index_metrics()
+
+    def restore(self, names: list[str], metric_keys: list[list[str]]) -> None:
+        """Give the codes of an earlier export, then codes to what the configuration in force has beyond it."""
+        self.names, self.codes, self.metric_keys, self._metric_codes = [], {}, [], {}
+        for name in names:
+            self._code(ProfileName(name))
+        for profile, metric in metric_keys:
+            self._metric_code((ProfileName(profile), MetricName(metric)))
+        self.configure(self.current)
+
+    def _code(self, name: ProfileName) -> int:
+        if name not in self.codes:
+            self.codes[name] = len(self.names)
+            self.names.append(name)
+        return self.codes[name]
+
+    def _metric_code(self, key: tuple[ProfileName, MetricName]) -> int:
+        if key not in self._metric_codes:
+            self._metric_codes[key] = len(self.metric_keys)
+            self.metric_keys.append(key)
+        return self._metric_codes[key]
+
+    def _index_profiles(self) -> None:
+        known = [self.current.get(name) for name in self.names]
+        self.metrics = [list(profile.metrics) if profile else [] for profile in known]
+        self.metric_codes = [
+            np.array([self._metric_codes[name, metric] for metric in metrics], dtype=np.int32)
+            for name, metrics in zip(self.names, self.metrics, strict=True)
+        ]
+        self.interval_ms = np.array([1000.0 * profile.interval_seconds if profile else 1000.0 for profile in known])
+        self.silent_after_ms = self.interval_ms * np.array(
+            [profile.alarm.silent_after if profile else math.inf for profile in known]
+        )
+        self.threshold = np.array([_threshold(profile) if profile else math.inf for profile in known])
+        self.close_after = np.array([max(profile.alarm.close_after, 1) if profile else 1 for profile in known], dtype=np.int64)
+        self.lowest_rank = np.array([_lowest_rank(profile) if profile else 0 for profile in known], dtype=np.int64)
+        self.bundle_keys = [_bundle_key(profile, self.forecasters) for profile in known]
+        self.bundles = [_bundle_text(profile, self.forecasters) for profile in known]
+        self.policies = [_policy_digest(profile) if profile else "retired" for profile in known]
+        warmups = [self.forecasters[key].manifest.warmup_readings for key in self.bundle_keys]
+        self.warmup = np.maximum(np.array(warmups, dtype=np.int64), WARMUP_READINGS)
+
+    def _index_metrics(self) -> None:
+        known = [self._metric(profile, metric) for profile, metric in self.metric_keys]
+        self.low = np.array([metric.low if metric.low is not None else -math.inf for metric in known])
+        self.high = np.array([metric.high if metric.high is not None else math.inf for metric in known])
+        self.above = np.array([metric.direction is not Direction.BELOW for metric in known], dtype=bool)
+        self.below = np.array([metric.direction is not Direction.ABOVE for metric in known], dtype=bool)
+        self.minimum_deviation = np.array([metric.minimum_deviation for metric in known])
+        self.stuck_after = np.array([metric.stuck_after for metric in known], dtype=np.int64)
+        self.weight = np.array([metric.weight for metric in known])
+
+    def _metric(self, profile: ProfileName, metric: MetricName) -> Metric:
+        current = self.current.get(profile)
+        return current.metrics.get(metric, Metric()) if current else Metric()
+
+
+def _threshold(profile: Profile) -> float:
+    """−log10 of the episodes per reading that the alert budget allows; the budget bounds them from above."""
+    budget = profile.alarm.alerts_per_device_day
+    if budget <= 0.0:
+        return math.inf
+    readings_per_day = MILLISECONDS_PER_DAY / (1000.0 * profile.interval_seconds)
+    return max(math.log10(readings_per_day / budget), RARITY_FLOOR)
+
+
+def _lowest_rank(profile: Profile) -> int:
+    wanted = profile.alarm.minimum_severity
+    return next((rank for rank, severity in enumerate(SEVERITIES) if severity.value == wanted), 0)
+
+
+def _bundle_key(profile: Profile | None, forecasters: Mapping[str, Forecaster]) -> str:
+    wanted = profile.bundle if profile else None
+    return wanted if wanted is not None and wanted in forecasters else UNIVERSAL
+
+
+def _bundle_text(profile: Profile | None, forecasters: Mapping[str, Forecaster]) -> str:
+    key = _bundle_key(profile, forecasters)
+    identity = forecasters[key].identity
+    wanted = profile.bundle if profile else None
+    return identity if wanted in (None, key) else f"{identity} in place of {wanted}"
+
+
+def _policy_digest(profile: Profile) -> str:
+    return f"{profile.name}@{hashlib.sha256(pack((profile.alarm, profile.metrics))).hexdigest()[:12]}"

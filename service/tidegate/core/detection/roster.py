@@ -1,0 +1,144 @@
+"""The roster: which devices there are, under which profile, in which lane and rows. Lays their state out, and anew.
+
+Does not score. Everything that lives in arrays is reached from here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.ids import DeviceId, GatewayId, ProfileName, SiteId
+from tidegate.contracts.profile import Profile
+from tidegate.core.detection.directory import Directory, Known
+from tidegate.core.detection.explanation import Subject
+from tidegate.core.detection.lane import Lane
+from tidegate.core.detection.profiles import Profiles
+from tidegate.core.detection.silence import Sites
+from tidegate.core.detection.state import Devices
+from tidegate.core.forecaster import Forecaster
+
+RELEARNED: Final = (
+    "settled",
+    "surprise",
+    "rarity",
+    "alarm_rarity",
+    "device_survivors",
+    "device_readings",
+    "missed",
+    "dropout_rarity",
+    "dropout_survivors",
+    "dropout_readings",
+)
+"""Columns of a device that start fresh when its metrics or its bundle change."""
+
+RETIRED: Final = ProfileName("")
+"""Stands for the profile of a device whose own has left the configuration: no reading can name it."""
+
+
+class Roster:
+    """Devices, sites and lanes with their names."""
+
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+        self.profiles = Profiles(configuration.profiles, forecasters)
+        self.directory = Directory()
+        self.devices = Devices()
+        self.sites = Sites()
+        self.lanes: list[Lane] = []
+        self.lane_keys: list[str] = []
+        self.awaited: dict[tuple[SiteId, DeviceId], int] = {}
+        self._forecasters = forecasters
+
+    def welcome(self) -> None:
+        """Give state to the devices that the directory has met since the last call."""
+        first, count = self.devices.size, len(self.directory.devices) - self.devices.size
+        if count == 0:
+            return
+        slots = np.arange(self.devices.append(count), first + count)
+        named = self.directory.devices[first:]
+        self.devices.site[slots] = [self.directory.site(site) for site, _ in named]
+        self.devices.profile[slots] = self.directory.profile_codes[first:]
+        self.sites.append(len(self.directory.sites) - self.sites.size)
+        self._lay_out(slots)
+        for slot, key in enumerate(named, start=first):
+            if key in self.awaited:
+                self._give(slot, self.awaited.pop(key))
+
+    def assign(self, site: SiteId, device: DeviceId, gateway: GatewayId | None, most_awaited: int) -> None:
+        """Note who serves a device, known or yet to come (at most `most_awaited` of those)."""
+        code = -1 if gateway is None else self.directory.gateway(site, gateway)
+        known = self.directory.known.get((site, device))
+        if known is not None and known.slot < self.devices.size:
+            self._give(known.slot, code)
+        elif (site, device) in self.awaited or len(self.awaited) < most_awaited:
+            self.awaited[site, device] = code
+
+    def configure(self, profiles: Mapping[str, Profile]) -> None:
+        """Take over `profiles`. Devices whose profile has other metrics or another bundle now learn anew; others go on."""
+        before = list(zip(self.profiles.metrics, self.profiles.bundle_keys, strict=True))
+        self.profiles.configure(profiles)
+        after = list(zip(self.profiles.metrics, self.profiles.bundle_keys, strict=True))
+        changed = [code for code, shape in enumerate(before) if after[code] != shape]
+        slots = np.flatnonzero(np.isin(self.devices.profile[: self.devices.size], changed))
+        if len(slots):
+            self._leave(slots)
+            for name in RELEARNED:
+                self.devices.arrays[name][slots] = self.devices.layout[name].fill
+            self._lay_out(slots)
+        self.index()
+
+    def index(self) -> None:
+        """Make the directory's look-up agree with the profiles in force."""
+        for slot, key in enumerate(self.directory.devices):
+            name = self.profiles.names[self.directory.profile_codes[slot]]
+            current = self.profiles.current.get(name)
+            self.directory.known[key] = Known(slot, name, tuple(current.metrics)) if current else Known(slot, RETIRED, ())
+
+    def _leave(self, slots: NDArray[np.int64]) -> None:
+        """Give up the rows of `slots`; the rows of others close ranks."""
+        for lane in self.lanes:
+            rows = lane.rows
+            kept = np.flatnonzero(~np.isin(rows.device[: rows.size], slots))
+            moved = np.cumsum(np.bincount(kept, minlength=rows.size)) - 1
+            stay = np.unique(rows.device[kept])
+            self.devices.first_row[stay] = moved[self.devices.first_row[stay]]
+            rows.keep(kept)
+
+    def subject(self, slot: int) -> Subject:
+        """What explanations need of a device."""
+        return Subject(self.devices, self.profiles, self.lanes[self.devices.lane[slot]], slot)
+
+    def named(self, slot: int) -> tuple[SiteId, DeviceId, GatewayId | None]:
+        """A device's names: its site, its own, its gateway's."""
+        site, device = self.directory.devices[slot]
+        return site, device, self.directory.gateway_name(int(self.devices.gateway[slot]))
+
+    def _give(self, slot: int, gateway: int) -> None:
+        moved = self.devices.gateway[slot] != gateway
+        self.devices.assigned[slot] = True
+        if moved:
+            self.devices.gateway[slot] = gateway
+            self.devices.vouches[slot] = False
+
+    def _lay_out(self, slots: NDArray[np.int64]) -> None:
+        """Append fresh rows for `slots`, in their order, in the lanes of their profiles."""
+        profile = self.devices.profile[slots]
+        lane = np.array([self.lane(self.profiles.bundle_keys[code]) for code in profile], dtype=np.int32)
+        self.devices.lane[slots] = lane
+        for code in np.unique(lane):
+            mine, rows = slots[lane == code], self.lanes[code].rows
+            metrics = [self.profiles.metric_codes[of] for of in self.devices.profile[mine]]
+            width = np.array([len(codes) for codes in metrics], dtype=np.int64)
+            first = rows.append(int(width.sum()))
+            self.devices.first_row[mine] = first + np.cumsum(width) - width
+            rows.metric[first : rows.size] = np.concatenate(metrics)
+            rows.device[first : rows.size] = np.repeat(mine, width)
+
+    def lane(self, key: str) -> int:
+        """Code of the lane of bundle `key`, opened now if there is none."""
+        if key not in self.lane_keys:
+            self.lane_keys.append(key)
+            self.lanes.append(Lane(self._forecasters[key]))
+        return self.lane_keys.index(key)

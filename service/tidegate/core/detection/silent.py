@@ -1,0 +1,79 @@
+"""What silence leads to at a tick: incidents first, then anomalies of single devices that no incident explains."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.anomaly import Anomaly, DeviceState, FaultKind, Incident, IncidentStatus
+from tidegate.contracts.configuration import DetectionSettings
+from tidegate.core.detection.anomalies import Anomalies
+from tidegate.core.detection.explanation import silence_reason
+from tidegate.core.detection.incidents import Incidents
+from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.outage import judge_outages
+from tidegate.core.detection.results import DetectionResult
+from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.silence import Silence, judge_silence
+
+GRACE_INTERVALS: Final = 1.5
+"""Intervals that a silent device waits for its gateway's fall to explain it: its neighbours report within one."""
+
+SILENCE_RANK: Final = 1
+"""Severity (medium) of a single device's silence."""
+
+
+def judge_and_tell(
+    roster: Roster,
+    anomalies: Anomalies,
+    incidents: Incidents,
+    settings: DetectionSettings,
+    step_ms: int,
+    result: DetectionResult,
+) -> None:
+    """Judge silence `step_ms` of ticks after the last time, and add the facts to `result`."""
+    devices = roster.devices
+    silence = judge_silence(devices, roster.sites, roster.profiles, step_ms)
+    outage = judge_outages(devices, roster.profiles, silence, len(roster.directory.gateways), settings)
+    opened = {slot: fact.id for slot, fact in anomalies.open.items()}
+    result.incidents += incidents.review(devices, roster.sites, roster.directory, silence, outage, opened, step_ms)
+    here = slice(devices.size)
+    devices.told[here] &= ~silence.spoke
+    stale = silence.silent | silence.quiet[devices.site[here]]
+    devices.code[here][stale] = STATE_CODES.index(DeviceState.STALE)
+    result.anomalies += [_tell(roster, anomalies, int(slot), silence) for slot in _unexplained(roster, silence)]
+    result.anomalies += _explained(roster, anomalies, result.incidents)
+
+
+def _unexplained(roster: Roster, silence: Silence) -> NDArray[np.int64]:
+    """Devices whose silence has lasted beyond the grace, has no incident to explain it and has not been told."""
+    devices, profiles = roster.devices, roster.profiles
+    here = slice(devices.size)
+    profile = devices.profile[here]
+    overdue = silence.gap_ms > profiles.silent_after_ms[profile] + GRACE_INTERVALS * profiles.interval_ms[profile]
+    known = devices.told[here] | (devices.incident[here] >= 0) | silence.quiet[devices.site[here]]
+    return np.flatnonzero(silence.silent & overdue & ~known)
+
+
+def _tell(roster: Roster, anomalies: Anomalies, slot: int, silence: Silence) -> Anomaly:
+    devices = roster.devices
+    devices.told[slot] = devices.episode[slot] = True
+    devices.calm[slot] = 0
+    said = [silence_reason(roster.subject(slot), float(silence.gap_ms[slot]))]
+    at_ms = int(roster.sites.progress_ms[devices.site[slot]])
+    fact = anomalies.alarm(roster.subject(slot), roster.named(slot), at_ms, SILENCE_RANK, said)
+    return fact if fact is not None else anomalies.open[slot]
+
+
+def _explained(roster: Roster, anomalies: Anomalies, incidents: list[Incident]) -> list[Anomaly]:
+    """Silence anomalies told before their gateway's incident opened now point to it."""
+    facts = []
+    for incident in incidents:
+        if incident.status is not IncidentStatus.OPENED or incident.gateway is None:
+            continue
+        code = roster.directory.gateway_codes[incident.site, incident.gateway]
+        for slot in np.flatnonzero(roster.devices.incident[: roster.devices.size] == code).tolist():
+            before = anomalies.open.get(slot)
+            if before is not None and before.fault_kind is FaultKind.SILENCE:
+                facts.append(anomalies.attach(slot, incident.id, incident.opened_at_ms))
+    return facts

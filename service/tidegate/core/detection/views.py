@@ -1,0 +1,89 @@
+"""Looks at the state: devices as they stand, why one alarms or not, and what demand rests on. Changes nothing."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.ids import DeviceId, SiteId
+from tidegate.contracts.views import DeviceView, Explanation
+from tidegate.core.detection.anomalies import Anomalies, score_of
+from tidegate.core.detection.explanation import Subject, reasons, suppressions, would_fire
+from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.results import DemandGroup, DemandRows
+from tidegate.core.detection.roster import Roster
+
+
+def device_views(roster: Roster, anomalies: Anomalies, site: SiteId | None) -> list[DeviceView]:
+    """Devices of `site` (null: of all), in the order in which they were first seen."""
+    slots = range(roster.devices.size) if site is None else _slots(roster, site).tolist()
+    return [_view(roster, anomalies, slot) for slot in slots]
+
+
+def explain(roster: Roster, anomalies: Anomalies, site: SiteId, device: DeviceId) -> Explanation | None:
+    """Why the device alarms or why not, with every stream's part; null when it is unknown."""
+    known = roster.directory.known.get((site, device))
+    if known is None or known.slot >= roster.devices.size:
+        return None
+    subject = roster.subject(known.slot)
+    return Explanation(
+        device=_view(roster, anomalies, known.slot),
+        threshold=float(roster.profiles.threshold[subject.profile]),
+        alarming=known.slot in anomalies.open,
+        streams=reasons(subject, least=0.0),
+        suppressed_by=suppressions(subject),
+        would_fire=would_fire(subject),
+        bundle=roster.profiles.bundles[subject.profile],
+        policy=roster.profiles.policies[subject.profile],
+    )
+
+
+def demand_rows(roster: Roster, site: SiteId) -> DemandRows:
+    """Latest values and forecasts in force of a site's devices, a group per profile; empty for an unknown site."""
+    slots = _slots(roster, site)
+    profile = roster.devices.profile[slots]
+    codes = [int(code) for code in np.unique(profile) if roster.profiles.metrics[code]]
+    return DemandRows(site, [_group(roster, code, slots[profile == code]) for code in codes])
+
+
+def _group(roster: Roster, profile: int, slots: NDArray[np.int64]) -> DemandGroup:
+    rows = roster.lanes[roster.devices.lane[slots[0]]].rows
+    metrics = roster.profiles.metrics[profile]
+    place = roster.devices.first_row[slots][:, None] + np.arange(len(metrics))
+    return DemandGroup(
+        profile=roster.profiles.names[profile],
+        metrics=list(metrics),
+        devices=[roster.directory.devices[slot][1] for slot in slots.tolist()],
+        event_time_ms=roster.devices.last_time_ms[slots],
+        values=rows.value[place],
+        quantiles=rows.quantiles[place],
+    )
+
+
+def _slots(roster: Roster, site: SiteId) -> NDArray[np.int64]:
+    code = roster.directory.site_codes.get(site, -1)
+    return np.flatnonzero(roster.devices.site[: roster.devices.size] == code)
+
+
+def _view(roster: Roster, anomalies: Anomalies, slot: int) -> DeviceView:
+    devices = roster.devices
+    site, device, gateway = roster.named(slot)
+    subject = roster.subject(slot)
+    rarity = float(devices.rarity[slot])
+    opened = anomalies.open.get(slot)
+    return DeviceView(
+        site=site,
+        device=device,
+        profile=roster.profiles.names[subject.profile],
+        gateway=gateway,
+        state=STATE_CODES[devices.code[slot]],
+        readings=int(devices.readings[slot]),
+        last_event_time_ms=int(devices.last_time_ms[slot]),
+        score=None if np.isnan(rarity) else score_of(rarity),
+        neg_log10_p=None if np.isnan(rarity) else rarity,
+        anomaly=None if opened is None else opened.id,
+        metrics={name: _value(subject, row) for row, name, _ in subject.rows()},
+    )
+
+
+def _value(subject: Subject, row: int) -> float | None:
+    rows = subject.lane.rows
+    return None if rows.missing[row] else float(rows.value[row])

@@ -1,0 +1,1 @@
+"""What tests share: doubles that obey the ports' promises, and makers of small input."""
