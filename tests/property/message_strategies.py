@@ -1,0 +1,95 @@
+"""Hypothesis strategies made from the contracts themselves: any message, and JSON that is almost one."""
+
+import string
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import inspect
+
+_FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+"""Any JSON value; NaN and infinities are none."""
+
+_TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.text(string.ascii_letters, max_size=200)
+
+
+def messages(kind: type) -> st.SearchStrategy[Any]:
+    """Any value of the message type `kind` that its own decoder accepts."""
+    return _values(inspect.type_info(kind))
+
+
+def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
+    match info:
+        case inspect.NoneType():
+            return st.none()
+        case inspect.BoolType():
+            return st.booleans()
+        case inspect.IntType():
+            return st.integers(-(2**63), 2**63 - 1)
+        case inspect.FloatType():
+            return _FINITE
+        case inspect.BytesType():
+            return st.binary(max_size=40)
+        case inspect.StrType():
+            low, high = info.min_length or 0, info.max_length or 300
+            return _TEXT.filter(lambda text: low <= len(text) <= high)
+        case inspect.EnumType():
+            return st.sampled_from(info.cls)
+        case inspect.UnionType():
+            return st.one_of([_values(each) for each in info.types])
+        case inspect.ListType():
+            return st.lists(_values(info.item_type), max_size=2)
+        case inspect.DictType():
+            return st.dictionaries(_values(info.key_type), _values(info.value_type), max_size=2)
+        case inspect.DataclassType():
+            fields = {field.name: _field(field) for field in info.fields}
+            return st.builds(info.cls, **fields)
+    raise NotImplementedError(f"no strategy for {info}")
+
+
+def _field(field: inspect.Field) -> st.SearchStrategy[Any]:
+    if field.name == "schema_version":
+        return st.just(field.default)
+    return _values(field.type)
+
+
+@st.composite
+def almost(draw: st.DrawFn, kind: type) -> Any:
+    """The builtins of a message of `kind`, after up to two places in it were replaced, removed or added to."""
+    tree = msgspec.to_builtins(draw(messages(kind)))
+    for _ in range(draw(st.integers(0, 2))):
+        _disturb(draw, tree)
+    return tree
+
+
+def _disturb(draw: st.DrawFn, tree: Any) -> None:
+    places = [place for place in _containers(tree) if len(place)]
+    place = draw(st.sampled_from(places))
+    key = draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else draw(st.integers(0, len(place) - 1))
+    match draw(st.sampled_from(["replace", "remove", "add"])):
+        case "replace":
+            place[key] = draw(JSON)
+        case "remove":
+            del place[key]
+        case "add" if isinstance(place, dict):
+            place[draw(st.text(max_size=5))] = draw(JSON)
+        case "add":
+            place.append(draw(JSON))
+
+
+def _containers(tree: Any) -> list[Any]:
+    if isinstance(tree, dict):
+        return [tree, *(found for value in tree.values() for found in _containers(value))]
+    if isinstance(tree, list):
+        return [tree, *(found for value in tree for found in _containers(value))]
+    return []
