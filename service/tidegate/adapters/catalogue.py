@@ -144,7 +144,7 @@ _HEAD: Final = """# Metrics
 `GET /metrics` answers in the Prometheus text format. Labels take values from closed sets; no device, site or gateway is
 ever one, so the number of series does not grow with the fleet. Counters and histograms start at 0 with the process.
 
-<!-- Made from the catalogue by `tidegate metrics write docs/metrics.md`; a test holds the two together. -->
+<!-- Made from the catalogue by `python -m tidegate.cli.metrics write docs/metrics.md`; a test holds the two together. -->
 """
 
 _FOOT: Final = """

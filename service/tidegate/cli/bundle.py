@@ -19,7 +19,7 @@ def list_bundles(
     folders: Annotated[list[Path] | None, typer.Argument(help="Folders of `name/version/`, beside the shipped one.")] = None,
 ) -> None:
     """List the newest version of each bundle: the shipped ones, and those in FOLDERS."""
-    table = Table("bundle", "task", "tier", "state bytes per row", "trained on", "model sha256", "folder")
+    table = Table("bundle", "tier", "state", "trained on", "model sha256", "folder")
     for _, path in sorted(bundle_catalogue([shipped_bundles(), *(folders or [])]).items()):
         bundle = read_bundle(path)
         table.add_row(*_columns(bundle.manifest), str(path))
@@ -38,9 +38,10 @@ def verify(path: Annotated[Path, typer.Argument(help="The bundle's folder, `name
 
 
 def _columns(manifest: BundleManifest) -> list[str]:
-    data = ", ".join(f"{data.dataset} ({data.rows:,} rows)" for data in manifest.data)
+    rows = sum(data.rows for data in manifest.data)
+    seen = f"{rows:,} rows of {', '.join(data.dataset for data in manifest.data)}"
     identity = f"{manifest.name}/{manifest.version}"
-    return [identity, manifest.task, manifest.tier, str(manifest.state_bytes), data, manifest.model_sha256[:12]]
+    return [identity, manifest.tier, f"{manifest.state_bytes} bytes a row", seen, manifest.model_sha256[:12]]
 
 
 if __name__ == "__main__":

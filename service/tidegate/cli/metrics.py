@@ -1,4 +1,4 @@
-"""`tidegate metrics`: the reference page of the metrics, made from the catalogue."""
+"""`python -m tidegate.cli.metrics`: the reference page of the metrics, made from the catalogue; for those who change it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,9 @@ def write(file: File) -> None:
 def check(file: File) -> None:
     """Exit with an error when the page is not what the catalogue says."""
     if not file.is_file() or file.read_text(encoding="utf-8") != reference_page():
-        raise ConfigurationError(f"{file} is not what the catalogue says", advice=f"run `tidegate metrics write {file}`")
+        raise ConfigurationError(
+            f"{file} is not what the catalogue says", advice=f"run `python -m tidegate.cli.metrics write {file}`"
+        )
 
 
 if __name__ == "__main__":

@@ -207,8 +207,10 @@ def test_the_catalogue_refuses_a_missing_folder_and_a_version_that_is_no_number(
         bundle_catalogue([tmp_path])
 
 
-def test_the_shipped_folder_is_there() -> None:
-    assert shipped_bundles().is_dir()
+def test_the_universal_bundle_is_shipped_and_sound() -> None:
+    path = bundle_catalogue([shipped_bundles()])["universal"]
+    assert verify_bundle(path) == []
+    assert (path / "model.onnx").stat().st_size < 1_000_000
 
 
 def test_importing_the_adapter_does_not_import_the_runtime() -> None:

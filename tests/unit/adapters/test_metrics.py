@@ -150,5 +150,5 @@ def test_names_and_labels_follow_the_conventions() -> None:
 
 def test_the_reference_page_is_fresh() -> None:
     page = (DOCS / "metrics.md").read_text(encoding="utf-8")
-    assert page == reference_page(), "run `tidegate metrics write docs/metrics.md`"
+    assert page == reference_page(), "run `python -m tidegate.cli.metrics write docs/metrics.md`"
     assert all(f"`{each.name}`" in page for each in INSTRUMENTS)
