@@ -1,5 +1,6 @@
 """YAML as plain values plus the line of every value, so that an error can point at it. Knows PyYAML and nothing of profiles."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,22 +35,22 @@ def read_documents(text: str) -> list[Document]:
     Raises:
         YamlError: not YAML, a key twice in one mapping, a value that contains itself, or more than `MAX_VALUES` values.
     """
-    loader = yaml.SafeLoader(text)
-    documents = []
     try:
-        while loader.check_node():
-            walk = _Walk(loader)
-            if (node := loader.get_node()) is not None:
-                documents.append(Document(walk.value(node, ()), walk.lines))
+        return [document for document in _documents(text) if document.value is not None]
     except yaml.MarkedYAMLError as error:
         raise YamlError(str(error.problem or error), error.problem_mark.line + 1 if error.problem_mark else 0) from error
     except yaml.YAMLError as error:
         raise YamlError(str(error), 0) from error
     except RecursionError as error:
         raise YamlError("nested too deeply", 0) from error
-    finally:
-        loader.dispose()
-    return [document for document in documents if document.value is not None]
+
+
+def _documents(text: str) -> Iterator[Document]:
+    loader = yaml.SafeLoader(text)
+    while loader.check_node():
+        walk = _Walk(loader)
+        if (node := loader.get_node()) is not None:
+            yield Document(walk.value(node, ()), walk.lines)
 
 
 class _Walk:
