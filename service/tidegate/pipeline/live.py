@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
@@ -82,14 +81,11 @@ class LiveWorkers:
 
 def _site_views(partition: Partition) -> list[SiteView]:
     sites = set(partition.detection.sites()) | set(partition.allocator.sites())
-    states: dict[SiteId, Counter[DeviceState]] = {site: Counter() for site in sites}
-    for view in partition.detection.device_views():
-        states[view.site][view.state] += 1
-    return [_site_view(partition, site, states[site]) for site in sites]
+    return [_site_view(partition, site) for site in sites]
 
 
-def _site_view(partition: Partition, site: SiteId, states: Mapping[DeviceState, int]) -> SiteView:
-    topology = partition.allocator.topology(site)
+def _site_view(partition: Partition, site: SiteId) -> SiteView:
+    topology, states = partition.allocator.topology(site), partition.detection.state_counts(site)
     if topology is None:
-        return SiteView(site, None, 0, dict(states))
-    return SiteView(site, topology.revision, len(topology.gateways), dict(states))
+        return SiteView(site, None, 0, states)
+    return SiteView(site, topology.revision, len(topology.gateways), states)

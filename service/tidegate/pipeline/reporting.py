@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tidegate.contracts import topics
 from tidegate.contracts.anomaly import AnomalyStatus
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.views import Balance
-from tidegate.core.partition import Facts
-from tidegate.ports import BatchReport
+from tidegate.core.partition import Facts, Partition
+from tidegate.ports import BatchReport, Levels
 
 
 def batch_report(facts: Facts, letters: Sequence[DeadLetter], undecodable: int, seconds: Mapping[str, float]) -> BatchReport:
@@ -26,4 +27,23 @@ def batch_report(facts: Facts, letters: Sequence[DeadLetter], undecodable: int, 
         anomalies_opened=Counter(each.severity for each in facts.anomalies if each.status is AnomalyStatus.OPENED),
         decisions=Counter((each.status, each.trigger) for each in facts.decisions),
         seconds=seconds,
+    )
+
+
+def levels(partition: Partition, lag: Mapping[str, int], tick_ms: int) -> Levels:
+    """How `partition` stands at `tick_ms`."""
+    detection, allocator = partition.detection, partition.allocator
+    newest_ms = detection.newest_event_time_ms()
+    scores = [score for site in allocator.sites() if (score := allocator.standing_score(site, tick_ms))]
+    return Levels(
+        lag_records=lag,
+        event_time_lag_seconds=0.0 if newest_ms is None else max(0.0, (tick_ms - newest_ms) / 1000),
+        devices=detection.state_counts(),
+        pending_readings=lag.get(topics.TELEMETRY, 0),
+        anomalies_open=len(detection.anomalies.open),
+        incidents_open=len(detection.incidents.gateways) + len(detection.incidents.sites),
+        unserved_devices=sum(score.unserved_devices for score in scores),
+        utilisation_max_ratio=max(
+            (share for score in scores for used in score.utilisation.values() for share in used.values()), default=0.0
+        ),
     )

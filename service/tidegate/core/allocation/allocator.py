@@ -14,10 +14,11 @@ from tidegate.contracts.codec import pack
 from tidegate.contracts.command import Command, CommandKind, check_command
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, ProfileName, SiteId
-from tidegate.contracts.plan import Assignment, Plan, Trigger
+from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation import lifecycle, orders, state
 from tidegate.core.allocation.digest import short_id
+from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.needs import URGENT, needs_of
@@ -232,6 +233,14 @@ class Allocator:
             return ["the site has no topology"]
         held = self._held(known)
         return [text for text in (held, "the site is frozen" if known.frozen else None) if text is not None]
+
+    def standing_score(self, site: SiteId, now_ms: int) -> PlanScore | None:
+        """How `site` stands by the objective, on the demand of its last review; None for a site without a topology."""
+        known = self._sites.get(site)
+        if known is None:
+            return None
+        problem = problem_now(known, self._configuration.allocation, now_ms)
+        return evaluate(problem, problem.start)
 
     # Recovery
 

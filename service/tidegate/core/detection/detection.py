@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.contracts.anomaly import Anomaly, IncidentCause
+from tidegate.contracts.anomaly import Anomaly, DeviceState, IncidentCause
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.deadletter import QUARANTINE_REASONS, DeadLetterReason
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
@@ -155,6 +155,14 @@ class Detection:
     def sites(self) -> list[SiteId]:
         """Sites with devices, in the order in which they were first seen."""
         return list(self.roster.directory.sites[: self.roster.sites.size])
+
+    def state_counts(self, site: SiteId | None = None) -> dict[DeviceState, int]:
+        """How many devices of `site` (null: of all) are in each state; states without devices are there with 0."""
+        return views.state_counts(self.roster, site)
+
+    def newest_event_time_ms(self) -> int | None:
+        """The newest event time among all devices; null before the first reading."""
+        return views.newest_event_time_ms(self.roster)
 
     def device_views(self, site: SiteId | None = None) -> list[DeviceView]:
         """Devices as they stand after their last reading, of one site or of all."""

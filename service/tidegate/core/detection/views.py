@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection.anomalies import Anomalies, score_of
@@ -10,12 +11,27 @@ from tidegate.core.detection.explanation import Subject, reasons, suppressions, 
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.results import DemandGroup, DemandRows
 from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.state import NEVER
 
 
 def device_views(roster: Roster, anomalies: Anomalies, site: SiteId | None) -> list[DeviceView]:
     """Devices of `site` (null: of all), in the order in which they were first seen."""
     slots = range(roster.devices.size) if site is None else _slots(roster, site).tolist()
     return [_view(roster, anomalies, slot) for slot in slots]
+
+
+def state_counts(roster: Roster, site: SiteId | None) -> dict[DeviceState, int]:
+    """How many devices of `site` (null: of all) are in each state."""
+    codes = roster.devices.code[: roster.devices.size] if site is None else roster.devices.code[_slots(roster, site)]
+    counts = np.bincount(codes, minlength=len(STATE_CODES))
+    return {state: int(count) for state, count in zip(STATE_CODES, counts, strict=True)}
+
+
+def newest_event_time_ms(roster: Roster) -> int | None:
+    """The newest event time among all devices; null before the first reading."""
+    times = roster.devices.last_time_ms[: roster.devices.size]
+    newest = int(times.max(initial=NEVER))
+    return None if newest == NEVER else newest
 
 
 def explain(roster: Roster, anomalies: Anomalies, site: SiteId, device: DeviceId) -> Explanation | None:
