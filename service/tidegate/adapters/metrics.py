@@ -1,4 +1,4 @@
-"""`ports.Metrics` over prometheus-client, in a registry of its own; and the null version that counts nothing.
+"""`ports.Metrics` over prometheus-client, in a registry of its own.
 
 What exists, and what it means, is in `catalogue`. Levels are kept by partition and summed when somebody asks.
 """
@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Final
 
@@ -131,36 +131,6 @@ class PrometheusMetrics:
         histogram = BatchHistogram(each.name, each.text, each.labels, each.buckets)
         self._registry.register(histogram)
         return histogram
-
-
-class NullMetrics:
-    """`ports.Metrics` that counts nothing, for tests and one-off commands."""
-
-    def batch(self, report: BatchReport) -> None:
-        """Nothing."""
-
-    def levels(self, partition: int, levels: Levels) -> None:
-        """Nothing."""
-
-    def replayed(self, batches: int) -> None:
-        """Nothing."""
-
-    def planning(self) -> AbstractContextManager[None]:
-        """Run the block."""
-        return nullcontext()
-
-    def bundles(self, identities: Iterable[str]) -> None:
-        """Nothing."""
-
-    def log_bytes(self, used: int) -> None:
-        """Nothing."""
-
-    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Nothing."""
-
-    def render(self) -> bytes:
-        """No metrics."""
-        return b""
 
 
 def _summed(mappings: Iterable[Mapping[Any, int]]) -> Tally[Any]:

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tidegate.adapters.catalogue import INSTRUMENTS, Kind, reference_page
 from tidegate.adapters.histogram import BatchHistogram
-from tidegate.adapters.metrics import NullMetrics, PrometheusMetrics
+from tidegate.adapters.memory import NullMetrics
+from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.contracts.anomaly import DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.plan import DecisionStatus, Trigger

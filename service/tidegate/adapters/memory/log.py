@@ -1,7 +1,4 @@
-"""Doubles that live in memory, for tests: a log that can crash, pause and end on request, and a clock moved by hand.
-
-They keep the promises of their ports as long as the process lives, and pass the same contract suite as the real ones.
-"""
+"""A log in memory that can crash, pause, fail and end on request; the same promises as the real ones while the process lives."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -10,36 +7,12 @@ from itertools import islice
 from typing import Literal
 
 from tidegate.adapters.bell import Bell
+from tidegate.adapters.memory.clock import ManualClock
 from tidegate.contracts.topics import COMPACTED
 from tidegate.errors import ConfigurationError, DependencyError
 from tidegate.ports import Clock, Commit, Outgoing, Record
 
 Writing = Literal["append", "commit"]
-
-
-class ManualClock:
-    """`ports.Clock` that stands still until it is moved. Both hands start where told."""
-
-    def __init__(self, now_ms: int = 1_700_000_000_000, monotonic: float = 0.0) -> None:
-        self._now_ms = now_ms
-        self._monotonic = monotonic
-
-    def now_ms(self) -> int:
-        """Unix time in milliseconds."""
-        return self._now_ms
-
-    def monotonic(self) -> float:
-        """Seconds since the clock was made."""
-        return self._monotonic
-
-    def advance(self, seconds: float) -> None:
-        """Move both hands forward."""
-        self._now_ms += round(seconds * 1000)
-        self._monotonic += seconds
-
-    def step(self, seconds: float) -> None:
-        """Set the time of day, as an operator or NTP does; the monotonic hand does not move."""
-        self._now_ms += round(seconds * 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,36 @@
+"""Metrics that count nothing."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+from tidegate.ports import BatchReport, Levels
+
+
+class NullMetrics:
+    """`ports.Metrics` that counts nothing, for tests and one-off commands."""
+
+    def batch(self, report: BatchReport) -> None:
+        """Nothing."""
+
+    def levels(self, partition: int, levels: Levels) -> None:
+        """Nothing."""
+
+    def replayed(self, batches: int) -> None:
+        """Nothing."""
+
+    def planning(self) -> AbstractContextManager[None]:
+        """Run the block."""
+        return nullcontext()
+
+    def bundles(self, identities: Iterable[str]) -> None:
+        """Nothing."""
+
+    def log_bytes(self, used: int) -> None:
+        """Nothing."""
+
+    def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Nothing."""
+
+    def render(self) -> bytes:
+        """No metrics."""
+        return b""
