@@ -54,11 +54,11 @@ class Unserved:
 class PlanScore:
     """The objective's tiers in order of weight, and what people look at.
 
-    `unserved_priority` is the summed priority of unserved devices; `overload` the summed excess of load over capacity as a
-    share of capacity; `latency_violation_ms` summed; `cost_per_hour` links and congestion. `utilisation` is load over
-    capacity by gateway and resource, 0 to 1 when nothing is overloaded. `jain_balance` runs 1/n to 1 (equal).
-    `misplaced_priority` is the summed priority of devices served where they must not stay (draining, pin, exclusion); it
-    ranks between unserved and overload.
+    `unserved_priority` is the summed priority of unserved devices (each at least 0.001); `misplaced_priority`, which ranks
+    next, that of devices served where they must not stay (draining, pin, exclusion); `overload` the summed excess of load
+    over capacity as a share of capacity; `latency_violation_ms` summed; `cost_per_hour` links and congestion.
+    `utilisation` is load over capacity by gateway and resource, 0 to 1 when nothing is overloaded. `jain_balance` runs 1/n
+    to 1 (equal).
     """
 
     unserved_priority: float

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.model import PlanRequest, Situation
 from tidegate.core.allocation.reach import Reach, reach_of
+
+LEAST_PRIORITY: Final = 1e-3
+"""Priority that a device of less counts with (1 is ordinary): the least important is still better served than not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def build_problem(topology: Topology, situation: Situation, reach: Reach) -> Pro
         capacity=capacity,
         scale=_scale(capacity, demand),
         demand=demand,
-        priority=np.array([device.priority for device in topology.devices], np.float64),
+        priority=np.array([max(device.priority, LEAST_PRIORITY) for device in topology.devices], np.float64),
         start=start,
         listed=listed,
         epochs=np.array(situation.epochs, np.int64),

@@ -1,0 +1,82 @@
+"""Random sites for allocation's properties: tight and loose, with dead, closed and draining gateways, pins and exclusions.
+
+Amounts are small whole numbers, so that sums are exact and many placements tie.
+"""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.plan import Trigger
+from tidegate.contracts.topology import Binding, DevicePlacement, Gateway, Link, Topology
+from tidegate.core.allocation.model import PlanRequest, Situation
+
+RESOURCES = ["cpu_millicores", "memory_bytes"]
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> Topology:
+    """Up to 5 gateways and 14 devices; some resources unlimited, some gateways of no capacity at all."""
+    gateway_names = [f"g{n}" for n in range(draw(st.integers(1, 5)))]
+    gateways = [
+        Gateway(name, {r: float(draw(st.integers(0, 24))) for r in RESOURCES if draw(st.integers(0, 5))})
+        for name in gateway_names
+    ]
+    devices = [draw(placements(f"d{n}", gateway_names)) for n in range(draw(st.integers(0, 14)))]
+    return Topology("site", draw(st.integers(1, 9)), gateways, devices)
+
+
+@st.composite
+def placements(draw: st.DrawFn, name: str, gateway_names: list[str]) -> DevicePlacement:
+    """One device anywhere, with or without limits of its own."""
+    some = st.lists(st.sampled_from(gateway_names), unique=True)
+    one = st.none() | st.sampled_from(gateway_names)
+    links = [Link(g, float(draw(st.integers(0, 40))), float(draw(st.integers(0, 8)))) for g in draw(some)]
+    return DevicePlacement(
+        id=name,
+        profile="sensor",
+        reach=links,
+        gateway=draw(one),
+        priority=float(draw(st.integers(0, 3))),
+        binding=Binding.FIXED if draw(st.integers(0, 7)) == 0 else Binding.GATEWAY_PULLED,
+        pinned_to=draw(one) if draw(st.integers(0, 5)) == 0 else None,
+        excluded=draw(some) if draw(st.integers(0, 5)) == 0 else [],
+        latency_limit_ms=draw(st.none() | st.just(20.0)),
+        demand={r: float(draw(st.integers(0, 9))) for r in RESOURCES},
+    )
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> PlanRequest:
+    """A site in some trouble, under some limits on the search."""
+    site = draw(sites())
+    names = [gateway.id for gateway in site.gateways]
+    some = st.lists(st.sampled_from(names), unique=True)
+    situation = Situation(
+        resources=RESOURCES,
+        demand=[[device.demand[r] for r in RESOURCES] for device in site.devices],
+        assigned=[device.gateway for device in site.devices],
+        epochs=[draw(st.integers(1, 99)) for _ in site.devices],
+        dead=draw(some),
+        draining=draw(some),
+        closed=draw(some),
+        cooling=[device.id for device in site.devices if draw(st.integers(0, 4)) == 0],
+    )
+    settings = AllocationSettings(
+        max_moves_per_plan=draw(st.sampled_from([0, 1, 3, 200])),
+        planner_steps=draw(st.sampled_from([0, 5, 20_000])),
+        random_state=draw(st.integers(0, 3)),
+    )
+    trigger = draw(st.sampled_from(list(Trigger)))
+    return PlanRequest("plan-1", "site", trigger, 0, 1000, site, situation, settings, "digest")
+
+
+def rescaled(request: PlanRequest, resource: str, factor: float) -> PlanRequest:
+    """`request` with one resource told in another unit."""
+    column, site, now = RESOURCES.index(resource), request.topology, request.situation
+    gateways = [
+        replace(g, capacity={r: c * factor if r == resource else c for r, c in g.capacity.items()}) for g in site.gateways
+    ]
+    demand = [[amount * factor if place == column else amount for place, amount in enumerate(row)] for row in now.demand]
+    return replace(request, topology=replace(site, gateways=gateways), situation=replace(now, demand=demand))

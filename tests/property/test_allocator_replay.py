@@ -1,0 +1,172 @@
+"""What holds for every history of commands, reviews and plans: replay, epochs, one owner, capacity."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_sites import RESOURCES, sites
+
+from tidegate.contracts.codec import pack, unpack
+from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
+from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
+from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.allocator import AllocationResult, Allocator
+from tidegate.core.allocation.planner import plan
+from tidegate.core.demand import SiteDemand
+from tidegate.errors import TidegateError
+
+SITE = "site"
+GATEWAYS = [f"g{n}" for n in range(5)]
+KINDS = [CommandKind.DRAIN, CommandKind.CORDON, CommandKind.UNCORDON]
+ORDERS = [kind for kind in CommandKind if kind.value.split("-")[0] in {"freeze", "thaw", "stop", "resume", "request"}]
+
+Event = tuple[str, Any]
+tellings = st.tuples(st.frozensets(st.sampled_from(GATEWAYS), max_size=2), st.integers(0, 9))
+"""What a review is told: which gateways are silent, and the demand of every device."""
+
+events = st.one_of(
+    st.tuples(st.just("topology"), sites()),
+    st.tuples(st.just("gateway"), st.tuples(st.sampled_from(KINDS), st.sampled_from(GATEWAYS))),
+    st.tuples(st.just("order"), st.sampled_from(ORDERS)),
+    st.tuples(st.just("review"), tellings),
+    st.tuples(st.just("answer"), st.none()),
+    st.tuples(st.just("settle"), tellings),
+    st.tuples(st.just("approve"), st.booleans()),
+    st.tuples(st.just("wait"), st.sampled_from([1, 60, 400])),
+)
+beginnings = st.builds(lambda site, told: [("topology", site), ("settle", told)], sites(), tellings)
+histories = st.builds(lambda beginning, rest: beginning + rest, beginnings, st.lists(events, max_size=14))
+looked_at = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@dataclass
+class Run:
+    """One life of an allocator; `restart` makes it forget everything but its exported state, at every event."""
+
+    auto_approve: bool
+    restart: bool = False
+    now_ms: int = 0
+    events: int = 0
+    facts: list[Decision | Assignment] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.configuration = CoreConfiguration({}, allocation=AllocationSettings(auto_approve=self.auto_approve))
+        self.allocator = Allocator(self.configuration)
+
+    def through(self, history: list[Event]) -> "Run":
+        for kind, value in history:
+            self.events += 1
+            if self.restart:
+                exported = unpack(pack(self.allocator.export_state()), dict)
+                self.allocator = Allocator.restore(self.configuration, exported)
+            try:
+                self._take(getattr(self, f"_{kind}")(value))
+            except TidegateError as error:
+                self.refusals.append(str(error))
+        return self
+
+    def _take(self, result: AllocationResult) -> None:
+        self.facts += [*result.decisions, *result.assignments]
+
+    def _command(self, kind: CommandKind, **fields: Any) -> AllocationResult:
+        return self.allocator.handle(Command(f"c{self.events}", SITE, kind, **fields), self.now_ms)
+
+    def _topology(self, site: Topology) -> AllocationResult:
+        return self._command(CommandKind.SET_TOPOLOGY, topology=site)
+
+    def _gateway(self, order: tuple[CommandKind, str]) -> AllocationResult:
+        return self._command(order[0], gateway=order[1])
+
+    def _order(self, kind: CommandKind) -> AllocationResult:
+        return self._command(kind)
+
+    def _review(self, told: tuple[frozenset[str], int]) -> AllocationResult:
+        silent, amount = told
+        self.now_ms += 1000
+        devices = [f"d{n}" for n in range(14)]
+        request = np.full((14, 2), float(amount))
+        shape = (14, 2, 4, 7)
+        demand = SiteDemand(SITE, devices, ["s"] * 14, np.zeros(14, np.int64), RESOURCES, request, np.zeros(shape), request)
+        return self.allocator.review(SITE, self.now_ms, demand, silent)
+
+    def _answer(self, _: None) -> AllocationResult:
+        gathered = AllocationResult()
+        for request in self.allocator.pending_requests():
+            gathered = self._command(CommandKind.SUBMIT_PLAN, plan=plan(request))
+        return gathered
+
+    def _settle(self, told: tuple[frozenset[str], int]) -> AllocationResult:
+        self._take(self._review(told))
+        return self._answer(None)
+
+    def _approve(self, honest: bool) -> AllocationResult:
+        made = self.allocator.open_plan(SITE)
+        if made is None:
+            return AllocationResult()
+        return self._command(CommandKind.APPROVE_PLAN, plan_id=made.id, digest=made.digest if honest else "other")
+
+    def _wait(self, seconds: int) -> AllocationResult:
+        self.now_ms += 1000 * seconds
+        return AllocationResult()
+
+    def assignments(self) -> list[Assignment]:
+        return [fact for fact in self.facts if isinstance(fact, Assignment)]
+
+    def decisions(self) -> list[Decision]:
+        return [fact for fact in self.facts if isinstance(fact, Decision)]
+
+
+@looked_at
+@given(histories, st.booleans())
+def test_the_same_history_gives_the_same_facts_also_when_restarted_at_every_event(history: list[Event], auto: bool) -> None:
+    first, second = Run(auto).through(history), Run(auto, restart=True).through(history)
+    assert second.facts == first.facts
+    assert second.refusals == first.refusals
+    assert second.allocator.digest() == first.allocator.digest()
+
+
+@looked_at
+@given(histories, st.booleans())
+def test_epochs_of_a_device_rise_strictly_over_its_whole_history(history: list[Event], auto: bool) -> None:
+    last: dict[str, int] = {}
+    for assignment in Run(auto).through(history).assignments():
+        assert assignment.epoch > last.get(assignment.device, 0)
+        last[assignment.device] = assignment.epoch
+
+
+@looked_at
+@given(histories, st.booleans())
+def test_every_device_of_the_topology_has_one_assignment_to_a_gateway_that_exists(history: list[Event], auto: bool) -> None:
+    allocator = Run(auto).through(history).allocator
+    topology = allocator.topology(SITE)
+    if topology is not None:
+        assignments = allocator.assignments(SITE)
+        assert sorted(a.device for a in assignments) == sorted(d.id for d in topology.devices)
+        assert {a.gateway for a in assignments} <= {g.id for g in topology.gateways} | {None}
+
+
+@looked_at
+@given(histories, st.booleans())
+def test_what_is_applied_is_exactly_what_was_proposed(history: list[Event], auto: bool) -> None:
+    run = Run(auto).through(history)
+    proposed = {d.plan_id: d.plan for d in run.decisions() if d.plan is not None}
+    applied = [d.plan_id for d in run.decisions() if d.status is DecisionStatus.APPLIED]
+    moved = [(a.plan_id, a.device, a.gateway, a.epoch, a.grant) for a in run.assignments() if a.plan_id is not None]
+    assert moved == [(p, m.device, m.target, m.epoch + 1, m.grant) for p in applied for m in proposed[p].moves]
+    assert len(applied) == len(set(applied))
+
+
+@looked_at
+@given(histories, st.booleans())
+def test_versions_of_a_plans_decisions_rise_by_one_and_end_once(history: list[Event], auto: bool) -> None:
+    lives: dict[str, list[Decision]] = {}
+    for decision in Run(auto).through(history).decisions():
+        lives.setdefault(decision.plan_id, []).append(decision)
+    closed = {DecisionStatus.APPLIED, DecisionStatus.REFUSED, DecisionStatus.EXPIRED}
+    for life in lives.values():
+        assert [decision.version for decision in life] == list(range(1, len(life) + 1))
+        assert all(decision.status not in closed for decision in life[:-1])
