@@ -47,7 +47,9 @@ NOTES: Final = (
 
 
 def load_demand(folder: Path, configuration: CoreConfiguration) -> list[Series]:
-    """The series of `folder` whose profile maps metrics to demand: those of the profile most of them have.
+    """The series of `folder` whose profile maps metrics to demand: of the profile with most resources, then most readings.
+
+    Only those that overlap in time with the earliest one: VMs of another day were never there together.
 
     Raises:
         InputError: there is none.
@@ -61,7 +63,10 @@ def load_demand(folder: Path, configuration: CoreConfiguration) -> list[Series]:
         raise InputError(
             f"{folder}: no series whose profile says what it demands", advice="see the Bitbrains and PlanetLab formats"
         )
-    return max(found.values(), key=lambda taken: sum(map(len, taken)))[:MAX_DEVICES]
+    name = max(found, key=lambda name: (len(configuration.profiles[name].demand), sum(map(len, found[name]))))
+    earliest = min(found[name], key=lambda series: int(series.event_time_ms[0]))
+    together = [series for series in found[name] if series.event_time_ms[0] <= earliest.event_time_ms[-1]]
+    return together[:MAX_DEVICES]
 
 
 def run_allocation(

@@ -3,10 +3,12 @@
 The studies are imported when one is run: these commands are part of every start of `tidegate`.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Protocol
 
 import typer
@@ -74,6 +76,43 @@ def evaluate_allocation(
     command = _command("allocation", out, [f"--days {days:g}"] if days else [])
     results.write(results.collect("Allocation", command, {"policies": figures}, notes), out)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+@app.command(name="acceptance")
+def evaluate_acceptance(
+    data: Data,
+    out: Out,
+    demand_days: Annotated[float, typer.Option(min=0.1, help="Days of Bitbrains demand to replay.")] = 10.0,
+    work: Annotated[Path | None, typer.Option(help="Empty folder for the service's log; kept. Default a temporary one.")] = None,
+) -> None:
+    """Send recorded fleets through the running service, kill it on the way, and hold what it said against the truth."""
+    _check_extra()
+    from tidegate_training.evaluate import results, scoring  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate.acceptance import fleet, page, study  # noqa: PLC0415
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster()
+    loaded = fleet.load_fleet(data, configuration, demand_days=demand_days)
+    with _work_folder(work) as folder, _progress() as report:
+        run = asyncio.run(study.run_acceptance(loaded, folder, configuration, forecaster, report))
+    pictures = page.draw(run, out.parent, out.stem)
+    options = [f"--demand-days {demand_days:g}"] if demand_days != 10 else []
+    command = _command("acceptance", out, options)
+    figures = study.acceptance_figures(run)
+    results.write(results.collect("Acceptance", command, figures, page.notes(run, demand_days)), out, plots=pictures)
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+    if failed := study.broken_promises(figures):
+        typer.echo(f"broken: {'; '.join(failed)}", err=True)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _work_folder(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        wanted.mkdir(parents=True, exist_ok=True)
+        yield wanted
+        return
+    with TemporaryDirectory(prefix="tidegate-acceptance-") as folder:
+        yield Path(folder)
 
 
 def _check_extra() -> None:

@@ -106,10 +106,10 @@ def micro_batches(taken: Sequence[Series], site: SiteId = SITE) -> Iterator[tupl
 
 
 def reading_of(series: Series, row: int, site: SiteId) -> Reading:
-    """Row `row` of `series` as its device would have sent it; NaN is null."""
+    """Row `row` of `series` as its device would have sent it, numbered by its row, so that a repeat is known for one."""
     values = series.values[row].tolist()
     metrics = {name: value if value == value else None for name, value in zip(series.metrics, values, strict=True)}  # noqa: PLR0124  # NaN
-    return Reading(site, series.device, series.profile, int(series.event_time_ms[row]), metrics)
+    return Reading(site, series.device, series.profile, int(series.event_time_ms[row]), metrics, sequence=row)
 
 
 def newly_opened(anomalies: Sequence[Anomaly]) -> Iterator[Anomaly]:

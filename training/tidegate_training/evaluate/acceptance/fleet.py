@@ -26,6 +26,8 @@ DEMAND: Final = "bitbrains"
 
 READINGS_PER_POST: Final = 1000
 
+DAY_MS: Final = 86_400_000
+
 
 @dataclass(frozen=True, eq=False)
 class Site:
@@ -83,7 +85,8 @@ def load_fleet(folder: Path, configuration: CoreConfiguration, *, demand_days: f
     missing = [name for name, series in found.items() if not series]
     if missing:
         raise InputError(f"{folder}: no series of {', '.join(missing)}", advice="acceptance needs SMD, ASD, Bitbrains and EUA")
-    demand = [_first_days(series, demand_days) for series in found[DEMAND]]
+    end_ms = min(int(series.event_time_ms[0]) for series in found[DEMAND]) + round(demand_days * DAY_MS)
+    demand = [cut for series in found[DEMAND] if len(cut := _until(series, end_ms))]
     profile = configuration.profiles[demand[0].profile]
     scenario = build_scenario(folder, SiteId(DEMAND), common_traces(demand, profile))
     sites = [Site.of(SiteId(name), [series.part("test") for series in found[name]]) for name in MACHINES]
@@ -91,6 +94,5 @@ def load_fleet(folder: Path, configuration: CoreConfiguration, *, demand_days: f
     return Fleet([*sites, Site.of(SiteId(DEMAND), demand)], machines, scenario)
 
 
-def _first_days(series: Series, days: float) -> Series:
-    end = int(series.event_time_ms[0] + days * 86_400_000)
-    return series.rows(0, int(np.searchsorted(series.event_time_ms, end)))
+def _until(series: Series, end_ms: int) -> Series:
+    return series.rows(0, int(np.searchsorted(series.event_time_ms, end_ms)))

@@ -283,3 +283,17 @@ def acceptance_figures(run: Acceptance) -> dict[str, Any]:
         "vus_pr_by_machine": vus_by_series(run.outcomes),
         "service": to_builtins({"version": observed.summary["version"], **observed.summary["bundles"]}),
     }
+
+
+def broken_promises(figures: dict[str, Any]) -> list[str]:
+    """Which guarantees `figures` contradict, in words; empty when all held. Quality and speed are figures, not promises."""
+    accounted = sum(figures[name] for name in ("scored", "duplicate", "quarantined", "dead_lettered"))
+    held = {
+        "every reading is accounted for": figures["received"] == accounted and figures["pending"] == 0,
+        "no reading is lost": figures["received"] - figures["duplicate"] == figures["readings_in"],
+        "no effect is doubled": figures["doubled_ids"] == 0,
+        "a restart changes nothing": figures["restart_same_digest"] and figures["restart_same_ids"],
+        "no plan overfills a gateway": figures["plans_over_capacity"] == 0,
+        "no plan leaves a device's reach": figures["plans_out_of_reach"] == 0,
+    }
+    return [promise for promise, kept in held.items() if not kept]
