@@ -26,6 +26,9 @@ def found(value: T | None, what: str) -> T:
     return value
 
 
-def example_of(value: object, status: int = 200, description: str = "As asked.") -> dict[int | str, dict[str, Any]]:
-    """The `responses` entry of a route that answers like `value`."""
-    return {status: {"description": description, "content": {"application/json": {"example": to_builtins(value)}}}}
+def example_of(
+    value: object, status: int = 200, description: str = "As asked.", model: type | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` entry of a route that answers like `value`; `model` is needed where the route's own is not meant."""
+    entry: dict[str, Any] = {"description": description, "content": {"application/json": {"example": to_builtins(value)}}}
+    return {status: entry | ({"model": model} if model else {})}

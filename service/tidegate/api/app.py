@@ -32,5 +32,5 @@ def create_app(dependencies: ApiDependencies) -> FastAPI:
         app.include_router(module.router)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, [route for module in ROUTERS for route in module.router.routes])
     return app

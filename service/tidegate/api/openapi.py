@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
 
 from tidegate.api.messages import Approval
 from tidegate.api.problems import MEDIA_TYPE, ProblemDetails, internal_problem
@@ -34,18 +36,18 @@ def body_of(kinds: Sequence[type | str], bodies: Mapping[str, object]) -> dict[s
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
-def install(app: FastAPI) -> None:
-    """Let `app` describe itself completely; the document is made at the first question and kept."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Let `app` describe itself and its `routes` completely; the document is made at the first question and kept."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _describe(app)
+            app.openapi_schema = _describe(app, routes)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
-def _describe(app: FastAPI) -> dict[str, Any]:
+def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document["components"]["schemas"]
     for kind in (ReadingBatch, Reading, Command, Approval, ProblemDetails):
@@ -54,13 +56,23 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         schemas[kind.__name__] = schema
     command = schemas["Command"]
     schemas[COMMAND_REQUEST] = {**command, "title": COMMAND_REQUEST, "required": [n for n in command["required"] if n != "id"]}
-    for path in document["paths"].values():
-        for operation in path.values():
-            operation["responses"]["default"] = _problem_response()
-            operation["responses"].pop("422", None)  # FastAPI's own shape, which no route of ours answers with
+    for route in routes:
+        if isinstance(route, APIRoute):
+            for operation in document["paths"][route.path_format].values():
+                _complete(operation, route)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return document
+
+
+def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+    """Add what an error looks like, and give examples back the nulls that FastAPI drops from the whole document."""
+    responses = operation["responses"]
+    for status, response in route.responses.items():
+        for media_type, media in response.get("content", {}).items():
+            responses[str(status)]["content"].setdefault(media_type, {}).update(media)
+    responses["default"] = _problem_response()
+    responses.pop("422", None)  # FastAPI's own shape, which no route of ours answers with
 
 
 def _problem_response() -> dict[str, Any]:

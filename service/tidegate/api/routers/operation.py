@@ -12,7 +12,7 @@ from tidegate.contracts.views import Health
 
 router = APIRouter(tags=["operation"])
 
-_UNWELL = example_of(examples.NOT_READY, HTTPStatus.SERVICE_UNAVAILABLE, "Not so; `reasons` say why.")
+_UNWELL = example_of(examples.NOT_READY, HTTPStatus.SERVICE_UNAVAILABLE, "Not so; `reasons` say why.", Health)
 
 
 @router.get("/healthz", response_model=Health, responses={**example_of(examples.HEALTHY), **_UNWELL})
