@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.api.messages import Summary
-from tidegate.cli.wording import because, clock_time, effect, incident_line, number, printable
+from tidegate.cli.wording import because, clock_time, effect, incident_line, printable, rate
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, Incident, IncidentStatus, Severity
 from tidegate.contracts.plan import DecisionStatus
 from tidegate.contracts.views import DecisionView
@@ -49,10 +49,9 @@ def draw(summary: Summary, url: str, size: tuple[int, int], notice: str = "") ->
 
 
 def _header(summary: Summary, url: str) -> Panel:
-    rate = "…" if summary.readings_per_second is None else number(summary.readings_per_second)
     flow = Text.assemble(
         ("readings  ", "dim"),
-        (f"{rate}/s", "bold"),
+        (f"{rate(summary.readings_per_second)}/s", "bold"),
         f"   {summary.balance.received:,} in all   ",
         ("waiting ", "dim"),
         (f"{summary.pending:,}", "bold" if summary.pending < 1000 else "bold yellow"),

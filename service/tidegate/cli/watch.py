@@ -14,7 +14,7 @@ from tidegate.api.messages import Summary
 from tidegate.cli.client import ServiceClient
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.screen import draw
-from tidegate.cli.wording import because, counted, effect, incident_line, number, printable, states
+from tidegate.cli.wording import because, counted, effect, incident_line, printable, rate, states
 from tidegate.errors import DependencyError
 
 REFRESH_SECONDS: Final = 1.0
@@ -168,7 +168,7 @@ class _Lines(contextlib.AbstractContextManager["_Lines"]):
 def plain_line(summary: Summary) -> str:
     """`summary` in one line: flow and devices, then the newest anomaly, incident and decision."""
     parts = [
-        f"{number(summary.readings_per_second)} readings/s ({summary.balance.received:,} in)",
+        f"{rate(summary.readings_per_second)} readings/s ({summary.balance.received:,} in)",
         f"devices {states(summary.devices)}",
     ]
     for anomaly in summary.anomalies[:1]:

@@ -17,6 +17,11 @@ def number(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def rate(per_second: float | None) -> str:
+    """A rate without more digits than it deserves; `…` before there is one."""
+    return "…" if per_second is None else f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.1f}"
+
+
 def counted(count: int, noun: str) -> str:
     """`1 move`, `12 moves`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
