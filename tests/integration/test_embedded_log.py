@@ -46,10 +46,30 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
+DYING = """
+import os, signal
+from tidegate.adapters.embedded.store import Store
+
+calls, original = 0, Store.METHOD
+
+def dying(self, *arguments):
+    global calls
+    calls += 1
+    if calls == 5 and "WHEN" == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = original(self, *arguments)
+    if calls == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+Store.METHOD = dying
+"""
+
+
 @contextmanager
-def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+def another_process(path: Path, prelude: str = "") -> Iterator[subprocess.Popen[str]]:
     """A process that holds the log at `path` and keeps committing; each line it prints is a commit it was told is durable."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", prelude + HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -66,9 +86,32 @@ async def read_all(log: EmbeddedLog, topic: str = TELEMETRY) -> list[Record]:
     return list(await log.read(topic, 0, 0, max_records=1_000_000, max_bytes=1 << 40))
 
 
-async def test_killed_at_any_moment_a_commit_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "when", "position"),
+    [
+        ("append", "before", 4),
+        ("append", "after", 4),  # outputs are in the transaction, positions are not
+        ("set_positions", "after", 4),
+        ("_save_streams", "after", 4),  # the next thing would have been COMMIT
+        ("write", "after", 5),  # durable, but nobody was told
+    ],
+)
+async def test_killed_inside_the_fifth_commit_it_is_there_whole_or_not_at_all(
+    tmp_path: Path, method: str, when: str, position: int
+) -> None:
+    with another_process(tmp_path / "log.db", DYING.replace("METHOD", method).replace("WHEN", when)) as process:
+        assert process.stdout.read().split() == ["1", "2", "3", "4"]
+        assert process.wait() == -signal.SIGKILL
+    log = await EmbeddedLog.open(tmp_path / "log.db")
+    assert await log.positions(0) == {"in": position}
+    assert [record.value for record in await read_all(log, "out")] == [b"%d" % (at // 50) for at in range(50 * position)]
+    assert await log.append([Outgoing("out", 0, b"site", b"next")]) == [50 * position]
+    await log.close()
+
+
+async def test_killed_at_any_moment_nothing_acknowledged_is_lost_and_nothing_is_there_in_part(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
-    for kills, commits in enumerate((1, 7, 60), start=1):
+    for kills, commits in enumerate((7, 60), start=1):
         with another_process(path) as process:
             acknowledged = [int(process.stdout.readline()) for _ in range(commits)]
             process.kill()
@@ -147,9 +190,23 @@ async def test_a_request_too_large_for_the_disk_does_not_sink_its_neighbours(tmp
         log.append(telemetry(b"small too")),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes] == [list, LogFullError, list]
+    assert [outcomes[0], type(outcomes[1]), outcomes[2]] == [[0], LogFullError, [1]]
     assert [record.value for record in await read_all(log)] == [b"small", b"small too"]
     await log.close()
+
+
+def test_a_failed_transaction_leaves_nothing_behind_in_memory_either(tmp_path: Path) -> None:
+    store = Store(tmp_path / "log.db", 1, None)
+
+    def refuse() -> list[int]:
+        raise LogFullError("no space")
+
+    with pytest.raises(LogFullError):
+        store.write([lambda: store.append(telemetry(b"lost", 3), 0), refuse])
+    assert store.stream(TELEMETRY, 0) is None
+    assert store.write([lambda: store.append(telemetry(b"kept"), 0)]) == [[0]]
+    assert [record.value for record in store.read(TELEMETRY, 0, 0, 10, 1000)] == [b"kept"]
+    store.close()
 
 
 async def test_a_process_that_may_not_write_larger_files_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
