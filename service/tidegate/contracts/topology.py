@@ -3,15 +3,18 @@
 Set whole by a command, with a revision that must rise. Checks that need no state are `check_topology`.
 """
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from tidegate.contracts.ids import DeviceField, GatewayField, ProfileField, SiteField, is_clean
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.errors import AllocationError
+
+MAX_AMOUNT: Final = 1e18
+"""Of any resource, priority, latency or cost, in its unit: an exabyte. Beyond it sums over a site would lose their meaning."""
 
 
 class Binding(StrEnum):
@@ -105,8 +108,8 @@ def _check_device(device: DevicePlacement, gateways: set[str]) -> None:
 
 def _check_amounts(amounts: Resources, where: str) -> None:
     for name, amount in amounts.items():
-        if not math.isfinite(amount) or amount < 0:
-            raise AllocationError(f"{where}: {name} is {amount}, expected a finite number of at least 0")
+        if not 0 <= amount <= MAX_AMOUNT:
+            raise AllocationError(f"{where}: {name} is {amount}, expected a number from 0 to {MAX_AMOUNT:g}")
 
 
 def _unique(names: list[str], what: str) -> set[str]:

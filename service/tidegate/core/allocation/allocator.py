@@ -19,13 +19,14 @@ from tidegate.contracts.topology import Topology
 from tidegate.core.allocation import lifecycle, orders, state
 from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.evaluate import evaluate
+from tidegate.core.allocation.ground import demand_on
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.needs import URGENT, needs_of
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import MAX_UNPLACED, Asked, Site
-from tidegate.core.allocation.standing import problem_now, situation_of, take_demand
-from tidegate.core.allocation.topology_change import check_revision, set_topology
+from tidegate.core.allocation.standing import problem_now, situation_of
+from tidegate.core.allocation.topology_change import set_topology
 from tidegate.core.demand import SiteDemand
 from tidegate.errors import CommandRefused, InputError
 
@@ -41,13 +42,17 @@ class Allocator:
     def __init__(self, configuration: CoreConfiguration) -> None:
         self._sites: dict[SiteId, Site] = {}
         self._seen: dict[tuple[SiteId, CommandId], None] = {}
-        self.configure(configuration)
+        self._configuration = configuration
+        self._settings_digest = message_digest(configuration.allocation)
 
     def configure(self, configuration: CoreConfiguration) -> None:
-        """Put `configuration` in force. Plans asked for under other settings will not be taken any more."""
+        """Put `configuration` in force. Plans asked for under other settings are not taken any more; demand is told anew."""
+        if configuration == self._configuration:
+            return
         self._configuration = configuration
         self._settings_digest = message_digest(configuration.allocation)
         for site in self._sites.values():
+            site.replace_ground(configuration)
             if site.in_flight is not None and site.in_flight.settings_digest != self._settings_digest:
                 site.in_flight = None
 
@@ -85,12 +90,10 @@ class Allocator:
         topology = command.topology
         if topology is None:
             raise InputError("command set-topology needs topology")
-        site = self._sites.get(command.site)
-        if site is None:
-            site = self._sites[command.site] = Site(command.site, topology)
-        else:
-            check_revision(site, topology)
-        return set_topology(site, topology, self._configuration, now_ms)
+        site = self._sites.get(command.site) or Site.before(topology, self._configuration)
+        result = set_topology(site, topology, self._configuration, now_ms)
+        self._sites[command.site] = site
+        return result
 
     def _obey(self, site: Site, command: Command, now_ms: int) -> AllocationResult:
         settings = self._configuration.allocation
@@ -137,7 +140,7 @@ class Allocator:
         known, result = self._sites.get(site), AllocationResult()
         if known is None:
             return result
-        take_demand(known, self._configuration, demand)
+        known.demand = demand_on(known.ground, demand)
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
         if self._held(known) is None and known.in_flight is None:
@@ -172,7 +175,7 @@ class Allocator:
             requested_at_ms=now_ms,
             expires_at_ms=now_ms + int(settings.plan_ttl_seconds * 1000),
             topology=site.topology,
-            situation=situation_of(site, settings, now_ms),
+            situation=situation_of(problem_now(site, settings, now_ms)),
             settings=settings,
             settings_digest=self._settings_digest,
         )
@@ -259,7 +262,7 @@ class Allocator:
             InputError: `exported` is not such an export.
         """
         allocator = cls(configuration)
-        sites = [state.restore_site(value) for value in exported["sites"]]
+        sites = [state.restore_site(value, configuration) for value in exported["sites"]]
         allocator._sites = {site.id: site for site in sites}
         allocator._seen = {(SiteId(site), CommandId(command)): None for site, command in exported["seen"]}
         return allocator

@@ -6,8 +6,11 @@ would turn our fault into theirs.
 
 from collections.abc import Set
 
+import numpy as np
+
 from tidegate.contracts.ids import GatewayId, PlanId
 from tidegate.contracts.plan import Decision, DecisionStatus, Trigger
+from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.life import ALLOCATOR
 from tidegate.core.allocation.site import Site
@@ -19,7 +22,8 @@ def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float) -> 
     Not believed: `mass_failure_share` (0 to 1) of the site's gateways or more, or every one of several that serve devices.
     """
     gateways = site.gateway_names()
-    serving = {assignment.gateway for assignment in site.assignments.values() if assignment.gateway is not None}
+    names, occupied = site.ground.frame.gateways, np.unique(site.placed.gateway)
+    serving = {names[index] for index in occupied[occupied != NOWHERE]}
     quiet = silent & gateways
     if quiet and len(quiet) >= mass_failure_share * len(gateways):
         return f"{len(quiet)} of {len(gateways)} gateways are silent at once"

@@ -1,33 +1,46 @@
-"""A plan request as arrays: what the search and the evaluation compute on. Frozen; a plan never changes its problem."""
+"""One site at one tick as arrays: what the search and the evaluation compute on. Frozen; a plan never changes its problem."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TypeVar
 
 import numpy as np
 
 from tidegate.contracts.ids import DeviceId, GatewayId
-from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
-from tidegate.core.allocation.model import PlanRequest, Situation
-from tidegate.core.allocation.reach import Reach, reach_of
+from tidegate.core.allocation.frame import Frame, frame_of
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.reach import Reach
 
-LEAST_PRIORITY: Final = 1e-3
-"""Priority that a device of less counts with (1 is ordinary): the least important is still better served than not."""
+Name = TypeVar("Name", DeviceId, GatewayId)
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Who is listed where, and which gateways and devices are set apart.
+
+    `listed` int64 [device] is the gateway an assignment names, dead or not, `NOWHERE` for none; `epochs` int64 [device],
+    `cooling` bool [device]; `dead`, `draining`, `closed` bool [gateway].
+    """
+
+    listed: Int64
+    epochs: Int64
+    cooling: Bool
+    dead: Bool
+    draining: Bool
+    closed: Bool
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One site at one tick. Indices follow `gateways`, `devices` and `resources`.
+    """Indices follow `gateways`, `devices` and `resources`; what is not said here is as in `Frame` and `Occupancy`.
 
-    `capacity` float64 [gateway, resource], infinite where unlimited; `scale`, same shape, is what loads are divided by to
-    become shares (the capacity; where that is 0, the mean capacity of the others). `demand` float64 [device, resource].
-    `start` int64 [device] is the gateway that serves a device now, `NOWHERE` also for one on a dead gateway; `listed` is the
-    gateway its assignment names, dead or not.
+    `scale` float64 [gateway, resource] is what loads are divided by to become shares (the capacity; where that is 0, the mean
+    capacity of the others). `demand` float64 [device, resource]. `start` int64 [device] is the gateway that serves a device
+    now, `NOWHERE` also for one on a dead gateway. `closed` covers dead and draining gateways too.
 
     `home_cost_per_hour` and `home_latency_excess_ms` belong to the link to `start`. `misplaced` devices are served where
-    they must not stay: on a draining gateway, out of reach, excluded, or off their pin. `cost_unit` per hour is the mean
-    positive cost of a link, 1 when none costs anything: congestion and moves are priced in it.
+    they must not stay: on a draining gateway, out of reach, excluded, or off their pin.
     """
 
     gateways: tuple[GatewayId, ...]
@@ -51,44 +64,59 @@ class Problem:
     cost_unit: float
 
 
-def problem_of(request: PlanRequest, reach: Reach | None = None) -> Problem:
-    """`request` as arrays; `reach` saves building it again when the caller has it for this topology."""
-    return build_problem(request.topology, request.situation, reach_of(request.topology) if reach is None else reach)
+def problem_of(request: PlanRequest) -> Problem:
+    """`request` as arrays. Names in its situation that the topology does not have are ignored."""
+    now, frame = request.situation, frame_of(request.topology, request.situation.resources)
+    listed = [NOWHERE if name is None else frame.gateway_index.get(name, NOWHERE) for name in now.assigned]
+    occupancy = Occupancy(
+        listed=np.array(listed, np.int64),
+        epochs=np.array(now.epochs, np.int64),
+        cooling=marked(frame.device_index, now.cooling),
+        dead=marked(frame.gateway_index, now.dead),
+        draining=marked(frame.gateway_index, now.draining),
+        closed=marked(frame.gateway_index, now.closed),
+    )
+    demand = np.array(now.demand, np.float64).reshape(len(frame.devices), len(frame.resources))
+    return build_problem(frame, demand, occupancy)
 
 
-def build_problem(topology: Topology, situation: Situation, reach: Reach) -> Problem:
-    """The arrays of a site in a situation. Names in `situation` that the topology does not have are ignored."""
-    gateways = tuple(gateway.id for gateway in topology.gateways)
-    devices = tuple(device.id for device in topology.devices)
-    index = {name: position for position, name in enumerate(gateways)}
-    capacity = _capacity(topology, situation.resources)
-    demand = np.array(situation.demand, np.float64).reshape(len(devices), len(situation.resources))
-    dead, draining = (_marked(gateways, names) for names in (situation.dead, situation.draining))
-    listed = np.array([NOWHERE if name is None else index.get(name, NOWHERE) for name in situation.assigned], np.int64)
-    start = np.where((listed != NOWHERE) & ~dead[listed], listed, NOWHERE) if gateways else listed
-    home = _home(reach, start)
-    leaving = draining[start] if gateways else np.zeros(len(devices), np.bool_)
+def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
+    """The problem of a site with `demand` float64 [device, resource], as it stands `now`."""
+    start = np.where(_at(now.dead, now.listed), NOWHERE, now.listed)
+    home = _home(frame.reach, start)
     return Problem(
-        gateways=gateways,
-        devices=devices,
-        resources=tuple(situation.resources),
-        capacity=capacity,
-        scale=_scale(capacity, demand),
+        gateways=frame.gateways,
+        devices=frame.devices,
+        resources=frame.resources,
+        capacity=frame.capacity,
+        scale=_scale(frame.capacity, demand),
         demand=demand,
-        priority=np.array([max(device.priority, LEAST_PRIORITY) for device in topology.devices], np.float64),
+        priority=frame.priority,
         start=start,
-        listed=listed,
-        epochs=np.array(situation.epochs, np.int64),
-        cooling=_marked(devices, situation.cooling),
-        misplaced=(start != NOWHERE) & (leaving | ~home.lawful),
+        listed=now.listed,
+        epochs=now.epochs,
+        cooling=now.cooling,
+        misplaced=(start != NOWHERE) & (_at(now.draining, start) | ~home.lawful),
         home_cost_per_hour=home.cost_per_hour,
         home_latency_excess_ms=home.latency_excess_ms,
-        dead=dead,
-        draining=draining,
-        closed=dead | draining | _marked(gateways, situation.closed),
-        reach=reach,
-        cost_unit=_cost_unit(reach),
+        dead=now.dead,
+        draining=now.draining,
+        closed=now.dead | now.draining | now.closed,
+        reach=frame.reach,
+        cost_unit=frame.cost_unit,
     )
+
+
+def marked(index: Mapping[Name, int], names: Iterable[Name]) -> Bool:
+    """True at the indices of `names`, bool, as long as `index`; unknown names are ignored."""
+    mask = np.zeros(len(index), np.bool_)
+    mask[[index[name] for name in names if name in index]] = True
+    return mask
+
+
+def _at(mask: Bool, gateway: Int64) -> Bool:
+    """`mask` by gateway, looked up by device; false for `NOWHERE`, which indexes the entry appended last."""
+    return np.append(mask, np.False_)[gateway]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +137,6 @@ def _home(reach: Reach, start: Int64) -> _Home:
     return home
 
 
-def _capacity(topology: Topology, resources: list[str]) -> Float64:
-    rows = [[gateway.capacity.get(name, np.inf) for name in resources] for gateway in topology.gateways]
-    return np.array(rows, np.float64).reshape(len(rows), len(resources))
-
-
 def _scale(capacity: Float64, demand: Float64) -> Float64:
     """What makes a load a share. Every fallback carries the resource's unit, so that changing the unit changes no share."""
     usable = np.isfinite(capacity) & (capacity > 0)
@@ -122,13 +145,3 @@ def _scale(capacity: Float64, demand: Float64) -> Float64:
     total = demand.sum(axis=0)
     fallback = np.where(count > 0, mean, np.where(total > 0, total, 1.0))
     return np.where(capacity > 0, capacity, fallback)
-
-
-def _cost_unit(reach: Reach) -> float:
-    positive = reach.cost_per_hour[reach.cost_per_hour > 0]
-    return float(positive.mean()) if len(positive) else 1.0
-
-
-def _marked(names: Sequence[str], chosen: Sequence[str]) -> Bool:
-    members = frozenset(chosen)
-    return np.array([name in members for name in names], np.bool_)

@@ -3,22 +3,31 @@
 Changes only through its methods; says nothing to the outside. Everything in it is exported, except what is built from it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
+
+from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.frame import Frame
+from tidegate.core.allocation.ground import Ground, ground_of
 from tidegate.core.allocation.model import PlanRequest
-from tidegate.core.allocation.reach import Reach, reach_of
 
 MAX_UNPLACED: Final = 1000
 """Device names remembered per site that send readings but are not in the topology; beyond it only counted."""
 
 MAX_RETURN_HOLD_MS: Final = 86_400_000
 """Milliseconds: the longest a gateway that keeps dying is kept empty after it came back (one day, our choice)."""
+
+
+_LONG_AGO_MS: Final = -(1 << 62)
+"""A tick before every tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +54,39 @@ class OpenPlan:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Assignments in the order of the topology's devices, int64 [device]: gateway (`NOWHERE` for none), epoch, and the tick
+    of the last move by a plan (long ago for none)."""
+
+    gateway: Int64
+    epoch: Int64
+    moved_at_ms: Int64
+
+    @classmethod
+    def of(cls, assignments: Mapping[DeviceId, Assignment], frame: Frame) -> "Placed":
+        """`assignments`, of which there is one for every device of `frame`."""
+        rows = [assignments[device] for device in frame.devices]
+        gateways = [NOWHERE if row.gateway is None else frame.gateway_index[row.gateway] for row in rows]
+        moved = [_LONG_AGO_MS if row.plan_id is None else row.assigned_at_ms for row in rows]
+        return cls(np.array(gateways, np.int64), np.array([row.epoch for row in rows], np.int64), np.array(moved, np.int64))
+
+
 @dataclass(slots=True)
 class Site:
     """One site that has a topology.
 
-    `demand` is [device][resource] as in `Situation`. `epoch_floor` is the highest epoch of any device that left the
-    topology: whoever comes, or comes back, starts above it, so no epoch is ever reused. `requests` counts plans asked for.
-    `asked` holds, by trigger, what the last request was about.
+    `demand` float64 [device, resource] is what was last told, columns as in the ground's frame. `epoch_floor` is the
+    highest epoch of any device that left the topology: whoever comes, or comes back, starts above it, so none is reused.
+    `requests` counts plans asked for; `asked` holds, by trigger, what the last request was about.
     """
 
     id: SiteId
     topology: Topology
+    ground: Ground
+    demand: Float64
     assignments: dict[DeviceId, Assignment] = field(default_factory=dict)
     epoch_floor: int = 0
-    resources: list[str] = field(default_factory=list)
-    demand: list[list[float]] = field(default_factory=list)
     draining: set[GatewayId] = field(default_factory=set)
     cordoned: set[GatewayId] = field(default_factory=set)
     silent: set[GatewayId] = field(default_factory=set)
@@ -72,22 +99,30 @@ class Site:
     open: OpenPlan | None = None
     asked: dict[Trigger, Asked] = field(default_factory=dict)
     unplaced: dict[DeviceId, None] = field(default_factory=dict)
-    _reach: Reach | None = None
+    _placed: Placed | None = None
+
+    @classmethod
+    def before(cls, topology: Topology, configuration: CoreConfiguration) -> "Site":
+        """A site just before its first topology: one revision less, and empty."""
+        empty = Topology(topology.site, topology.revision - 1, [], [])
+        ground = ground_of(empty, configuration)
+        return cls(empty.site, empty, ground, ground.constants)
 
     @property
-    def reach(self) -> Reach:
-        """The topology's reach, built once per revision."""
-        if self._reach is None:
-            self._reach = reach_of(self.topology)
-        return self._reach
+    def placed(self) -> Placed:
+        """The assignments as arrays, built anew after a change."""
+        if self._placed is None:
+            self._placed = Placed.of(self.assignments, self.ground.frame)
+        return self._placed
 
-    def gateway_names(self) -> set[GatewayId]:
+    def gateway_names(self) -> Set[GatewayId]:
         """The gateways of the topology."""
-        return {gateway.id for gateway in self.topology.gateways}
+        return self.ground.frame.gateway_index.keys()
 
-    def replace_topology(self, topology: Topology) -> None:
+    def replace_topology(self, topology: Topology, configuration: CoreConfiguration) -> None:
         """Put `topology` in force; orders and deaths of gateways that are gone go with them."""
-        self.topology, self._reach = topology, None
+        self.topology = topology
+        self.replace_ground(configuration)
         names = self.gateway_names()
         self.draining &= names
         self.cordoned &= names
@@ -95,6 +130,11 @@ class Site:
         self.deaths = {gateway: death for gateway, death in self.deaths.items() if gateway in names}
         for device in topology.devices:
             self.unplaced.pop(device.id, None)
+
+    def replace_ground(self, configuration: CoreConfiguration) -> None:
+        """Stand on another configuration; what readings said of demand is unknown until the next review."""
+        self.ground, self._placed = ground_of(self.topology, configuration), None
+        self.demand = self.ground.constants
 
     def assign(
         self, device: DeviceId, gateway: GatewayId | None, grant: Resources, plan: PlanId | None, now_ms: int, reason: str
@@ -105,6 +145,7 @@ class Site:
         phase = Phase.UNSERVED if gateway is None else Phase.ACTIVE
         assignment = Assignment(self.id, device, gateway, epoch, grant, phase, plan, now_ms, reason)
         self.assignments[device] = assignment
+        self._placed = None
         return assignment
 
     def forget(self, device: DeviceId, now_ms: int, reason: str) -> Assignment:
@@ -116,7 +157,7 @@ class Site:
 
     def hear_silence(self, silent: Iterable[GatewayId], now_ms: int) -> None:
         """Take note of which gateways are silent at this tick. A death is counted when it begins and dated while it lasts."""
-        present = set(silent) & self.gateway_names()
+        present = set(silent) & set(self.gateway_names())
         for gateway in sorted(present):
             before = self.deaths.get(gateway, Death(0, now_ms))
             self.deaths[gateway] = replace(before, count=before.count + (gateway not in self.silent), last_ms=now_ms)

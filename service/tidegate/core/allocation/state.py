@@ -1,12 +1,15 @@
-"""A site's state as plain values and back, for snapshots and digests. What is built from other state is left out."""
+"""A site's state as bytes and back, for snapshots and digests. What is built from other state is left out."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from tidegate.contracts.codec import from_builtins, to_builtins
+import numpy as np
+
+from tidegate.contracts.codec import pack, unpack
+from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.plan import Assignment, Trigger
 from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.site import Asked, Death, OpenPlan, Site
 
@@ -19,7 +22,6 @@ class _SiteState:
     topology: Topology
     assignments: list[Assignment]
     epoch_floor: int
-    resources: list[str]
     demand: list[list[float]]
     draining: list[GatewayId]
     cordoned: list[GatewayId]
@@ -35,17 +37,16 @@ class _SiteState:
     unplaced: list[DeviceId]
 
 
-def export_site(site: Site) -> dict[str, Any]:
-    """`site` as dicts, lists and scalars; equal sites give equal exports, in equal order."""
+def export_site(site: Site) -> bytes:
+    """`site` packed; equal sites give equal bytes."""
     request = site.in_flight
-    exported: dict[str, Any] = to_builtins(
+    return pack(
         _SiteState(
             id=site.id,
             topology=site.topology,
             assignments=list(site.assignments.values()),
             epoch_floor=site.epoch_floor,
-            resources=site.resources,
-            demand=site.demand,
+            demand=site.demand.tolist(),
             draining=sorted(site.draining),
             cordoned=sorted(site.cordoned),
             silent=sorted(site.silent),
@@ -60,23 +61,23 @@ def export_site(site: Site) -> dict[str, Any]:
             unplaced=list(site.unplaced),
         )
     )
-    return exported
 
 
-def restore_site(exported: dict[str, Any]) -> Site:
-    """The site that `export_site` wrote down.
+def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
+    """The site that `export_site` wrote down, under the configuration that was in force then.
 
     Raises:
         InputError: `exported` is not such an export.
     """
-    state = from_builtins(exported, _SiteState)
+    state = unpack(exported, _SiteState)
+    ground = ground_of(state.topology, configuration)
     site = Site(
         id=state.id,
         topology=state.topology,
         assignments={assignment.device: assignment for assignment in state.assignments},
         epoch_floor=state.epoch_floor,
-        resources=state.resources,
-        demand=state.demand,
+        ground=ground,
+        demand=np.array(state.demand, np.float64).reshape(ground.constants.shape),
         draining=set(state.draining),
         cordoned=set(state.cordoned),
         silent=set(state.silent),

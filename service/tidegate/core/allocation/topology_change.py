@@ -6,20 +6,7 @@ from tidegate.contracts.topology import DevicePlacement, Topology
 from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import Asked, Site
-from tidegate.core.allocation.standing import take_demand
 from tidegate.errors import CommandRefused
-
-
-def check_revision(site: Site, topology: Topology) -> None:
-    """Raise unless `topology` is newer than what is in force.
-
-    Raises:
-        CommandRefused: its revision does not rise.
-    """
-    if topology.revision <= site.topology.revision:
-        raise CommandRefused(
-            f"topology revision {topology.revision} does not rise above {site.topology.revision}", advice="raise the revision"
-        )
 
 
 def set_topology(site: Site, topology: Topology, configuration: CoreConfiguration, now_ms: int) -> AllocationResult:
@@ -28,13 +15,19 @@ def set_topology(site: Site, topology: Topology, configuration: CoreConfiguratio
     A device that is known keeps its assignment while its gateway exists: where it is served is the allocator's word, and
     `DevicePlacement.gateway` counts for new devices only. Plans made for the former revision are void. The first regular
     look is due one period later.
+
+    Raises:
+        CommandRefused: the revision does not rise.
     """
+    if topology.revision <= site.topology.revision:
+        raise CommandRefused(
+            f"topology revision {topology.revision} does not rise above {site.topology.revision}", advice="raise the revision"
+        )
     result = AllocationResult()
     reason = f"topology revision {topology.revision}"
     Life(site, now_ms, result).close(DecisionStatus.EXPIRED, f"superseded by {reason}")
     site.in_flight = None
-    site.replace_topology(topology)
-    take_demand(site, configuration, None)
+    site.replace_topology(topology, configuration)
     result.assignments = _gone(site, topology, now_ms, reason) + _placed(site, topology, now_ms, reason)
     site.asked = {Trigger.PERIOD: Asked("", now_ms)}
     return result
@@ -47,11 +40,11 @@ def _gone(site: Site, topology: Topology, now_ms: int, reason: str) -> list[Assi
 
 
 def _placed(site: Site, topology: Topology, now_ms: int, reason: str) -> list[Assignment]:
-    changed, gateways = [], site.gateway_names()
-    for row, device in enumerate(topology.devices):
+    changed, gateways, resources = [], site.gateway_names(), site.ground.frame.resources
+    for device, demand in zip(topology.devices, site.demand.tolist(), strict=True):
         before = site.assignments.get(device.id)
         if before is None:
-            grant = dict(zip(site.resources, site.demand[row], strict=True)) if device.gateway is not None else {}
+            grant = dict(zip(resources, demand, strict=True)) if device.gateway is not None else {}
             changed.append(site.assign(device.id, device.gateway, grant, None, now_ms, _found(device, reason)))
         elif before.gateway is not None and before.gateway not in gateways:
             changed.append(site.assign(device.id, None, {}, None, now_ms, f"{before.gateway} is not in {reason}"))
