@@ -27,7 +27,7 @@ from tidegate_training.evaluate.figures import (
     paired_difference,
     vus_by_series,
 )
-from tidegate_training.evaluate.scoring import judge_by_service, profile_of, test_part
+from tidegate_training.evaluate.scoring import judge_by_service, profile_of, on_test_part
 
 TIDEGATE: Final = "tidegate"
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
@@ -109,7 +109,7 @@ def _by_tidegate(
     total, name = sum(map(len, taken)), taken[0].dataset
     judgements = judge_by_service(taken, configuration, forecaster, lambda done: progress(name, done, total))
     return [
-        _outcome(series, TIDEGATE, test_part(judgement, series.train_rows))
+        _outcome(series, TIDEGATE, on_test_part(judgement, series.train_rows))
         for series, judgement in zip(taken, judgements, strict=True)
     ]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from tidegate.core.detection.detection import Detection, DetectionResult
 
 from tidegate.adapters.bundles import bundle_catalogue, shipped_bundles
 from tidegate.adapters.onnx import load_bundle
@@ -20,6 +19,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.reading import Reading
+from tidegate.core.detection.detection import Detection, DetectionResult
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, InputError
 from tidegate.fleet.series import Series
@@ -124,7 +124,7 @@ def row_of(series: Series, event_time_ms: int) -> int:
     return int(np.searchsorted(series.event_time_ms, event_time_ms))
 
 
-def test_part(judgement: Judgement, train_rows: int) -> Judgement:
+def on_test_part(judgement: Judgement, train_rows: int) -> Judgement:
     """What `judgement` says of the rows from `train_rows` on."""
     return Judgement(judgement.surprise[train_rows:], [row - train_rows for row in judgement.alarms if row >= train_rows])
 

@@ -13,18 +13,18 @@ def notes(run: Acceptance, demand_days: float) -> list[str]:
     """What a reader must know to judge the figures."""
     sizes = ", ".join(f"{site.id}: {len(site.series)} devices, {len(site)} readings" for site in run.fleet.sites)
     return [
-        f"Sites, each with a connection of its own, readings in order of event time, {READINGS_PER_POST} a request: {sizes}. SMD "
-        f"and ASD send their test parts (the service has seen nothing of them before), Bitbrains {demand_days:g} days.",
+        f"Sites, each with a connection of its own, readings in order of event time, {READINGS_PER_POST} a request: {sizes}. "
+        f"SMD and ASD send their test parts (nothing of them was seen before), Bitbrains {demand_days:g} days.",
         *run.fleet.scenario.notes,
-        f"One process on the embedded log, synchronous=FULL. Stopped with SIGTERM when {STOP_AT:.0%} of the readings were scored, "
-        f"killed with signal 9 at {KILL_AT:.0%}, restarted each time while the senders kept trying; then one gateway drained. "
-        "Requests whose answer never came were sent again: `duplicate` counts the readings that had arrived after all.",
+        f"One process on the embedded log, synchronous=FULL. Stopped with SIGTERM when {STOP_AT:.0%} of the readings were "
+        f"scored, killed with signal 9 at {KILL_AT:.0%}, restarted each time while the senders kept trying; then one gateway "
+        "drained. Requests whose answer never came were sent again: `duplicate` counts the readings that had arrived after all.",
         "restart_same_digest: state restored from the run's snapshot and journal = state of a process that stepped through the "
-        "whole journal from its first batch on, without snapshot or interruption. restart_same_ids: both published the "
-        "same anomalies and decisions, by id and version. doubled_ids: facts that stand on their topic more than once.",
-        "readings_per_second: from the restart after the kill until nothing waited, JSON, sender on the same machine. latency_ms: "
-        f"the last {PACED_SHARE:.0%} of the readings, sent at {PACED_LOAD:.0%} of that rate, {PACED_POST} a request; from a "
-        "request's readings being durable (its POST is then answered) to their scores being durable, by the log's time stamps.",
+        "whole journal from its first batch on, without snapshot or stop. restart_same_ids: both published the same "
+        "anomalies and decisions, by id and version. doubled_ids: facts that stand more than once on their topic.",
+        "readings_per_second: from the restart after the kill until nothing waited, JSON, sender on the same machine. "
+        f"latency_ms: the last {PACED_SHARE:.0%} of the readings, sent at {PACED_LOAD:.0%} of that rate, {PACED_POST} a request; "
+        "from a request's readings being durable (its POST is then answered) to their scores being durable, by the log's stamps.",
         "plans_over_capacity and plans_out_of_reach are recomputed from each plan's request, without the planner's code.",
         "Tidegate's alarms are the anomalies REST shows at the end (silence aside); its surprise, which no topic carries, is the "
         "rerun's. Baselines are fitted on the train parts, which the service did not see; definitions as on the detection page.",

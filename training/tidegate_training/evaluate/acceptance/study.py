@@ -69,7 +69,6 @@ class Observed:
     summary: dict[str, Any] = field(default_factory=dict)
     anomalies: list[dict[str, Any]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
-    assignments: list[dict[str, Any]] = field(default_factory=list)
     capacity: float = 0.0
     paced_from: int = 0
     starts_seconds: list[float] = field(default_factory=list)
@@ -182,7 +181,6 @@ async def _look(door: Door, observed: Observed) -> None:
     observed.summary = await door.get("/v1/summary")
     observed.anomalies = [item for site in MACHINES for item in await door.everything("/v1/anomalies", site=site)]
     observed.decisions = await door.everything("/v1/decisions", site=DEMAND)
-    observed.assignments = await door.everything("/v1/assignments", site=DEMAND)
 
 
 async def _until_scored(door: Door, target: int, fleet: Fleet, progress: Callable[[str, int, int], None]) -> None:
