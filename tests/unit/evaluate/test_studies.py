@@ -15,8 +15,8 @@ from tidegate_training.evaluate.policies import DoNothing, Greedy, initial_assig
 from tidegate_training.evaluate.scoring import (
     judge_by_service,
     micro_batches,
-    service_configuration,
     on_test_part,
+    service_configuration,
     universal_forecaster,
 )
 

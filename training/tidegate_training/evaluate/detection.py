@@ -27,7 +27,7 @@ from tidegate_training.evaluate.figures import (
     paired_difference,
     vus_by_series,
 )
-from tidegate_training.evaluate.scoring import judge_by_service, profile_of, on_test_part
+from tidegate_training.evaluate.scoring import judge_by_service, on_test_part, profile_of
 
 TIDEGATE: Final = "tidegate"
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
