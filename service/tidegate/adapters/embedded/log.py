@@ -102,7 +102,7 @@ class EmbeddedLog:
         await self._write(step)
 
     async def read(self, topic: str, partition: int, offset: int, *, max_records: int, max_bytes: int) -> Sequence[Record]:
-        """Committed records from `offset` on; `max_bytes` counts keys, values and headers.
+        """Committed records from `offset` on; `max_bytes` counts keys and values.
 
         Raises:
             StateLostError: the file is damaged.

@@ -140,7 +140,7 @@ class Store:
         size = 0
         with translated(self.path):
             for row, timestamp_ms, key, value, packed in self.connection.execute(_SELECT, (first, end, max(max_records, 1))):
-                size += len(key or b"") + len(value or b"") + len(packed or b"")
+                size += len(key or b"") + len(value or b"")
                 if records and size > max_bytes:
                     break
                 headers = _decode_headers(packed) if packed else ()

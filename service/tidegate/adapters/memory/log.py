@@ -103,7 +103,7 @@ class MemoryLog:
             raise failure.error
 
     async def read(self, topic: str, partition: int, offset: int, *, max_records: int, max_bytes: int) -> Sequence[Record]:
-        """Committed records from `offset` on; `max_bytes` counts keys, values and headers."""
+        """Committed records from `offset` on; `max_bytes` counts keys and values."""
         self._check([partition])
         await self._ready()
         name = (topic, partition)
@@ -112,7 +112,7 @@ class MemoryLog:
         found: list[Record] = []
         size = 0
         for record in islice((kept[at] for at in wanted if at in kept), max(max_records, 1)):
-            size += _size(record)
+            size += len(record.key or b"") + len(record.value or b"")
             if found and size > max_bytes:
                 break
             found.append(record)
@@ -203,7 +203,3 @@ class MemoryLog:
         for partition in partitions:
             if not 0 <= partition < self._partitions:
                 raise ConfigurationError(f"partition {partition} does not exist, the log has {self._partitions} (counted from 0)")
-
-
-def _size(record: Record) -> int:
-    return len(record.key or b"") + len(record.value or b"") + sum(len(name) + len(value) for name, value in record.headers)
