@@ -17,13 +17,13 @@ from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.pace import AtOnce, Pace, WallClock, now_ms
 from tidegate.fleet.readers import open_dataset, scan
 from tidegate.fleet.replay import ReplayPlan, plan_replay, replay
-from tidegate.fleet.series import Series
+from tidegate.fleet.series import Part, Series
 from tidegate.fleet.sinks import Sink
 
 _EXAMPLES = """
 Examples:
 
-  tidegate replay ../shared/data/smd --speed 600
+  tidegate replay ../shared/data/smd --part test --speed 600
 
   tidegate replay ../shared/data/nab --align --speed 0 --to nab.jsonl
 
@@ -42,6 +42,7 @@ def replay_data(
     speed: Annotated[float, typer.Option(help="How many times faster than recorded; 0 is as fast as it is taken.")] = 60.0,
     shift: Annotated[bool, typer.Option("--shift-to-now/--keep-times", help="Move event times to now, or keep them.")] = False,
     align: Annotated[bool, typer.Option(help="Let all series begin together, whenever they were recorded.")] = False,
+    part: Annotated[Part, typer.Option(help="train, test or all, where the data set parts its rows.")] = "all",
     site: Annotated[str | None, typer.Option(help="Site of all devices. Default: a site per data set.")] = None,
     gateways: Annotated[int, typer.Option(help="Gateways of a site whose profiles map demand; 0 registers no topology.")] = 3,
     eua: Annotated[Path | None, typer.Option(help="Folder of the EUA set: gateways and devices stand at its places.")] = None,
@@ -56,7 +57,7 @@ def replay_data(
         raise ConfigurationError(f"speed is {speed}, expected at least 0 (0 means as fast as possible)")
     known = shipped_profiles() | load_profiles(profiles or [])
     started_ms = now_ms()
-    series = _timed(open_dataset(data), shift, align, started_ms, speed)
+    series = _timed([one.part(part) for one in open_dataset(data)], shift, align, started_ms, speed)
     for path in scan(data).unknown:
         typer.echo(f"passed over, no known format: {path}", err=True)
     plan = plan_replay(series, known, site=SiteId(site) if site else None, gateways=gateways, revision=started_ms // 1000)

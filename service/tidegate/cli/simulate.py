@@ -52,7 +52,10 @@ def simulate_fleet(
     gateways: Annotated[int, typer.Option(help="Gateways per site.")] = 4,
     devices: Annotated[int, typer.Option(help="Devices per site.")] = 30,
     rate: Annotated[
-        float | None, typer.Option(help="Readings per second of the whole fleet. Default: one per device in 2 s.")
+        float | None,
+        typer.Option(
+            help="Readings per second of the whole fleet. Default: one per device in 2 s; below one in 10 s they count as silent."
+        ),
     ] = None,
     day_seconds: Annotated[float, typer.Option(help="How long a simulated day lasts; 86400 is a real one.")] = 600.0,
     missing: Annotated[float, typer.Option(help="Share of values that are missing, 0 to 1.")] = 0.002,
@@ -64,7 +67,7 @@ def simulate_fleet(
         float | None, typer.Option(help="Seconds of stream after the backfill. Default: no end, to a file 3600.")
     ] = None,
     faults: Annotated[str, typer.Option(help="none, demo (a programme for the first minute, then random) or random.")] = "demo",
-    fault_every: Annotated[float, typer.Option(help="Seconds between random faults, on average.")] = 60.0,
+    fault_every: Annotated[float, typer.Option(help="Seconds between random faults, on average.")] = 30.0,
     fault: Annotated[list[FaultType] | None, typer.Option(help="Kind of random fault; repeat for several. Default: all.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="File for the faults' labels, JSON lines. They never enter the stream.")

@@ -27,7 +27,7 @@ class Programme:
     """Which faults to make: `every_seconds` on average (0: none), of `types`, from `from_ms` on; first a demonstration or not."""
 
     from_ms: int
-    every_seconds: float = 60.0
+    every_seconds: float = 30.0
     types: Sequence[FaultType] = tuple(FaultType)
     demonstration: bool = False
 
