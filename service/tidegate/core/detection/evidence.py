@@ -32,6 +32,9 @@ SPREAD_FLOOR: Final = 0.1
 RESOLUTION: Final = 1e-9
 """Of a value's own size: differences below it are rounding, not information."""
 
+RESIDUAL_AFTER: Final = 8
+"""Values seen before a forecast's error means anything; the first errors are large and would weigh in the tail for long."""
+
 FARTHEST_HORIZONS: Final = 2.0
 """Times the last horizon: after a longer gap no forecast is in force."""
 
@@ -69,10 +72,11 @@ def forecast_in_force(quantiles: Float64, elapsed: Float64) -> Float64:
     return np.where((elapsed > FARTHEST_HORIZONS * HORIZONS[-1])[:, None], np.nan, chosen)
 
 
-def residual(values: Float64, forecast: Float64, spread: Float64) -> Residual:
+def residual(values: Float64, forecast: Float64, spread: Float64, observed: Int64) -> Residual:
     """Distance of `values` [n] from the median of `forecast` [n, level], in units of its half-width on that side.
 
-    The half-width is the larger of what the 5/95 % and the 1/99 % quantiles say, and at least a share of `spread`.
+    The half-width is the larger of what the 5/95 % and the 1/99 % quantiles say, and at least a share of `spread`. NaN
+    before the forecaster has seen `RESIDUAL_AFTER` values: it cannot know the scale yet.
     """
     median = forecast[:, MEDIAN]
     above = values > median
@@ -82,7 +86,7 @@ def residual(values: Float64, forecast: Float64, spread: Float64) -> Residual:
     width = np.maximum(np.maximum(near, far), np.maximum(SPREAD_FLOOR * spread, rounding))
     deviation = np.maximum(values - forecast[:, UPPER], forecast[:, LOWER] - values)
     return Residual(
-        surprise=np.abs(values - median) / np.maximum(width, 1e-300),
+        surprise=np.where(observed >= RESIDUAL_AFTER, np.abs(values - median) / np.maximum(width, 1e-300), np.nan),
         band=np.ascontiguousarray(forecast[:, [LOWER, MEDIAN, UPPER]]),
         deviation=np.maximum(deviation, 0.0),
         above=above,
@@ -97,6 +101,15 @@ def novelty(values: Float64, low: Float64, high: Float64, observed: Int64) -> Fl
     width = np.maximum(high - low, RESOLUTION * np.maximum(np.abs(high), np.abs(low)))
     share = np.minimum(outside / np.maximum(width, 1e-300), LARGEST_NOVELTY)
     return np.where(known, share, np.nan)
+
+
+def record_rarity(share: Float64, observed: Int64) -> Float64:
+    """−log10 of the chance that ordinary noise sets a record by `share` of the range after `observed` values.
+
+    One in n values is a new maximum, one a new minimum; of an exponential tail, whose range grows with log n, an n-th part
+    again goes a whole range beyond. Bounds what a short history may call novel.
+    """
+    return np.asarray((1.0 + share) * np.log10(np.maximum(observed, 2)) - np.log10(2.0))
 
 
 def stuck_rarity(run: Int64, stuck_after: Int64, steps: Float64, repeats: Float64) -> Float64:

@@ -149,7 +149,7 @@ def _learn_surprise(devices: Devices, profiles: Profiles, taken: Taken, scored: 
     """One count per ordinary reading and per episode's peak, at most at the threshold (winsorised)."""
     slot = taken.intake.slot
     limit = scored.fitted.position_of(profiles.threshold[taken.profile])
-    edge = _edge(np.minimum(device_position(scored.surprise), np.minimum(limit, SHAPES[DEVICE].edges)))
+    edge = _edge(np.minimum(device_position(scored.surprise, taken.intake.width), np.minimum(limit, SHAPES[DEVICE].edges)))
     peak = devices.peak[slot]
     judged = scored.judged
     counted = np.where(unusual, peak, -1)

@@ -94,7 +94,7 @@ def score(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken) -> Sco
     clean = observed & ~broken
     values = np.where(clean, taken.values, np.nan)
     forecast = evidence.forecast_in_force(rows.quantiles[row], taken.elapsed[taken.owner])
-    apart = evidence.residual(values, forecast, rows.spread[row])
+    apart = evidence.residual(values, forecast, rows.spread[row], rows.observed[row])
     beyond = evidence.novelty(values, rows.low[row], rows.high[row], rows.observed[row])
     run = np.where(clean & (values == rows.value[row]), rows.run[row] + 1, 1).astype(np.int64)
     rarity = _row_rarity(lane, taken, apart, beyond, np.where(clean, run, 0), broken, profiles)
@@ -111,7 +111,9 @@ def _row_rarity(
     of_residual = fit(rows.residual_survivors[row], rows.residual_readings[row], lane.priors[RESIDUAL], SHAPES[RESIDUAL])
     of_novelty = fit(rows.novelty_survivors[row], rows.novelty_readings[row], lane.priors[NOVELTY], SHAPES[NOVELTY])
     residual = of_residual.rarity(SHAPES[RESIDUAL].position(np.nan_to_num(apart.surprise)))
-    novel = of_novelty.rarity(SHAPES[NOVELTY].position(np.nan_to_num(beyond)))
+    beyond = np.nan_to_num(beyond)
+    novel = of_novelty.rarity(SHAPES[NOVELTY].position(beyond))
+    novel = np.minimum(novel, evidence.record_rarity(beyond, rows.observed[row]))
     stuck_after = profiles.stuck_after[taken.metric]
     stuck = evidence.stuck_rarity(run, stuck_after, rows.steps[row], rows.repeats[row])
     streams = np.stack([residual, np.where(broken, RARITY_CAP, novel), stuck], axis=1)
@@ -169,20 +171,23 @@ def _combine(
         impossible=_sum(taken.owner, broken, count) > 0,
         surprise=surprise,
         alarm_surprise=alarm_surprise,
-        device_rarity=np.where(judged, _device_rarity(fitted, surprise), np.nan),
-        alarm_rarity=np.where(judged, _device_rarity(fitted, alarm_surprise), 0.0),
+        device_rarity=np.where(judged, _device_rarity(fitted, surprise, width), np.nan),
+        alarm_rarity=np.where(judged, _device_rarity(fitted, alarm_surprise, width), 0.0),
         fitted=fitted,
     )
 
 
-def device_position(surprise: Float64) -> Float64:
-    """Where combined evidence (decades) falls in a device's tail."""
-    position: Float64 = SHAPES[DEVICE].position(1.0 + surprise)
+def device_position(surprise: Float64, width: Int64) -> Float64:
+    """Where combined evidence (decades) of `width` metrics falls in a device's tail.
+
+    Per root of the number of metrics: between the sum (metrics that move together) and the share each has of it.
+    """
+    position: Float64 = SHAPES[DEVICE].position(1.0 + surprise / np.sqrt(np.maximum(width, 1)))
     return position
 
 
-def _device_rarity(fitted: Fitted, surprise: Float64) -> Float64:
-    return np.minimum(fitted.rarity(device_position(surprise)), DEVICE_RARITY_CAP)
+def _device_rarity(fitted: Fitted, surprise: Float64, width: Int64) -> Float64:
+    return np.minimum(fitted.rarity(device_position(surprise, width)), DEVICE_RARITY_CAP)
 
 
 def _across(part: Float64) -> Float64:
