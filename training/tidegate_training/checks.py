@@ -18,9 +18,6 @@ PARITY_LIMIT: Final = 1e-5
 resolves a band of 50 units to some 1e-5 of a unit, whoever computes it."""
 
 BATCH_SIZES: Final = (1, 2, 3, 7, 64, 1000)
-LONG_RUN_READINGS: Final = 30_000
-"""Readings after which state must still be bounded (spec: detection quality)."""
-
 STATE_LIMIT: Final = 64.0
 """Bound of the recurrent memory: twice what the cell is clipped to."""
 
@@ -121,15 +118,15 @@ def batch_differences(path: Path, readings: Readings) -> int:
     return differing
 
 
-def long_run(path: Path, readings: Readings, repeat: int) -> float:
-    """Return the largest magnitude of recurrent memory over `repeat` rounds of `readings`, hostile values mixed in.
+def long_run(path: Path, readings: Readings, steps: int) -> float:
+    """Return the largest magnitude of recurrent memory over `steps` readings, `readings` repeated, hostile values mixed in.
 
     Raises:
         BundleError: a quantile is not finite or not ascending, or the state leaves its bounds.
     """
     graph, worst = Graph(path), 0.0
     state = graph.fresh(readings.x.shape[1])
-    for i in range(len(readings) * repeat):
+    for i in range(steps):
         at = i % len(readings)
         x = readings.x[at].copy()
         if i % 997 == 0:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tidegate_training.data.series import Series
     from tidegate_training.settings import UniversalSettings
 
-train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships, offline; needs pip install 'tidegate[train]'.")
+train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships, offline; needs torch.")
 
 
 def __getattr__(name: str) -> Any:
@@ -25,16 +25,6 @@ def __getattr__(name: str) -> Any:
 
         return app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-@train.callback()
-def _need_torch(context: typer.Context) -> None:
-    """Train the models Tidegate ships, offline; needs pip install 'tidegate[train]'."""
-    try:
-        import torch  # noqa: F401, PLC0415  # heavy, and absent where only the service is installed
-    except ImportError:
-        typer.echo("Training needs torch, which is not installed: pip install 'tidegate[train]'", err=True)
-        raise typer.Exit(2) from None
 
 
 @train.command()
@@ -65,6 +55,7 @@ def universal(
 
     tidegate train universal --smoke --out /tmp/bundles
     """
+    _need_torch()
     from tidegate_training import universal as making  # noqa: PLC0415  # torch
     from tidegate_training.progress import epochs_shown  # noqa: PLC0415
 
@@ -78,10 +69,41 @@ def universal(
         "--random-state": random_state,
     }
     command = _command("universal", {**options, "--version": version})
-    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume)
+    steps = 1000 if smoke else 30_000
+    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)
     with _explained(), epochs_shown(settings) as shown:
         making.train_universal(_series(data, smoke), settings, order, shown.on_update, shown.say)
     typer.echo(f"{order.folder}: ready")
+
+
+@train.command()
+def prior(
+    bundle: Annotated[Path, typer.Option(help="Folder of the bundle, NAME/VERSION.", show_default=False)],
+    data: Annotated[Path, typer.Option(help="Folder that holds nab, aiops_kpi, smd and bitbrains.", show_default=False)],
+    readings: Annotated[int, typer.Option(min=300, max=8000, help="Readings of each device, from its first on.")] = 3000,
+) -> None:
+    """Learn how heavy the tails of each evidence stream are on the development series, and write that into the manifest.
+
+    Example:
+
+    tidegate train prior --bundle bundles/universal/1 --data ../shared/data
+    """
+    from tidegate_training.data.sources import DATASETS, recordings  # noqa: PLC0415  # numpy and readers, for one command
+    from tidegate_training.prior import make_prior  # noqa: PLC0415
+
+    command = _command("prior", {"--bundle": bundle, "--data": data, "--readings": readings})
+    with _explained():
+        make_prior(bundle, {name: recordings(data, name) for name in DATASETS}, command, readings, typer.echo)
+    typer.echo(f"{bundle}: prior written")
+
+
+def _need_torch() -> None:
+    """Leave with exit code 2 and the remedy where only the service is installed."""
+    try:
+        import torch  # noqa: F401, PLC0415  # heavy; `--help` must not pay for it
+    except ImportError:
+        typer.echo("Training needs torch, which is not installed: pip install 'tidegate[train]'", err=True)
+        raise typer.Exit(2) from None
 
 
 def _settings(smoke: bool, epochs: int | None, hidden: int | None, random_state: int) -> "UniversalSettings":

@@ -25,16 +25,20 @@ def read_all(folder: Path) -> list[Series]:
         InputError: a data set's folder is missing, or a file is malformed.
         DependencyError: parquet files are there and the parquet extra is not installed.
     """
-    missing = [name for name in DATASETS if not (folder / name).is_dir()]
-    if missing:
-        raise InputError(f"{folder} has no folder {missing[0]!r}", advice="give the folder that holds " + ", ".join(DATASETS))
-    return [one for name in DATASETS for recording in iter_dataset(folder / name) for one in _metrics_of(name, recording)]
+    return [one for dataset in DATASETS for recording in recordings(folder, dataset) for one in _metrics_of(dataset, recording)]
+
+
+def recordings(folder: Path, dataset: str) -> list[Recording]:
+    """Return the devices of one data set below `folder`, cut to what training may see; raises as `read_all`."""
+    if not (folder / dataset).is_dir():
+        raise InputError(f"{folder} has no folder {dataset!r}", advice="give the folder that holds " + ", ".join(DATASETS))
+    whole = iter_dataset(folder / dataset)
+    return [one.part("train") if dataset in TRAIN_PART_ONLY else one for one in whole]
 
 
 def _metrics_of(dataset: str, recording: Recording) -> Iterator[Series]:
     """Yield a series per metric."""
-    rows = recording.part("train") if dataset in TRAIN_PART_ONLY else recording
-    seconds = rows.event_time_ms / 1000.0
+    seconds = recording.event_time_ms / 1000.0
     for column, metric in enumerate(recording.metrics):
-        values, interval, start = on_grid(seconds, np.ascontiguousarray(rows.values[:, column]))
+        values, interval, start = on_grid(seconds, np.ascontiguousarray(recording.values[:, column]))
         yield Series(dataset, recording.device, metric, values, interval, start)

@@ -35,7 +35,8 @@ lanes of the same held-out parts: figures on them are no claim about others.</p>
 {data}
 <h2>Checks</h2>
 <p>Largest difference torch to ONNX {parity:.1e} of the forecast's scale (at most 1e-5); {differing:.0f} results that depend
-on the batch they came in; largest magnitude of recurrent memory over 30,000 hostile readings {memory:.2f} (at most 64).</p>
+on the batch they came in; largest magnitude of recurrent memory over {readings:,.0f} hostile readings {memory:.2f} (at most
+64).</p>
 </html>
 """
 
@@ -59,7 +60,8 @@ def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged:
         data=_data(manifest),
         parity=manifest.parity_max_abs,
         differing=manifest.figures["batch_results_differing"],
-        memory=manifest.figures["memory_abs_max_30000_readings"],
+        memory=manifest.figures["memory_abs_max"],
+        readings=manifest.figures["long_run_readings"],
     )
     path.write_text(text, encoding="utf-8")
 
