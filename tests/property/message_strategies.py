@@ -35,7 +35,8 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.BoolType():
             return st.booleans()
         case inspect.IntType():
-            return st.integers(-(2**63), 2**63 - 1)
+            low, high = -(2**63) if info.ge is None else info.ge, 2**63 - 1 if info.le is None else info.le
+            return st.integers(low, high)
         case inspect.FloatType():
             return _FINITE
         case inspect.BytesType():
