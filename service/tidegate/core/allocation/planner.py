@@ -1,6 +1,6 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
-Order: rescue the unserved, evacuate what must leave, improve, rescue once more into the room that made. Higher goals first,
+Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, rescue once more. Higher goals first,
 and no later step may undo an earlier one's gain. Does not decide whether a plan is carried out: that is the allocator's.
 
 Not yet: swaps of placed devices, shedding the less important for the more important, joint demand, waves.
@@ -17,6 +17,7 @@ from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.goals import MOVE_PRICE
 from tidegate.core.allocation.improve import improve
+from tidegate.core.allocation.make_room import make_room
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.order import carried_out_order
 from tidegate.core.allocation.placement import Placement
@@ -25,10 +26,10 @@ from tidegate.core.allocation.reasons import move_of, stuck
 from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.trail import Trail
 
-SOLVER: Final = "repair-improve/1"
+SOLVER: Final = "repair-improve/2"
 """Name and version of the search; a plan's digest binds it."""
 
-_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
+_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR, Trigger.FORECAST_OVERLOAD})
 """Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
 
 
@@ -67,6 +68,7 @@ def _search(problem: Problem, request: PlanRequest) -> tuple[Placement, Trail]:
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
     rescue(placement, trail, tie_break)
+    make_room(placement, trail, tie_break)
     evacuate(placement, trail, tie_break)
     improve(placement, trail, tie_break, move_price=np.inf)
     rescue(placement, trail, tie_break)

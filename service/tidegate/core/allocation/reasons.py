@@ -71,6 +71,8 @@ def _why_leave(problem: Problem, step: Step, start: int) -> str:
         return "no gateway serves it" if source is None else f"{source} is silent"
     if step.cause is Cause.MISPLACED:
         return f"{source} is draining" if problem.draining[start] else f"it may not stay on {source} (reach, pin or exclusion)"
+    if step.cause is Cause.ROOM and step.beneficiary is not None:
+        return f"makes room on {source} for {problem.devices[step.beneficiary]}, which fits nowhere else"
     if step.cause is Cause.OVERLOAD:
         return f"relieves {source} of {step.relief:.1%} of its capacity in overload"
     stayed = step.stayed or step.chosen
@@ -96,7 +98,7 @@ def _against(runner_up: GatewayId | None, tier: str | None, worse: float | None)
 def _runner_up(problem: Problem, step: Step) -> tuple[GatewayId | None, str | None, float | None]:
     """The next-best gateway, the tier that decides against it and by how much. Staying counts where the device may stay."""
     rival = step.runner_up
-    may_stay = step.stayed if step.cause in {Cause.OVERLOAD, Cause.LATENCY, Cause.COST} else None
+    may_stay = step.stayed if step.cause in {Cause.LATENCY, Cause.COST} else None
     if step.cause is Cause.OVERLOAD:
         if rival is None:
             return problem.gateways[problem.start[step.device]], "overload", step.relief

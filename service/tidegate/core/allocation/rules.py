@@ -24,47 +24,53 @@ class Rule(Protocol):
         ...
 
 
-class _Binding:
+class Binding:
     """A fixed device stays where it is; pins and exclusions are the operator's word."""
 
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        """Links the operator's word leaves."""
         reach = problem.reach
         return np.asarray(reach.lawful[links] & ~reach.fixed[reach.device[links]])
 
     def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        """Which word it is."""
         fixed = problem.reach.fixed[problem.reach.device[link]]
         return "the device's binding is fixed" if fixed else "a pin or an exclusion forbids it"
 
 
-class _Admission:
+class Admission:
     """Dead, draining and cordoned gateways take nobody new."""
 
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        """Links to open gateways."""
         return np.asarray(~problem.closed[problem.reach.gateway[links]])
 
     def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        """How the gateway is closed."""
         gateway = problem.reach.gateway[link]
         if problem.dead[gateway]:
             return "silent"
         return "draining" if problem.draining[gateway] else "cordoned"
 
 
-class _Room:
+class Room:
     """A device is never added to a gateway that would then be over its capacity in any resource, or is already."""
 
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
+        """Links to gateways that would be within capacity in every resource."""
         gateway = problem.reach.gateway[links]
         after = load[gateway] + problem.demand[problem.reach.device[links]]
         return np.asarray((after <= problem.capacity[gateway] * FULL).all(axis=1))
 
     def why_not(self, problem: Problem, load: Float64, link: int) -> str:
+        """Which resources are short, and by how much."""
         gateway, device = problem.reach.gateway[link], problem.reach.device[link]
         short = load[gateway] + problem.demand[device] - problem.capacity[gateway]
         columns = np.flatnonzero(short > (FULL - 1.0) * problem.capacity[gateway])
         return ", ".join(f"{problem.resources[column]} short by {short[column]:.6g}" for column in columns)
 
 
-RULES: Final[tuple[Rule, ...]] = (_Binding(), _Admission(), _Room())
+RULES: Final[tuple[Rule, ...]] = (Binding(), Admission(), Room())
 """In the order in which a refusal is explained: what cannot change soon first."""
 
 

