@@ -11,7 +11,7 @@ from tidegate.cli import replay, simulate
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, check_command
 from tidegate.contracts.reading import Reading
-from tidegate.errors import TidegateError
+from tidegate.errors import DependencyError, TidegateError
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ def test_replay_writes_the_recorded_readings_in_order(tmp_path: Path, app: typer
         ["simulate", "--to", "f.jsonl", "--faults", "some"],
         ["simulate", "--to", "f.jsonl", "--missing", "2"],
         ["simulate", "--to", "ftp://x"],
+        ["simulate", "--to", "localhost:8080"],
         ["simulate", "--to", "."],
         ["replay", "nowhere"],
         ["replay", ".", "--speed", "-1"],
@@ -91,3 +92,15 @@ def test_help_shows_examples(app: typer.Typer, command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert f"tidegate {command}" in result.output
+
+
+@pytest.mark.parametrize("command", [["simulate", "--duration", "10"], ["replay", "speed.csv", "--speed", "0"]])
+def test_a_full_disk_ends_in_our_own_error(
+    tmp_path: Path, app: typer.Typer, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nab_file(tmp_path)
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [*command, "--to", "full.jsonl"])
+    assert isinstance(result.exception, DependencyError)
+    assert "full.jsonl: cannot be written: No space left on device" in str(result.exception)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import time
 from collections.abc import Coroutine
@@ -19,8 +20,8 @@ LINE_SECONDS = 2.0
 
 
 def is_url(target: str) -> bool:
-    """Whether a target is the address of a service; otherwise it is a file."""
-    return "://" in target
+    """Whether a target is meant as the address of a service; otherwise it is a file. `host:8080` is meant as one, and refused."""
+    return "://" in target or re.fullmatch(r"[\w.-]+:\d+(/.*)?", target) is not None
 
 
 def open_sink(target: str) -> Sink:

@@ -1,16 +1,15 @@
 """`tidegate simulate`: a made fleet through the public door, or into a file."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
 from tidegate.adapters.profiles import shipped_profiles
 from tidegate.cli.fleet_progress import is_url, open_sink, run
-from tidegate.contracts.codec import encode
-from tidegate.errors import ConfigurationError, DependencyError
+from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor
+from tidegate.fleet.jsonlines import JsonLinesFile
 from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.pace import AtOnce, WallClock, now_ms
 from tidegate.fleet.simulator.faults import FaultType, Label
@@ -119,28 +118,15 @@ async def _simulate(
 ) -> None:
     pace = AtOnce() if live_from_ms is None else WallClock(live_from_ms, live_from_ms)
     feedback = sink if isinstance(sink, RestDoor) else None
-    file = _create(labels)
+    file = None if labels is None else JsonLinesFile(labels)
+
+    def note(label: Label) -> None:
+        if file is not None:
+            file.write([label])
+
     try:
-        await simulate(fleet, Surroundings(sink, feedback, pace, _writer(file), traffic), end_ms)
+        await simulate(fleet, Surroundings(sink, feedback, pace, note, traffic), end_ms)
     finally:
-        await sink.close()
         if file is not None:
             file.close()
-
-
-def _create(path: Path | None) -> IO[bytes] | None:
-    if path is None:
-        return None
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise DependencyError(f"{path}: cannot be written: {error}") from error
-
-
-def _writer(file: IO[bytes] | None) -> Callable[[Label], None]:
-    def write(label: Label) -> None:
-        if file is not None:
-            file.write(encode(label) + b"\n")
-            file.flush()
-
-    return write
+        await sink.close()

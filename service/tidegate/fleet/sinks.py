@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
-from tidegate.contracts.codec import encode
 from tidegate.contracts.command import Command
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.reading import ReadingBatch
-from tidegate.errors import DependencyError
+from tidegate.fleet.jsonlines import JsonLinesFile
 
 
 class Sink(Protocol):
@@ -49,46 +48,23 @@ class JsonLinesSink:
     """Writes readings to a file, one JSON object a line; commands to `<name>.commands.jsonl` beside it, if there are any."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._readings: IO[bytes] = _create(path)
-        self._commands: IO[bytes] | None = None
+        """Raise DependencyError when `path` cannot be written."""
+        self._beside = path.parent / f"{path.stem}.commands.jsonl"
+        self._readings = JsonLinesFile(path)
+        self._commands: JsonLinesFile | None = None
 
     async def send(self, batch: ReadingBatch) -> None:
-        """Append the batch's readings.
-
-        Raises:
-            DependencyError: the disk does not take them.
-        """
-        _write(self._readings, self._path, b"".join(encode(reading) + b"\n" for reading in batch.readings))
+        """Append the batch's readings; see `Sink.send`."""
+        self._readings.write(batch.readings)
 
     async def command(self, command: Command) -> None:
-        """Append the command to the file beside.
-
-        Raises:
-            DependencyError: the disk does not take it.
-        """
-        beside = self._path.with_suffix(".commands.jsonl")
+        """Append the command to the file beside; see `Sink.command`."""
         if self._commands is None:
-            self._commands = _create(beside)
-        _write(self._commands, beside, encode(command) + b"\n")
+            self._commands = JsonLinesFile(self._beside)
+        self._commands.write([command])
 
     async def close(self) -> None:
-        """Flush and close both files."""
-        for file in (self._readings, self._commands):
-            if file is not None and not file.closed:
-                file.close()
-
-
-def _create(path: Path) -> IO[bytes]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
-    except OSError as error:
-        raise DependencyError(f"{path}: cannot be written: {error}") from error
-
-
-def _write(file: IO[bytes], path: Path, lines: bytes) -> None:
-    try:
-        file.write(lines)
-    except OSError as error:
-        raise DependencyError(f"{path}: cannot be written: {error}") from error
+        """Close both files. Raises DependencyError when the disk does not take what waits."""
+        self._readings.close()
+        if self._commands is not None:
+            self._commands.close()
