@@ -362,6 +362,24 @@ async def test_writers_that_wait_together_share_one_transaction(tmp_path: Path) 
     await thread.stop()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_should_the_thread_ever_die_nobody_waits_for_it(tmp_path: Path) -> None:
+    def defect(_: Store) -> bool:
+        raise ValueError("a defect in upkeep")
+
+    thread = StoreThread(defect, lambda: None)
+    await thread.start(lambda: Store(tmp_path / "log.db", 1, None))
+    gate = threading.Event()
+    held = asyncio.create_task(thread.run(lambda _: gate.wait(), writes=False))
+    write = asyncio.create_task(thread.run(lambda store: store.append(telemetry(b"a"), 0), writes=True))
+    await asyncio.sleep(0)
+    gate.set()
+    assert (await held, await write) == (True, [0])
+    with pytest.raises(DependencyError, match=r"closed|has ended"):
+        await thread.run(lambda store: store.positions(0), writes=False)
+    await thread.stop()
+
+
 async def test_an_append_whose_caller_gave_up_still_wakes_those_who_wait(tmp_path: Path) -> None:
     log = await EmbeddedLog.open(tmp_path / "log.db")
     waiting = asyncio.create_task(log.wait(60))

@@ -73,6 +73,8 @@ class StoreThread:
                 raise DependencyError("the log is closed", advice="open it again")
             request = _Request(step, writes, self._loop.create_future())
             self._requests.put(request)
+            if self._stopping:  # the thread died since the check above
+                self._refuse_waiting()
             result: T = await request.done
             return result
 
@@ -96,6 +98,7 @@ class StoreThread:
             while self._round(store):
                 pass
         finally:
+            self._refuse_waiting()
             store.close()
 
     def _round(self, store: Store) -> bool:
@@ -111,6 +114,16 @@ class StoreThread:
         if writes:
             self._keep_up(store)
         return taken[-1] is not None
+
+    def _refuse_waiting(self) -> None:
+        """After an orderly stop nobody waits any more; after a defect in this thread nobody must wait for ever."""
+        self._stopping = True
+        error = DependencyError("the log's thread has ended", advice="restart the service; what was committed is safe")
+        with suppress(queue.Empty):
+            while True:
+                request = self._requests.get_nowait()
+                if request is not None:
+                    self._deliver([_Outcome(request, error=error)])
 
     def _keep_up(self, store: Store) -> None:
         # What upkeep could not do now (a full disk, say) it does after a later write; the writers themselves hear of the cause.
