@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replay_data(
-    data: Annotated[Path, typer.Argument(help="A file or folder in a format of docs/data-formats, told apart by its columns.")],
+    data: Annotated[Path, typer.Argument(help="A file or folder in a format of docs/data-formats.md.")],
     to: Annotated[str, typer.Option(help="Address of a service, or a file for JSON lines.")] = "http://127.0.0.1:8080",
     speed: Annotated[float, typer.Option(help="How many times faster than recorded; 0 is as fast as it is taken.")] = 60.0,
     shift: Annotated[bool, typer.Option("--shift-to-now/--keep-times", help="Move event times to now, or keep them.")] = False,
