@@ -4,7 +4,7 @@ A profile's mapping says which metrics make which resource. Terms are summed qua
 metrics rise together, too much when they do not (joint scenarios replace it later). Demand is never negative.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -78,7 +78,10 @@ def device_forecasts(
     source: DemandSource, due: Sequence[tuple[SiteId, DeviceId]], configuration: CoreConfiguration
 ) -> list[Forecast]:
     """Forecast facts of the devices that are `due`, in that order; a device that `source` does not know is left out."""
-    demands = {site: site_demand(source.demand_rows(site), configuration) for site in dict.fromkeys(site for site, _ in due)}
+    wanted: dict[SiteId, set[DeviceId]] = {}
+    for site, device in due:
+        wanted.setdefault(site, set()).add(device)
+    demands = {site: site_demand(_only(source.demand_rows(site), devices), configuration) for site, devices in wanted.items()}
     rows = {site: {device: row for row, device in enumerate(demand.devices)} for site, demand in demands.items()}
     return [forecast_of(demands[site], rows[site][device]) for site, device in due if device in rows[site]]
 
@@ -99,6 +102,18 @@ def forecast_of(demand: SiteDemand, row: int) -> Forecast:
         ],
         grant_request={demand.resources[column]: float(demand.grant_request[row, column]) for column in mapped},
     )
+
+
+def _only(rows: DemandRows, devices: Set[DeviceId]) -> DemandRows:
+    """`rows` without the devices that are not in `devices`."""
+    groups = []
+    for group in rows.groups:
+        kept = [index for index, device in enumerate(group.devices) if device in devices]
+        if kept:
+            names = [group.devices[index] for index in kept]
+            times, values, quantiles = group.event_time_ms[kept], group.values[kept], group.quantiles[kept]
+            groups.append(DemandGroup(group.profile, group.metrics, names, times, values, quantiles))
+    return DemandRows(rows.site, groups)
 
 
 def _mapped(group: DemandGroup, mapping: DemandMapping) -> tuple[Float64, Float64]:

@@ -20,6 +20,14 @@ SITE = "north"
 NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], np.empty((0, 0)), np.empty((0, 0, 4, 7)), np.empty((0, 0)))
 
 
+def demand_of(cpu: dict[str, float]) -> SiteDemand:
+    """Devices whose readings say what CPU they need."""
+    request, count = np.array([list(cpu.values())]).T, len(cpu)
+    shape = (count, 1, 4, 7)
+    times = np.zeros(count, np.int64)
+    return SiteDemand(SITE, list(cpu), ["sensor"] * count, times, ["cpu_millicores"], request, np.zeros(shape), request)
+
+
 def gateway(name: str, cpu: float = 10.0) -> Gateway:
     return Gateway(name, {"cpu_millicores": cpu})
 

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from small_site import SITE, Worker, device, gateway, topology
+from small_site import SITE, Worker, demand_of, device, gateway, topology
 
-from tidegate.contracts.codec import pack, unpack
+from tidegate.contracts.codec import decode, encode, pack, unpack
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
-from tidegate.contracts.plan import DecisionStatus, Phase, Trigger
+from tidegate.contracts.plan import DecisionStatus, Phase, Plan, Trigger
 from tidegate.core.allocation.allocator import Allocator
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.planner import plan
@@ -459,9 +459,7 @@ def test_a_new_topology_voids_the_plan_under_way_and_the_one_that_waits() -> Non
 
 def test_a_device_outside_the_topology_is_named_and_not_allocated() -> None:
     worker = three_gateways()
-    worker.allocator.learn_device(SITE, "stranger", "sensor", "g1")
-    worker.allocator.learn_device(SITE, "a", "sensor", "g1")
-    worker.allocator.learn_device("elsewhere", "stranger", "sensor", None)
+    worker.review(demand=demand_of({"a": 2.0, "stranger": 3.0}))
     assert worker.allocator.unplaced(SITE) == ["stranger"]
     assert "stranger" not in worker.where()
 
@@ -473,11 +471,52 @@ def test_a_restored_allocator_goes_on_as_if_nothing_had_happened() -> None:
     worker = waiting()
     worker.command(CommandKind.REQUEST_PLAN)
     worker.command(CommandKind.DRAIN, gateway="g2")
-    worker.allocator.learn_device(SITE, "stranger", "sensor", None)
+    worker.review(demand=demand_of({"stranger": 3.0}))
     exported = unpack(pack(worker.allocator.export_state()), dict)
     twin = Allocator.restore(CoreConfiguration({}, allocation=AllocationSettings(auto_approve=False)), exported)
     assert twin.digest() == worker.allocator.digest()
-    assert twin.pending_requests() == worker.allocator.pending_requests() == worker.requests
-    command = Command("answer", SITE, CommandKind.SUBMIT_PLAN, plan=plan(worker.requests[0]))
+    assert twin.pending_requests() == worker.allocator.pending_requests() == worker.requests[-1:]
+    command = Command("answer", SITE, CommandKind.SUBMIT_PLAN, plan=plan(worker.requests[-1]))
     assert twin.handle(command, worker.now_ms) == worker.allocator.handle(command, worker.now_ms)
     assert twin.digest() == worker.allocator.digest()
+
+
+# Demand
+
+
+def test_readings_say_what_a_device_needs_unless_the_topology_does() -> None:
+    devices = [replace(device("a", "g1"), demand={}), device("b", "g1", cpu=1.0)]
+    worker = Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices))
+    worker.review(demand=demand_of({"a": 7.5, "b": 9.0}))
+    score = worker.allocator.standing_score(SITE, worker.now_ms)
+    assert score is not None
+    assert score.utilisation["g1"] == {"cpu_millicores": 0.85}
+
+
+def test_a_predicted_overload_is_relieved_before_it_happens() -> None:
+    devices = [replace(device(name, "g1"), demand={}) for name in ("a", "b")]
+    worker = Worker(topology([gateway("g1"), gateway("g2")], devices))
+    worker.review(demand=demand_of({"a": 4.0, "b": 4.0}))
+    assert worker.requests == []
+    worker.review(demand=demand_of({"a": 8.0, "b": 4.0}))
+    (made,) = worker.answer()
+    assert (made.trigger, len(made.moves), made.after.overload) == (Trigger.FORECAST_OVERLOAD, 1, 0.0)
+    assert worker.statuses() == [P, A, D]
+
+
+def test_absurd_readings_stay_finite_and_plannable() -> None:
+    devices = [replace(device(name, at), demand={}) for name, at in (("a", "g1"), ("b", "g2"), ("c", "g3"))]
+    worker = Worker(topology([gateway("g1"), gateway("g2", cpu=1e-300), gateway("g3", cpu=0.0)], devices))
+    worker.review(demand=demand_of({"a": 1e308, "b": 1e308, "c": float("inf")}))
+    (made,) = worker.answer()
+    assert made.moves == []
+    assert decode(encode(made), Plan) == made
+    assert made.after.overload > 1e16
+
+
+def test_a_site_without_gateways_or_devices_is_planned_without_complaint() -> None:
+    empty = Worker(topology([], []))
+    assert empty.settle() == []
+    homeless = Worker(topology([], [device("a", None)]))
+    (made,) = homeless.settle()
+    assert [left.reason for left in made.unserved] == ["no gateway is in its reach"]

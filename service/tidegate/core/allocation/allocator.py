@@ -13,18 +13,17 @@ from tidegate.contracts.codec import digest as message_digest
 from tidegate.contracts.codec import pack
 from tidegate.contracts.command import Command, CommandKind, check_command
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, ProfileName, SiteId
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation import lifecycle, orders, state
 from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.evaluate import evaluate
-from tidegate.core.allocation.ground import demand_on
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.needs import URGENT, needs_of
 from tidegate.core.allocation.result import AllocationResult
-from tidegate.core.allocation.site import MAX_UNPLACED, Asked, Site
+from tidegate.core.allocation.site import Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
 from tidegate.core.demand import SiteDemand
@@ -140,7 +139,7 @@ class Allocator:
         known, result = self._sites.get(site), AllocationResult()
         if known is None:
             return result
-        known.demand = demand_on(known.ground, demand)
+        known.hear_demand(demand)
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
         if self._held(known) is None and known.in_flight is None:
@@ -185,23 +184,6 @@ class Allocator:
         """Plans asked for and not yet submitted; after a restart they are asked for again and come out equal."""
         return [site.in_flight for site in self._sites.values() if site.in_flight is not None]
 
-    # Devices that are seen
-
-    def learn_device(self, site: SiteId, device: DeviceId, profile: ProfileName, gateway: GatewayId | None) -> None:
-        """Take note of a device that sends readings. One that the topology does not have is not allocated; see `unplaced`.
-
-        Nothing is remembered for a site without a topology, where nobody is allocated. `profile` and `gateway` are what the
-        reading says; the topology's word counts.
-        """
-        known = self._sites.get(site)
-        if known is not None and device not in known.assignments and len(known.unplaced) < MAX_UNPLACED:
-            known.unplaced[device] = None
-
-    def unplaced(self, site: SiteId) -> list[DeviceId]:
-        """Devices (at most `MAX_UNPLACED`) that send readings but are not in the topology, hence not allocated."""
-        known = self._sites.get(site)
-        return [] if known is None else list(known.unplaced)
-
     # What stands
 
     def sites(self) -> list[SiteId]:
@@ -223,6 +205,11 @@ class Allocator:
         known = self._sites.get(site)
         assignment = None if known is None else known.assignments.get(device)
         return None if assignment is None else assignment.gateway
+
+    def unplaced(self, site: SiteId) -> list[DeviceId]:
+        """Devices (at most 1,000 are named) that send readings but are not in the topology, hence not allocated."""
+        known = self._sites.get(site)
+        return [] if known is None else known.unplaced
 
     def open_plan(self, site: SiteId) -> Plan | None:
         """The plan that waits for approval."""

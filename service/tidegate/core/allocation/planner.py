@@ -1,7 +1,7 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
-Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, rescue once more. Higher goals first,
-and no later step may undo an earlier one's gain. Does not decide whether a plan is carried out: that is the allocator's.
+Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, rescue once more. Higher
+goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
 Not yet: swaps of placed devices, shedding the less important for the more important, joint demand, waves.
 """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.frame import Frame, frame_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.reach import Reach
+
+NEGLIGIBLE: Final = 1e-9
+"""Ratio to a typical capacity below which a capacity counts as none when loads are told as shares of it."""
 
 Name = TypeVar("Name", DeviceId, GatewayId)
 
@@ -138,10 +141,13 @@ def _home(reach: Reach, start: Int64) -> _Home:
 
 
 def _scale(capacity: Float64, demand: Float64) -> Float64:
-    """What makes a load a share. Every fallback carries the resource's unit, so that changing the unit changes no share."""
+    """What makes a load a share: the capacity; where that is next to nothing, a typical one, so that shares stay finite.
+
+    Every fallback carries the resource's unit, so that changing the unit changes no share.
+    """
     usable = np.isfinite(capacity) & (capacity > 0)
     count = usable.sum(axis=0)
     mean = np.where(usable, capacity, 0.0).sum(axis=0) / np.maximum(count, 1)
     total = demand.sum(axis=0)
-    fallback = np.where(count > 0, mean, np.where(total > 0, total, 1.0))
-    return np.where(capacity > 0, capacity, fallback)
+    typical = np.where(count > 0, np.maximum(mean, NEGLIGIBLE * total), np.where(total > 0, total, 1.0))
+    return np.where(capacity > NEGLIGIBLE * typical, capacity, typical)

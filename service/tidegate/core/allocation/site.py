@@ -5,6 +5,7 @@ Changes only through its methods; says nothing to the outside. Everything in it 
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,12 @@ from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
 from tidegate.core.allocation.frame import Frame
-from tidegate.core.allocation.ground import Ground, ground_of
+from tidegate.core.allocation.ground import Ground, demand_on, ground_of
 from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.demand import SiteDemand
 
 MAX_UNPLACED: Final = 1000
-"""Device names remembered per site that send readings but are not in the topology; beyond it only counted."""
+"""Devices named per site that send readings but are not in the topology: enough to see what is missing."""
 
 MAX_RETURN_HOLD_MS: Final = 86_400_000
 """Milliseconds: the longest a gateway that keeps dying is kept empty after it came back (one day, our choice)."""
@@ -98,7 +100,7 @@ class Site:
     in_flight: PlanRequest | None = None
     open: OpenPlan | None = None
     asked: dict[Trigger, Asked] = field(default_factory=dict)
-    unplaced: dict[DeviceId, None] = field(default_factory=dict)
+    unplaced: list[DeviceId] = field(default_factory=list)
     _placed: Placed | None = None
 
     @classmethod
@@ -128,8 +130,6 @@ class Site:
         self.cordoned &= names
         self.silent &= names
         self.deaths = {gateway: death for gateway, death in self.deaths.items() if gateway in names}
-        for device in topology.devices:
-            self.unplaced.pop(device.id, None)
 
     def replace_ground(self, configuration: CoreConfiguration) -> None:
         """Stand on another configuration; what readings said of demand is unknown until the next review."""
@@ -154,6 +154,13 @@ class Site:
         del self.assignments[device]
         self.epoch_floor = max(self.epoch_floor, last.epoch)
         return last
+
+    def hear_demand(self, measured: SiteDemand) -> None:
+        """Take over what readings say the devices need, and who sends readings without being in the topology."""
+        self.demand = demand_on(self.ground, measured)
+        known = self.ground.frame.device_index
+        strangers = (device for device in measured.devices if device not in known)
+        self.unplaced = list(islice(strangers, MAX_UNPLACED))
 
     def hear_silence(self, silent: Iterable[GatewayId], now_ms: int) -> None:
         """Take note of which gateways are silent at this tick. A death is counted when it begins and dated while it lasts."""

@@ -58,7 +58,7 @@ def export_site(site: Site) -> bytes:
             in_flight=None if request is None else replace(request, topology=Topology(site.id, 0, [], [])),
             open=site.open,
             asked=dict(sorted(site.asked.items())),
-            unplaced=list(site.unplaced),
+            unplaced=site.unplaced,
         )
     )
 
@@ -88,7 +88,7 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         requests=state.requests,
         open=state.open,
         asked=state.asked,
-        unplaced=dict.fromkeys(state.unplaced),
+        unplaced=state.unplaced,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)
