@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
+from support.recordings import bitbrains_file, map_files
 from tidegate.adapters.profiles import shipped_profiles
 from tidegate.contracts.ids import ProfileName, SiteId
 from tidegate.contracts.topology import check_topology
 from tidegate.errors import InputError
 from tidegate.fleet.readers import open_dataset
 from tidegate_training.evaluate.scenario import build_scenario, common_traces, demand_of, distances_km
-
-from .recordings import bitbrains_file, map_files
 
 PROFILE = shipped_profiles()[ProfileName("bitbrains-vm")]
 SITE = SiteId("melbourne")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from support.recordings import bitbrains_file, machine_file, map_files
 from tidegate.errors import InputError
 from tidegate.fleet.readers import open_dataset
 from tidegate_training.evaluate.allocation import judge_policy, load_demand, run_allocation
@@ -19,8 +20,6 @@ from tidegate_training.evaluate.scoring import (
     service_configuration,
     universal_forecaster,
 )
-
-from .recordings import bitbrains_file, machine_file, map_files
 
 CONFIGURATION = service_configuration()
 

@@ -15,8 +15,15 @@ from tidegate_training.evaluate.events import segments
 
 Float64 = NDArray[np.float64]
 
-TINT: Final = {"tidegate": "#1f5fa8", "PCA": "#d9822b", "AR": "#7a9a3a", "EWMA": "#8a6fb0", "range check": "#b0b0b0"}
-"""Colours by detector, told apart also in print; others are light grey."""
+TINT: Final = {
+    "tidegate": "#1f5fa8",
+    "PCA": "#d9822b",
+    "AR": "#7a9a3a",
+    "EWMA": "#8a6fb0",
+    "isolation forest": "#4f9d9b",
+    "range check": "#a0a0a0",
+}
+"""Colours by detector, told apart also in print; what knows nothing (random, always-alarm) is light grey."""
 
 OTHER: Final = "#d8d8d8"
 
@@ -43,7 +50,8 @@ def before_and_after(before: Mapping[str, float], after: Mapping[str, float], pa
     axes.plot([before[name] for name in names], "o", color=OTHER, markeredgecolor="#808080", label="before")
     axes.plot([after.get(name, 0.0) for name in names], "o", color=TINT["tidegate"], markersize=4, label="after")
     axes.axhline(1.0, color="#c0392b", linewidth=0.8)
-    axes.set_xlabel("gateway, by load before")
+    axes.set_xticks([])
+    axes.set_xlabel("gateways, by load before")
     axes.set_ylabel(label)
     axes.legend(fontsize=8, frameon=False)
     _save(figure, path)
@@ -60,7 +68,7 @@ def histogram(values: Float64, path: Path, *, label: str) -> None:
         axes.axvline(at, color="#c0392b", linestyle=style, linewidth=0.9, label=f"{level:.0%}: {at:.1f}")
     axes.set_xscale("log")
     axes.set_xlabel(label)
-    axes.set_ylabel("readings")
+    axes.set_ylabel("requests")
     axes.legend(fontsize=8, frameon=False)
     _save(figure, path)
 

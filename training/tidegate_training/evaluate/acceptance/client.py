@@ -23,7 +23,7 @@ PATIENCE_SECONDS: Final = 300.0
 
 @dataclass(slots=True)
 class Sent:
-    """What was sent: `readings` counted once, `repeats` of requests whose answer never came, refusals because the door was full.
+    """What was sent: `readings` counted once, `repeats` of requests (on purpose, or the answer never came), `full` refusals.
 
     `next_offset` is where on the log the next reading will be at the earliest.
     """
@@ -57,6 +57,12 @@ class Door:
             receipt = await self._post("/v1/readings", body, sent)
             sent.readings += count
             sent.next_offset = receipt["offset"] + 1
+
+    async def send_again(self, bodies: Iterable[tuple[int, bytes]], sent: Sent) -> None:
+        """POST `bodies` that were accepted before; they count as sent readings only once."""
+        for _, body in bodies:
+            sent.repeats += 1
+            await self._post("/v1/readings", body, sent)
 
     async def command(self, command: Command) -> None:
         """POST `command`."""

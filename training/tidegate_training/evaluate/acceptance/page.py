@@ -5,7 +5,15 @@ from typing import Any
 
 from tidegate_training.evaluate import plots
 from tidegate_training.evaluate.acceptance.fleet import READINGS_PER_POST
-from tidegate_training.evaluate.acceptance.study import KILL_AT, PACED_LOAD, PACED_POST, PACED_SHARE, STOP_AT, Acceptance
+from tidegate_training.evaluate.acceptance.study import (
+    KILL_AT,
+    PACED_LOAD,
+    PACED_POST,
+    PACED_SHARE,
+    REPEATED,
+    STOP_AT,
+    Acceptance,
+)
 from tidegate_training.evaluate.figures import vus_by_series
 
 
@@ -18,11 +26,12 @@ def notes(run: Acceptance, demand_days: float) -> list[str]:
         *run.fleet.scenario.notes,
         f"One process on the embedded log, synchronous=FULL. Stopped with SIGTERM when {STOP_AT:.0%} of the readings were "
         f"scored, killed with signal 9 at {KILL_AT:.0%}, restarted each time while the senders kept trying; then one gateway "
-        "drained. Requests whose answer never came were sent again: `duplicate` counts the readings that had arrived after all.",
+        f"drained. Requests without an answer were sent again, and each site's last {REPEATED} bulk readings twice on purpose: "
+        "`duplicate` counts what had arrived before.",
         "restart_same_digest: state restored from the run's snapshot and journal = state of a process that stepped through the "
         "whole journal from its first batch on, without snapshot or stop. restart_same_ids: both published the same "
         "anomalies and decisions, by id and version. doubled_ids: facts that stand more than once on their topic.",
-        "readings_per_second: from the restart after the kill until nothing waited, JSON, sender on the same machine. "
+        "readings_per_second: while the service was up and had bulk to score, JSON, sender on the same machine. "
         f"latency_ms: the last {PACED_SHARE:.0%} of the readings, sent at {PACED_LOAD:.0%} of that rate, {PACED_POST} a request; "
         "from a request's readings being durable (its POST is then answered) to their scores being durable, by the log's stamps.",
         "plans_over_capacity and plans_out_of_reach are recomputed from each plan's request, without the planner's code.",

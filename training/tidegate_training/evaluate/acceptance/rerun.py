@@ -7,7 +7,7 @@ every reading's surprise, which the service publishes nowhere.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,14 +53,20 @@ class Rerun:
     requests: dict[PlanId, PlanRequest] = field(default_factory=dict)
 
 
-async def rerun(log: Log, forecasters: Mapping[str, Forecaster], watched: frozenset[DeviceId]) -> Rerun:
-    """Step through the whole journal of `log` in one go.
+async def rerun(
+    log: Log,
+    forecasters: Mapping[str, Forecaster],
+    watched: frozenset[DeviceId],
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Rerun:
+    """Step through the whole journal of `log` in one go. `progress` gets the batches done and in all.
 
     Raises:
         InputError: the log does not reach back to the first batch.
     """
     made = Rerun(surprise={device: {} for device in watched})
     partition: Partition | None = None
+    batches = await log.end_offset(topics.JOURNAL, PARTITION)
     async for raw in records(log, topics.JOURNAL):
         entry = decode(raw.value or b"", JournalRecord)
         if entry.configuration is not None:
@@ -71,6 +77,7 @@ async def rerun(log: Log, forecasters: Mapping[str, Forecaster], watched: frozen
         batch = await _batch(log, entry)
         _gather(made, batch, partition.step(batch))
         made.batches += 1
+        progress(made.batches, batches)
     made.digest = "" if partition is None else partition.digest()
     return made
 

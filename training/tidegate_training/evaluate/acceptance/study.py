@@ -1,8 +1,11 @@
 """The acceptance study: run the fleet through the service with two interruptions, then hold what it said against the truth."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +40,9 @@ STOP_AT: Final = 0.25
 KILL_AT: Final = 0.5
 """Share of the readings scored when the service is killed with signal 9."""
 
+REPEATED: Final = 500
+"""Readings of each site that are sent twice on purpose, the last of its bulk: none may count twice."""
+
 PACED_SHARE: Final = 0.05
 """Share of each site's readings, its last, that are kept back and sent at a steady rate to measure latency."""
 
@@ -69,9 +75,15 @@ class Observed:
     summary: dict[str, Any] = field(default_factory=dict)
     anomalies: list[dict[str, Any]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
-    capacity: float = 0.0
+    bulk_readings: int = 0
+    bulk_seconds: float = 0.0
     paced_from: int = 0
     starts_seconds: list[float] = field(default_factory=list)
+
+    @property
+    def capacity(self) -> float:
+        """Readings per second while the service was up and had something to do."""
+        return self.bulk_readings / self.bulk_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +121,8 @@ async def run_acceptance(
         raise
     log = await EmbeddedLog.open(service.log_path)
     try:
-        progress("rerun without interruption", 0, 1)
         watched = frozenset(series.device for series in fleet.machines)
-        again = await rerun(log, {"universal": forecaster}, watched)
-        progress("rerun without interruption", 1, 1)
+        again = await rerun(log, {"universal": forecaster}, watched, partial(progress, "batches of the rerun"))
         recovered = await digest_after_recovery(log, {"universal": forecaster}, configuration)
         anomalies, decisions = await published(log)
         latencies = await commit_latencies_ms(log, observed.paced_from)
@@ -136,10 +146,9 @@ async def _live(fleet: Fleet, service: ServiceProcess, progress: Callable[[str, 
             )
         )
         senders = [asyncio.create_task(_send_bulk(service.url, site, observed.sent[site.id])) for site in fleet.sites]
-        await _interrupt(door, service, fleet, progress)
-        before, began = await _scored(door), asyncio.get_running_loop().time()
-        await _until_idle(door, senders, fleet, progress)
-        observed.capacity = (await _scored(door) - before) / (asyncio.get_running_loop().time() - began)
+        await _interrupt(door, service, fleet, observed, progress)
+        async with _measured(door, observed):
+            await _until_idle(door, senders, fleet, progress)
         await _send_paced(door, service.url, fleet, observed, progress)
         await _look(door, observed)
     await service.stop()
@@ -147,20 +156,35 @@ async def _live(fleet: Fleet, service: ServiceProcess, progress: Callable[[str, 
     return observed
 
 
-async def _interrupt(door: Door, service: ServiceProcess, fleet: Fleet, progress: Callable[[str, int, int], None]) -> None:
+async def _interrupt(
+    door: Door, service: ServiceProcess, fleet: Fleet, observed: Observed, progress: Callable[[str, int, int], None]
+) -> None:
     """A polite stop, a `kill -9`, and a drained gateway, each at its share of the readings, while the senders go on."""
-    await _until_scored(door, round(STOP_AT * fleet.readings), fleet, progress)
+    async with _measured(door, observed):
+        await _until_scored(door, round(STOP_AT * fleet.readings), fleet, progress)
     await service.stop()
     await service.start()
-    await _until_scored(door, round(KILL_AT * fleet.readings), fleet, progress)
+    async with _measured(door, observed):
+        await _until_scored(door, round(KILL_AT * fleet.readings), fleet, progress)
     await service.kill()
     await service.start()
     await door.command(Command(CommandId("drain"), fleet.scenario.topology.site, CommandKind.DRAIN, gateway=_busiest(fleet)))
 
 
+@asynccontextmanager
+async def _measured(door: Door, observed: Observed) -> AsyncIterator[None]:
+    """Count what is scored within the block, and the time it takes, as bulk."""
+    before, began = await _scored(door), time.perf_counter()
+    yield
+    observed.bulk_readings += await _scored(door) - before
+    observed.bulk_seconds += time.perf_counter() - began
+
+
 async def _send_bulk(url: str, site: Site, sent: Sent) -> None:
     async with Door.open(url) as door:
         await door.send(site.bodies(0, _kept_back(site)), sent)
+        # As a producer does that missed the answer to its last request.
+        await door.send_again(site.bodies(_kept_back(site) - REPEATED, _kept_back(site)), sent)
 
 
 async def _send_paced(door: Door, url: str, fleet: Fleet, observed: Observed, progress: Callable[[str, int, int], None]) -> None:
