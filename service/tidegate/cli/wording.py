@@ -1,10 +1,14 @@
 """Facts in one line of plain words, for the live view and its plain form. Whatever came from outside is made printable."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from tidegate.contracts.anomaly import Anomaly, DeviceState, Incident, Reason
 from tidegate.contracts.plan import PlanScore
 from tidegate.contracts.views import DecisionView
+
+NOTHING: Final = 1e-9
+"""In any unit we show. A forecast around zero comes as 2e-31, which nobody can read as zero."""
 
 
 def printable(text: str) -> str:
@@ -13,8 +17,12 @@ def printable(text: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; `?` for none."""
-    return "?" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    """Four significant digits; `?` for none, and zero for what only rounding tells from it."""
+    if value is None:
+        return "?"
+    if abs(value) < NOTHING:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def rate(per_second: float | None) -> str:

@@ -65,5 +65,5 @@ def test_a_plan_that_changes_nothing_says_so() -> None:
 
 
 def test_numbers_are_short_and_control_characters_visible() -> None:
-    assert [number(value) for value in (None, 0.123456, 12345.6)] == ["?", "0.1235", "12,346"]
+    assert [number(value) for value in (None, 0.123456, 12345.6, -8.7e-32)] == ["?", "0.1235", "12,346", "0"]
     assert printable("a\tb") == "a·b"
