@@ -17,7 +17,7 @@ from tidegate.fleet.simulator.fleet import Fleet
 from tidegate.fleet.simulator.layout import lay_out
 from tidegate.fleet.simulator.live import Surroundings, simulate
 from tidegate.fleet.simulator.schedule import Programme, schedule
-from tidegate.fleet.simulator.spec import FleetSpec
+from tidegate.fleet.simulator.spec import INTERVAL_SECONDS, FleetSpec
 from tidegate.fleet.sinks import Sink
 
 FILE_START_MS = 1_767_571_200_000
@@ -77,7 +77,7 @@ def simulate_fleet(
     live = is_url(to)
     backfill = backfill if backfill is not None else (BACKFILL_READINGS if live else 0)
     duration = duration if duration is not None else (None if live else FILE_SECONDS)
-    interval_seconds = 2.0 if rate is None else _interval(rate, sites * devices)
+    interval_seconds = INTERVAL_SECONDS if rate is None else _interval(rate, sites * devices)
     live_from_ms = now_ms() if live else FILE_START_MS + round(backfill * interval_seconds * 1000)
     spec = FleetSpec(
         start_ms=live_from_ms - round(backfill * interval_seconds * 1000),

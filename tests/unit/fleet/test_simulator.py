@@ -199,6 +199,11 @@ def test_about_the_stated_share_of_values_is_missing() -> None:
     assert 0.005 < sum(value is None for value in values) / len(values) < 0.02
 
 
+def test_devices_speak_as_often_as_their_profiles_say() -> None:
+    profiles = shipped_profiles()
+    assert {profiles[known.profile].interval_seconds for known in CLASSES} == {SPEC.interval_seconds}
+
+
 def test_a_small_fleet_has_every_class() -> None:
     assert {known.profile for known in deal(len(CLASSES))} == {known.profile for known in CLASSES}
 

@@ -23,11 +23,15 @@ HEADROOM = 2.0
 cameras and an outage leaves devices unserved; at 2 each holds two, so that the loss of one can be mended."""
 
 
+GATEWAYS_PER_RACK = 2
+"""Gateways that share a failure domain."""
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Devices of all sites in one row: `site_of` and `home` (the gateway it starts on) are int64 [D], `place_km` float64 [D, 2].
+    """Devices of all sites in one row; `site_of` and `home` (the gateway it starts on) are indices, int64 [D].
 
-    Gateways of all sites are one row too; device and gateway names are unique over all sites.
+    Gateways of all sites are one row too, as many for each site. Names are unique over all sites.
     """
 
     sites: tuple[SiteId, ...]
@@ -89,7 +93,8 @@ def _topology(
         devices.append(Placed(name, profile.name, float(x_km), float(y_km), _full_load(known, profile), profile.binding))
     capacity = even_capacity([device.peak for device in devices], spec.gateways, HEADROOM)
     gateways = [
-        Gateway(GatewayId(f"gw-{number + 1}-{index + 1:02d}"), capacity, f"rack-{number + 1}") for index in range(spec.gateways)
+        Gateway(GatewayId(f"gw-{number + 1}-{index + 1:02d}"), capacity, f"rack-{number + 1}-{index // GATEWAYS_PER_RACK + 1}")
+        for index in range(spec.gateways)
     ]
     return topology_of(site, revision, gateways, gateway_km, devices)
 

@@ -7,6 +7,9 @@ from tidegate.errors import ConfigurationError
 MAX_DEVICES = 100_000
 """Devices of all sites; above it one process cannot make readings in real time, and arrays grow beyond reason."""
 
+INTERVAL_SECONDS = 2.0
+"""Seconds; what the shipped profiles of the simulator's device classes say."""
+
 SLOTS = 4
 """Parts of an interval: a quarter of the devices speaks in each, so that the load is even and nobody waits a whole interval."""
 
@@ -23,7 +26,7 @@ class FleetSpec:
     sites: int = 2
     gateways: int = 4
     devices: int = 30
-    interval_seconds: float = 2.0
+    interval_seconds: float = INTERVAL_SECONDS
     day_seconds: float = 600.0
     missing_ratio: float = 0.002
     seed: int = 7
