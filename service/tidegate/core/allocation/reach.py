@@ -3,16 +3,18 @@
 Built once per topology revision; holds nothing that changes between plans.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.ids import GatewayId
-from tidegate.contracts.topology import Binding, DevicePlacement, Link, Topology
-from tidegate.core.allocation.arrays import Bool, Float64, Int64
+from tidegate.contracts.topology import Binding, Link, Topology
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+
+T = TypeVar("T", np.int64, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,55 +36,52 @@ class Reach:
 
 
 def reach_of(topology: Topology) -> Reach:
-    """The reach of every device of `topology`. A device that lists no links reaches every gateway at no latency and cost."""
+    """The reach of every device of `topology`. A device that lists no links reaches every gateway at no latency and cost.
+
+    A gateway listed twice counts once, as first listed.
+    """
     index = {gateway.id: position for position, gateway in enumerate(topology.gateways)}
-    rows = [_Row.of(device, index) for device in topology.devices]
-    counts = np.array([len(row.gateway) for row in rows], np.int64)
-    first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    listed = [_once(device.reach) for device in topology.devices]
+    counts = np.array([len(links) or len(index) for links in listed], np.int64)
+    device = np.repeat(np.arange(len(listed), dtype=np.int64), counts)
+    given = np.repeat(np.array([bool(links) for links in listed], np.bool_), counts)
+    gateway = np.tile(np.arange(len(index), dtype=np.int64), sum(1 for links in listed if not links))
+    gateway = _filled(given, gateway, [index[link.gateway] for links in listed for link in links])
+    nothing = np.zeros(len(device) - int(given.sum()))
+    latency_ms = _filled(given, nothing, [link.latency_ms for links in listed for link in links])
     return Reach(
-        first=first,
-        device=np.repeat(np.arange(len(rows), dtype=np.int64), counts),
-        gateway=_joined([row.gateway for row in rows], np.int64),
-        latency_excess_ms=_joined([row.latency_excess_ms for row in rows], np.float64),
-        cost_per_hour=_joined([row.cost_per_hour for row in rows], np.float64),
-        lawful=_joined([row.lawful for row in rows], np.bool_),
-        fixed=np.array([device.binding is Binding.FIXED for device in topology.devices], np.bool_),
+        first=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        device=device,
+        gateway=gateway,
+        latency_excess_ms=np.maximum(0.0, latency_ms - _limits_ms(topology)[device]),
+        cost_per_hour=_filled(given, nothing, [link.cost_per_hour for links in listed for link in links]),
+        lawful=_lawful(topology, index, device, gateway),
+        fixed=np.array([placement.binding is Binding.FIXED for placement in topology.devices], np.bool_),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    gateway: Int64
-    latency_excess_ms: Float64
-    cost_per_hour: Float64
-    lawful: Bool
-
-    @classmethod
-    def of(cls, device: DevicePlacement, index: Mapping[GatewayId, int]) -> "_Row":
-        links = list({link.gateway: link for link in reversed(device.reach)}.values())[::-1]
-        gateway = _gateways(links, len(index), index)
-        latency = np.array([link.latency_ms for link in links] or np.zeros(len(index)), np.float64)
-        limit = np.inf if device.latency_limit_ms is None else device.latency_limit_ms
-        return cls(
-            gateway=gateway,
-            latency_excess_ms=np.maximum(0.0, latency - limit),
-            cost_per_hour=np.array([link.cost_per_hour for link in links] or np.zeros(len(index)), np.float64),
-            lawful=_lawful(device, gateway, index),
-        )
+def _once(links: list[Link]) -> list[Link]:
+    names = {link.gateway for link in links}
+    return links if len(names) == len(links) else list({link.gateway: link for link in reversed(links)}.values())
 
 
-def _gateways(links: list[Link], count: int, index: Mapping[GatewayId, int]) -> Int64:
-    return np.array([index[link.gateway] for link in links], np.int64) if links else np.arange(count, dtype=np.int64)
+def _filled(given: Bool, otherwise: NDArray[T], values: Sequence[float]) -> NDArray[T]:
+    """`values` where `given`, `otherwise` elsewhere, both in order; of `otherwise`'s type."""
+    filled = np.empty(len(given), otherwise.dtype)
+    filled[given] = values
+    filled[~given] = otherwise
+    return filled
 
 
-def _lawful(device: DevicePlacement, gateway: Int64, index: Mapping[GatewayId, int]) -> Bool:
-    lawful = np.ones(len(gateway), np.bool_)
-    if device.pinned_to is not None:
-        lawful &= gateway == index[device.pinned_to]
-    for name in device.excluded:
-        lawful &= gateway != index[name]
-    return lawful
+def _limits_ms(topology: Topology) -> Float64:
+    limits = [np.inf if device.latency_limit_ms is None else device.latency_limit_ms for device in topology.devices]
+    return np.array(limits, np.float64)
 
 
-def _joined(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
-    return np.concatenate(parts).astype(dtype, copy=False) if parts else np.zeros(0, dtype)
+def _lawful(topology: Topology, index: Mapping[GatewayId, int], device: Int64, gateway: Int64) -> Bool:
+    """Links that neither a pin to another gateway nor an exclusion forbids, bool [link]."""
+    pins = [NOWHERE if placement.pinned_to is None else index[placement.pinned_to] for placement in topology.devices]
+    pinned = np.array(pins, np.int64)[device]
+    excluded = [row * len(index) + index[name] for row, placement in enumerate(topology.devices) for name in placement.excluded]
+    forbidden = np.isin(device * len(index) + gateway, np.array(excluded, np.int64))
+    return np.asarray(((pinned == NOWHERE) | (pinned == gateway)) & ~forbidden)
