@@ -13,6 +13,7 @@ from tidegate.api.routers import (
     deadletters,
     decisions,
     devices,
+    docs,
     operation,
     readings,
     sites,
@@ -20,13 +21,13 @@ from tidegate.api.routers import (
     summary,
 )
 
-ROUTERS: Final = (readings, commands, sites, devices, anomalies, decisions, deadletters, summary, stream, operation)
+ROUTERS: Final = (readings, commands, sites, devices, anomalies, decisions, deadletters, summary, stream, operation, docs)
 """In the order in which the documentation shows them."""
 
 
 def create_app(dependencies: ApiDependencies) -> FastAPI:
     """The application over `dependencies`. Holds no task and opens nothing; two of them do not know of each other."""
-    app = FastAPI(title="Tidegate", version=dependencies.version, redirect_slashes=False, redoc_url=None)
+    app = FastAPI(title="Tidegate", version=dependencies.version, redirect_slashes=False, docs_url=None, redoc_url=None)
     app.state.door = open_door(dependencies)
     for module in ROUTERS:
         app.include_router(module.router)

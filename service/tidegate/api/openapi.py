@@ -57,7 +57,7 @@ def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     command = schemas["Command"]
     schemas[COMMAND_REQUEST] = {**command, "title": COMMAND_REQUEST, "required": [n for n in command["required"] if n != "id"]}
     for route in routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, APIRoute) and route.include_in_schema:
             for operation in document["paths"][route.path_format].values():
                 _complete(operation, route)
     for unused in ("HTTPValidationError", "ValidationError"):

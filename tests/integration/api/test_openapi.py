@@ -67,3 +67,12 @@ async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None
 async def test_documented_reading_bodies_are_taken_as_they_stand(house: Any, document: dict[str, Any]) -> None:
     for body in examples_of(document["paths"]["/v1/readings"]["post"]["requestBody"]["content"]["application/json"]):
         assert (await house.client.post("/v1/readings", json=body)).status_code == 202
+
+
+async def test_the_documentation_page_needs_no_other_host(house: Any) -> None:
+    response = await house.client.get("/docs")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert "//" not in response.text.replace("// Builds", "")
+    assert "innerHTML" not in response.text
