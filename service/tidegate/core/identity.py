@@ -17,7 +17,7 @@ def fact_id(prefix: str, *key: str | int) -> str:
     """Return `prefix` and a hash of the natural key; parts are length-prefixed, so no two keys spell the same text.
 
     >>> fact_id("an", "site", "pump-1", 3)
-    'an-93a1f9137ee7afd44c37'
+    'an-c00519621a9c7b179693'
     """
     hasher = blake2b(digest_size=ID_BYTES)
     for part in (prefix, *key):

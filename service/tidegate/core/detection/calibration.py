@@ -24,8 +24,8 @@ Int64 = NDArray[np.int64]
 ANCHOR_COUNT: Final = 10.0
 """Survivors at the edge from which on the power law speaks. Ten give the fitted slope a standard error of about 30 %."""
 
-STEEPEST: Final = 3.0
-"""Natural-log fall of survivors per edge at most: a Gaussian's at about 4 sigma; steeper fits come from too few counts."""
+STEEPEST: Final = 1.5
+"""Natural-log fall of survivors per edge at most: a Gaussian's at about 2.5 sigma; steeper fits come from too few counts."""
 
 FLATTEST: Final = 0.1
 """Natural-log fall per edge at least: a power law with exponent below one half, heavier than anything seen in the data."""
