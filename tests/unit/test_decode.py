@@ -37,7 +37,7 @@ def test_a_byte_order_mark_is_forgiven() -> None:
         (b"", DeadLetterReason.NOT_JSON),
         (b"\xff\xfe\x00", DeadLetterReason.NOT_JSON),
         (b"device=d;value=1", DeadLetterReason.NOT_JSON),
-        (b"[" * 100_000, DeadLetterReason.NOT_JSON),
+        (b"[" * 100_000, DeadLetterReason.SCHEMA_MISMATCH),
         (b'{"site":"s","device":"d","profile":"p","event_time_ms":1,"metrics":{"m":NaN}}', DeadLetterReason.NOT_JSON),
         ([], DeadLetterReason.SCHEMA_MISMATCH),
         ({}, DeadLetterReason.SCHEMA_MISMATCH),

@@ -10,7 +10,7 @@ admission: a pattern in the decoder would run on every reading and cost more tha
 from typing import Annotated, Final, NewType
 
 import msgspec
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 MAX_ID_LENGTH: Final = 128
 """Characters. Long enough for a UUID with a path before it; short enough that 100,000 devices stay in memory."""
@@ -35,6 +35,16 @@ ProfileField = Annotated[ProfileName, _META, _CONSTRAINTS]
 MetricField = Annotated[MetricName, _META, _CONSTRAINTS]
 PlanField = Annotated[PlanId, _META, _CONSTRAINTS]
 CommandField = Annotated[CommandId, _META, _CONSTRAINTS]
+
+
+MAX_INTEGER: Final = 2**53
+"""Largest whole number a message may carry: what every JSON reader takes without loss, and a numpy int64 with room."""
+
+WholeField = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER), Field(ge=0, le=MAX_INTEGER)]
+"""A count, revision, epoch or sequence."""
+
+TimeField = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER), Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+"""Unix time in milliseconds, as some device claims it."""
 
 
 def is_clean(identifier: str) -> bool:

@@ -6,7 +6,7 @@ A plan is a value; a decision is a fact in its life; an assignment is what a gat
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, PlanField, SiteField
+from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, PlanField, SiteField, TimeField, WholeField
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.version import SCHEMA_VERSION
 
@@ -33,7 +33,7 @@ class Move:
     device: DeviceField
     source: GatewayField | None
     target: GatewayField | None
-    epoch: int
+    epoch: WholeField
     grant: Resources
     reason: str
     runner_up: GatewayField | None = None
@@ -167,9 +167,9 @@ class Ack:
     site: SiteField
     gateway: GatewayField
     kind: AckKind
-    sent_at_ms: int
+    sent_at_ms: TimeField
     device: DeviceField | None = None
-    epoch: int | None = None
+    epoch: WholeField | None = None
     reason: str = ""
     detail: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION

@@ -6,7 +6,7 @@ Does not judge a reading: time, order, duplicates, unknown profiles and metrics 
 
 from dataclasses import dataclass
 
-from tidegate.contracts.ids import DeviceField, GatewayField, MetricField, ProfileField, SiteField
+from tidegate.contracts.ids import DeviceField, GatewayField, MetricField, ProfileField, SiteField, TimeField, WholeField
 from tidegate.contracts.version import SCHEMA_VERSION
 
 
@@ -22,11 +22,11 @@ class Reading:
     site: SiteField
     device: DeviceField
     profile: ProfileField
-    event_time_ms: int
+    event_time_ms: TimeField
     metrics: dict[MetricField, float | None]
     gateway: GatewayField | None = None
-    epoch: int | None = None
-    sequence: int | None = None
+    epoch: WholeField | None = None
+    sequence: WholeField | None = None
     schema_version: int = SCHEMA_VERSION
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from tidegate.contracts.ids import DeviceField, GatewayField, ProfileField, SiteField, is_clean
+from tidegate.contracts.ids import DeviceField, GatewayField, ProfileField, SiteField, WholeField, is_clean
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.errors import AllocationError
@@ -70,7 +70,7 @@ class Topology:
     """A whole site at one revision."""
 
     site: SiteField
-    revision: int
+    revision: WholeField
     gateways: list[Gateway]
     devices: list[DevicePlacement]
     schema_version: int = SCHEMA_VERSION

@@ -14,13 +14,13 @@ class Progress:
         self._beat_at = clock.monotonic()
         self._committed_at = clock.monotonic()
         self._restored = False
-        self._replayed = 0
+        self.replayed_batches = 0
         self._blocked = ""
         self.lag = 0
 
     def replayed(self, batches: int) -> None:
         """The restore came this far."""
-        self._replayed = batches
+        self.replayed_batches = batches
         self._beat_at = self._clock.monotonic()
 
     def restored(self) -> None:
@@ -47,7 +47,7 @@ class Progress:
         """Reasons why this worker is not making progress; empty means ready."""
         reasons = []
         if not self._restored:
-            reasons.append(f"restoring: {self._replayed} batches replayed")
+            reasons.append(f"restoring: {self.replayed_batches} batches replayed")
         if self._blocked:
             reasons.append(f"cannot commit: {self._blocked}")
         idle = self._clock.monotonic() - self._committed_at

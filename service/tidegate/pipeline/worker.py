@@ -6,7 +6,7 @@ Commit order of one batch, all in one transaction of the log:
   3. now and then a snapshot,
   4. the input positions.
 Only after it returned do plan requests leave for the planner and metrics move. A commit that fails is tried again with
-the same records: nothing of it was visible, and the state in memory already includes the batch.
+the same records, for the state in memory already includes the batch; the journal tells whether it had gone through.
 """
 
 import asyncio
@@ -18,7 +18,9 @@ from typing import Final, TypeVar
 import structlog
 
 from tidegate.contracts import topics
+from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.journal import JournalRecord
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
 from tidegate.errors import DependencyError
@@ -165,7 +167,7 @@ class PartitionWorker:
         loop = asyncio.get_running_loop()
         step = await loop.run_in_executor(self._thread, lambda: self._stepper.step(state, inputs, tick_ms, snapshot=snapshot))
         started = self._ports.clock.monotonic()
-        await self._until_durable(Commit(self.index, step.outputs, step.positions))
+        await self._until_durable(Commit(self.index, step.outputs, step.positions), state.sequence)
         step.seconds["commit"] = self._ports.clock.monotonic() - started
         state.positions, state.tick_ms = step.positions, tick_ms
         state.sequence += 1
@@ -174,14 +176,26 @@ class PartitionWorker:
         await self._report(state, step)
         await self._after(state, snapshot)
 
-    async def _until_durable(self, commit: Commit) -> None:
+    async def _until_durable(self, commit: Commit, sequence: int) -> None:
+        """Commit until it holds. An error may hide a commit that went through, so the journal is asked before a repeat."""
         while True:
             try:
                 return await self._ports.log.commit(commit)
             except DependencyError as error:
                 self.progress.blocked(str(error))
-                _log.error("commit_failed", partition=self.index, reason=str(error))
+                _log.error("commit_failed", partition=self.index, sequence=sequence, reason=str(error))
                 await asyncio.sleep(self._limits.commit_retry_seconds)
+                if await self._is_journaled(sequence):
+                    return None
+
+    async def _is_journaled(self, sequence: int) -> bool:
+        log = self._ports.log
+        try:
+            end = await log.end_offset(topics.JOURNAL, self.index)
+            last = await log.read(topics.JOURNAL, self.index, end - 1, max_records=1, max_bytes=1)
+        except DependencyError:
+            return False
+        return bool(last) and decode(last[0].value or b"", JournalRecord).sequence == sequence
 
     async def _report(self, state: Restored, step: Step) -> None:
         self._ports.metrics.batch(batch_report(step.facts, step.letters, step.undecodable, step.seconds))
