@@ -46,7 +46,7 @@ _PUMP: Final = DeviceId("pump-1")
 _PROFILE: Final = ProfileName("pump")
 _GATEWAY: Final = GatewayId("gw-a")
 _SPARE: Final = GatewayId("gw-b")
-_TEMPERATURE: Final = MetricName("temperature_celsius")
+_MOTOR: Final = MetricName("motor_celsius")
 _NOW_MS: Final = 1_795_000_000_000
 _DIGEST: Final = "9f2c61d0a4b7e8135c6f7a90b1d2e3f4"
 _PLAN: Final = PlanId("plan-4f1d2c")
@@ -71,7 +71,9 @@ def _command(kind: CommandKind, **fields: Any) -> Any:
     return _without_nulls(to_builtins(command))
 
 
-READING: Final = Reading(_SITE, _PUMP, _PROFILE, _NOW_MS, {_TEMPERATURE: 71.4, MetricName("flow_lpm"): 12.9}, sequence=1041)
+READING: Final = Reading(
+    _SITE, _PUMP, _PROFILE, _NOW_MS, {_MOTOR: 61.4, MetricName("flow_litres_per_minute"): 12.9}, sequence=1041
+)
 READING_BODIES: Final = {
     "batch": _without_nulls(to_builtins(ReadingBatch(_SITE, [READING]))),
     "list": [_without_nulls(to_builtins(READING))],
@@ -119,9 +121,7 @@ ASSIGNMENT: Final = Assignment(
 )
 ASSIGNMENTS: Final = _page(ASSIGNMENT)
 
-REASON: Final = Reason(
-    "residual", _TEMPERATURE, 93.2, 71.0, 68.8, 73.1, 5.4, "temperature_celsius 93.2, expected 71 (68.8 to 73.1)"
-)
+REASON: Final = Reason("residual", _MOTOR, 93.2, 71.0, 68.8, 73.1, 5.4, "motor_celsius 93.2, expected 71 (68.8 to 73.1)")
 ANOMALY: Final = Anomaly(
     id=_ANOMALY_ID,
     version=2,
@@ -139,7 +139,7 @@ ANOMALY: Final = Anomaly(
     confidence=0.9,
     device_state=DeviceState.OK,
     fault_kind=FaultKind.OUT_OF_PATTERN,
-    metrics=[_TEMPERATURE],
+    metrics=[_MOTOR],
     reasons=[REASON],
     bundle=_BUNDLE,
     policy="a1b2c3",
@@ -164,7 +164,7 @@ INCIDENT: Final = Incident(
 INCIDENTS: Final = _page(INCIDENT)
 
 DEVICE: Final = DeviceView(
-    _SITE, _PUMP, _PROFILE, _GATEWAY, DeviceState.OK, 1041, _NOW_MS, 0.999996, 5.4, _ANOMALY_ID, {_TEMPERATURE: 93.2}
+    _SITE, _PUMP, _PROFILE, _GATEWAY, DeviceState.OK, 1041, _NOW_MS, 0.999996, 5.4, _ANOMALY_ID, {_MOTOR: 93.2}
 )
 DEVICE_PAGE: Final = _page(DEVICE)
 EXPLANATION: Final = Explanation(DEVICE, 4.2, True, [REASON], [], "fires above 4.2", _BUNDLE, "a1b2c3")

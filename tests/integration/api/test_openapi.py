@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tidegate.adapters.profiles import shipped_profiles
+from tidegate.api import examples
+
 METHODS = {"get", "post"}
 
 
@@ -67,6 +70,12 @@ async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None
 async def test_documented_reading_bodies_are_taken_as_they_stand(house: Any, document: dict[str, Any]) -> None:
     for body in examples_of(document["paths"]["/v1/readings"]["post"]["requestBody"]["content"]["application/json"]):
         assert (await house.client.post("/v1/readings", json=body)).status_code == 202
+
+
+def test_the_documented_reading_is_of_a_profile_that_is_shipped() -> None:
+    profile = shipped_profiles()[examples.READING.profile]
+    assert set(examples.READING.metrics) <= set(profile.metrics)
+    assert set(examples.ANOMALY.metrics) <= set(profile.metrics)
 
 
 async def test_the_documentation_page_needs_no_other_host(house: Any) -> None:
