@@ -102,7 +102,8 @@ async def test_a_corrupt_snapshot_is_rebuilt_from_the_log(forecasters: dict[str,
     await story(rig, range(30))
     await rig.finish()  # leaves a snapshot; the journal is whole
     (first, *_) = await rig.facts(topics.SNAPSHOTS)
-    harmed = bytes([*(first.value or b"")[:-9], *b"damaged!!"]) if damage is None else damage
+    whole = first.value or b""
+    harmed = whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:] if damage is None else damage
     await rig.log.commit(Commit(0, [Outgoing(topics.SNAPSHOTS, 0, first.key, harmed)], await rig.log.positions(0)))
     assert isinstance(rig.log, MemoryLog)
     await rig.log.compact()

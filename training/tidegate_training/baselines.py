@@ -11,7 +11,7 @@ from tidegate_training.data.series import Float64
 DAY_SECONDS: Final = 86_400.0
 
 
-def last_value(values: Float64, interval_seconds: float, fitted: int) -> Float64 | None:
+def last_value(values: Float64, fitted: int) -> Float64:
     """Return quantiles float64 [cells, horizon, level] of the last-value forecast, with errors of the first `fitted` cells."""
     return _with_error_quantiles(values, fitted, lambda horizon: _filled(values))
 

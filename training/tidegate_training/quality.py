@@ -1,7 +1,7 @@
 """How good a graph is on held-out series: pinball loss per horizon against the baselines, and coverage of its bands.
 
 The graph is judged as it ships, stepped by onnxruntime. Each lane's first half warms the state and fits the baselines' error
-quantiles; the second half is judged. A lane's losses are divided by its own mean absolute change, so that each counts alike.
+quantiles; the second half is judged.
 """
 
 from dataclasses import dataclass, replace
@@ -31,8 +31,8 @@ BAND: Final = (QUANTILE_LEVELS.index(0.05), QUANTILE_LEVELS.index(0.95))
 class Judged:
     """One lane: its cells (`values`, NaN unknown), the graph's `quantiles` [cells, horizon, level], and per horizon the losses.
 
-    `loss`, `last` and `seasonal` are pinball losses in units of the lane's mean absolute change (NaN where there is none), over
-    the same targets; `covered` is the share of targets inside the 90 % band.
+    `loss` is the graph's pinball loss in the metric's unit, `last` and `seasonal` those of the baselines on the same targets (NaN
+    where a baseline has no forecast); `covered` is the share of targets inside the 90 % band.
     """
 
     kind: str
@@ -89,22 +89,18 @@ def _cut(one: Series, rng: np.random.Generator) -> Series | None:
 
 def _judge_one(kind: str, one: Series, quantiles: Float64) -> Judged:
     half = len(one.values) // 2
-    change = np.abs(np.diff(one.values[half:]))
-    size = float(np.nanmean(change)) or float(np.nanstd(one.values[half:]))
     targets = _targets(one.values)
     targets[:half] = np.nan
     seasonal = daily_seasonal(one.values, one.interval_seconds, half)
-    last = last_value(one.values, one.interval_seconds, half)
     low, high = quantiles[:, :, BAND[0]], quantiles[:, :, BAND[1]]
     inside = np.where(np.isfinite(targets), (targets >= low) & (targets <= high), np.nan)
-    none = np.full(len(HORIZONS), np.nan)
     return Judged(
         kind,
         one,
         quantiles,
-        loss=pinball(quantiles, targets) / size,
-        last=none if last is None else pinball(last, targets) / size,
-        seasonal=none if seasonal is None else pinball(seasonal, targets) / size,
+        loss=pinball(quantiles, targets),
+        last=pinball(last_value(one.values, half), targets),
+        seasonal=np.full(len(HORIZONS), np.nan) if seasonal is None else pinball(seasonal, targets),
         covered=np.asarray(np.nanmean(inside, axis=0)),
     )
 

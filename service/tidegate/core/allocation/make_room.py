@@ -27,8 +27,8 @@ def make_room(placement: Placement, trail: Trail, tie_break: Int64) -> None:
 
 def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device: int) -> None:
     problem, reach = placement.problem, placement.problem.reach
-    entrances = _entrances(placement, device)
-    movable = _displaceable(placement, trail, device, entrances)
+    entrances = entrances_of(placement, device)
+    movable = displaceable(placement, trail, device, entrances)
     trail.spent += 1 + int(movable.sum()) // DEVICES_PER_STEP
     links = np.flatnonzero(movable[reach.device])
     links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
@@ -39,11 +39,11 @@ def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device:
     displaced = int(reach.device[exit_link])
     entrance = int(entrances[placement.gateway[displaced]])
     _displace(placement, trail, displaced, exit_link, device)
-    trail.record(Step(device, Cause.UNSERVED, _option(placement, entrance), None))
+    trail.record(Step(device, Cause.UNSERVED, option(placement, entrance), None))
     placement.move(device, entrance)
 
 
-def _entrances(placement: Placement, device: int) -> Int64:
+def entrances_of(placement: Placement, device: int) -> Int64:
     """By gateway, the link over which `device` could come if there were room; `NOWHERE` for none. int64 [gateway]."""
     problem, reach = placement.problem, placement.problem.reach
     links = np.arange(reach.first[device], reach.first[device + 1])
@@ -54,7 +54,7 @@ def _entrances(placement: Placement, device: int) -> Int64:
     return entrances
 
 
-def _displaceable(placement: Placement, trail: Trail, device: int, entrances: Int64) -> Bool:
+def displaceable(placement: Placement, trail: Trail, device: int, entrances: Int64) -> Bool:
     """Devices whose leaving would make room for `device` at a gateway it can enter, bool [device]."""
     problem, gateway = placement.problem, placement.gateway
     fresh = problem.start == NOWHERE
@@ -82,17 +82,19 @@ def _best(placement: Placement, tie_break: Int64, entrances: Int64, links: Int64
 
 def _displace(placement: Placement, trail: Trail, displaced: int, link: int, beneficiary: int) -> None:
     fresh = placement.problem.start[displaced] == NOWHERE
-    stayed = None if fresh else Option(NOWHERE, *_price(placement, displaced))
+    stayed = None if fresh else standing_price(placement, displaced)
     cause = Cause.UNSERVED if fresh else Cause.ROOM
-    trail.record(Step(displaced, cause, _option(placement, link), None, stayed, beneficiary=beneficiary))
+    trail.record(Step(displaced, cause, option(placement, link), None, stayed, beneficiary=beneficiary))
     placement.move(displaced, link)
 
 
-def _price(placement: Placement, device: int) -> tuple[float, float]:
-    return float(placement.latency_excess_ms[device]), float(placement.cost_per_hour[device])
+def standing_price(placement: Placement, device: int) -> Option:
+    """What the link of `device` costs where it is, congestion left out."""
+    return Option(NOWHERE, float(placement.latency_excess_ms[device]), float(placement.cost_per_hour[device]))
 
 
-def _option(placement: Placement, link: int) -> Option:
+def option(placement: Placement, link: int) -> Option:
+    """What using `link` costs at the loads of now."""
     reach = placement.problem.reach
     price = float(arrival_price(placement, np.array([link], np.int64))[0])
     return Option(link, float(reach.latency_excess_ms[link]), float(reach.cost_per_hour[link]) + price)

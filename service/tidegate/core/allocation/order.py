@@ -22,9 +22,12 @@ def carried_out_order(problem: Problem, trail: Trail) -> list[Step]:
 def _feasible(problem: Problem, steps: list[Step]) -> bool:
     load = loads(problem, problem.start)
     for step in steps:
-        source, target = problem.start[step.device], problem.reach.gateway[step.chosen.link]
+        source = problem.start[step.device]
         if source != NOWHERE:
             load[source] -= problem.demand[step.device]
+        if step.chosen is None:
+            continue
+        target = problem.reach.gateway[step.chosen.link]
         load[target] += problem.demand[step.device]
         if np.any(load[target] > problem.capacity[target] * FULL):
             return False

@@ -43,6 +43,11 @@ class Placement:
         self.latency_excess_ms[device] = reach.latency_excess_ms[link]
         self.load[self.gateway[device]] += demand
 
+    def release(self, device: int) -> None:
+        """Serve `device`, which is served, no more."""
+        self.load[self.gateway[device]] -= self.problem.demand[device]
+        self.gateway[device] = self.link[device] = NOWHERE
+
 
 def loads(problem: Problem, gateway: Int64) -> Float64:
     """Load of each gateway, float64 [gateway, resource], when device d is served by `gateway[d]`."""

@@ -1,9 +1,9 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
-Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, rescue once more. Higher
-goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
+Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, shed the
+less important, rescue once more. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
-Not yet: swaps of placed devices, shedding the less important for the more important, joint demand, waves.
+Not yet: swaps of placed devices, chains of more than two, joint demand, waves.
 """
 
 from dataclasses import replace
@@ -24,9 +24,10 @@ from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.problem import Problem, problem_of
 from tidegate.core.allocation.reasons import move_of, stuck
 from tidegate.core.allocation.repair import evacuate, rescue
+from tidegate.core.allocation.shed import shed
 from tidegate.core.allocation.trail import Trail
 
-SOLVER: Final = "repair-improve/2"
+SOLVER: Final = "repair-improve/3"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR, Trigger.FORECAST_OVERLOAD})
@@ -71,6 +72,7 @@ def _search(problem: Problem, request: PlanRequest) -> tuple[Placement, Trail]:
     make_room(placement, trail, tie_break)
     evacuate(placement, trail, tie_break)
     improve(placement, trail, tie_break, move_price=np.inf)
+    shed(placement, trail)
     rescue(placement, trail, tie_break)
     if request.trigger in _THOROUGH:
         return _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)

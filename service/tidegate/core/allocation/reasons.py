@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from tidegate.contracts.ids import GatewayId
+from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.contracts.plan import Move, Unserved
 from tidegate.contracts.resources import Resources
 from tidegate.core.allocation.arrays import NOWHERE, Int64
@@ -20,20 +20,35 @@ MAX_SHORTAGES: Final = 5
 
 def move_of(problem: Problem, step: Step) -> Move:
     """The move a step amounts to. A device on a dead gateway has that gateway as source: the move takes it over from there."""
-    listed, start = problem.listed[step.device], problem.start[step.device]
+    if step.chosen is None:
+        return Move(_name(problem, step), _source(problem, step), None, _epoch(problem, step), {}, _why_shed(problem, step))
     target = _gateway_of(problem, step.chosen)
-    runner_up, tier, worse = _runner_up(problem, step)
+    runner_up, tier, worse = _runner_up(problem, step, step.chosen)
+    here = _why_leave(problem, step, step.chosen)
     return Move(
-        device=problem.devices[step.device],
-        source=None if listed == NOWHERE else problem.gateways[listed],
+        device=_name(problem, step),
+        source=_source(problem, step),
         target=target,
-        epoch=int(problem.epochs[step.device]),
+        epoch=_epoch(problem, step),
         grant=grant_of(problem, step.device),
-        reason=f"{_why_leave(problem, step, start)}; {_why_there(step, target)}{_against(runner_up, tier, worse)}",
+        reason=f"{here}; {_why_there(step.chosen, target)}{_against(runner_up, tier, worse)}",
         runner_up=runner_up,
         runner_up_tier=tier,
         runner_up_cost=worse,
     )
+
+
+def _name(problem: Problem, step: Step) -> DeviceId:
+    return problem.devices[step.device]
+
+
+def _source(problem: Problem, step: Step) -> GatewayId | None:
+    listed = problem.listed[step.device]
+    return None if listed == NOWHERE else problem.gateways[listed]
+
+
+def _epoch(problem: Problem, step: Step) -> int:
+    return int(problem.epochs[step.device])
 
 
 def grant_of(problem: Problem, device: int) -> Resources:
@@ -64,26 +79,32 @@ def _links_by_excess(placement: Placement, device: int) -> list[int]:
     return [int(link) for link in links[np.lexsort((gateway, excess, problem.closed[gateway]))]]
 
 
-def _why_leave(problem: Problem, step: Step, start: int) -> str:
-    listed = problem.listed[step.device]
-    source = None if listed == NOWHERE else problem.gateways[listed]
+def _why_shed(problem: Problem, step: Step) -> str:
+    beneficiary = step.device if step.beneficiary is None else step.beneficiary
+    more, less = problem.priority[beneficiary], problem.priority[step.device]
+    name = problem.devices[beneficiary]
+    return f"gives its place on {_source(problem, step)} to {name}, priority {more:g} over {less:g}; nothing can take both"
+
+
+def _why_leave(problem: Problem, step: Step, chosen: Option) -> str:
+    source, stayed = _source(problem, step), step.stayed or chosen
     if step.cause is Cause.UNSERVED:
         return "no gateway serves it" if source is None else f"{source} is silent"
     if step.cause is Cause.MISPLACED:
-        return f"{source} is draining" if problem.draining[start] else f"it may not stay on {source} (reach, pin or exclusion)"
+        draining = problem.draining[problem.start[step.device]]
+        return f"{source} is draining" if draining else f"it may not stay on {source} (reach, pin or exclusion)"
     if step.cause is Cause.ROOM and step.beneficiary is not None:
         return f"makes room on {source} for {problem.devices[step.beneficiary]}, which fits nowhere else"
     if step.cause is Cause.OVERLOAD:
         return f"relieves {source} of {step.relief:.1%} of its capacity in overload"
-    stayed = step.stayed or step.chosen
     if step.cause is Cause.LATENCY:
-        return f"brings latency over its limit from {stayed.latency_excess_ms:.4g} to {step.chosen.latency_excess_ms:.4g} ms"
-    return f"saves {stayed.cost_per_hour - step.chosen.cost_per_hour:.4g} per hour against {source}"
+        return f"brings latency over its limit from {stayed.latency_excess_ms:.4g} to {chosen.latency_excess_ms:.4g} ms"
+    return f"saves {stayed.cost_per_hour - chosen.cost_per_hour:.4g} per hour against {source}"
 
 
-def _why_there(step: Step, target: GatewayId) -> str:
-    late = f", {step.chosen.latency_excess_ms:.4g} ms over the latency limit" if step.chosen.latency_excess_ms > 0 else ""
-    return f"{target} has room and is best at {step.chosen.cost_per_hour:.4g} per hour{late}"
+def _why_there(chosen: Option, target: GatewayId) -> str:
+    late = f", {chosen.latency_excess_ms:.4g} ms over the latency limit" if chosen.latency_excess_ms > 0 else ""
+    return f"{target} has room and is best at {chosen.cost_per_hour:.4g} per hour{late}"
 
 
 def _against(runner_up: GatewayId | None, tier: str | None, worse: float | None) -> str:
@@ -95,7 +116,7 @@ def _against(runner_up: GatewayId | None, tier: str | None, worse: float | None)
     return f"; next best {runner_up}, {worse:.4g} {unit} worse"
 
 
-def _runner_up(problem: Problem, step: Step) -> tuple[GatewayId | None, str | None, float | None]:
+def _runner_up(problem: Problem, step: Step, chosen: Option) -> tuple[GatewayId | None, str | None, float | None]:
     """The next-best gateway, the tier that decides against it and by how much. Staying counts where the device may stay."""
     rival = step.runner_up
     may_stay = step.stayed if step.cause in {Cause.LATENCY, Cause.COST} else None
@@ -103,8 +124,8 @@ def _runner_up(problem: Problem, step: Step) -> tuple[GatewayId | None, str | No
         if rival is None:
             return problem.gateways[problem.start[step.device]], "overload", step.relief
     elif may_stay is not None and (rival is None or may_stay.rank < rival.rank):
-        return problem.gateways[problem.start[step.device]], *_difference(may_stay, step.chosen)
-    return (None, None, None) if rival is None else (_gateway_of(problem, rival), *_difference(rival, step.chosen))
+        return problem.gateways[problem.start[step.device]], *_difference(may_stay, chosen)
+    return (None, None, None) if rival is None else (_gateway_of(problem, rival), *_difference(rival, chosen))
 
 
 def _difference(rival: Option, chosen: Option) -> tuple[str, float]:

@@ -34,6 +34,11 @@ def _walk(problem: Problem, plan: Plan) -> tuple[list[str], Int64]:
         if device is None:
             found.append(f"device {move.device} is not in the topology, or is moved twice")
             continue
+        if move.target is None:
+            found += _released(problem, move, device)
+            load[gateway[device]] -= problem.demand[device]
+            gateway[device] = NOWHERE
+            continue
         link = _link(problem, device, move.target)
         text = f"cannot reach {move.target}" if link is None else _obstacle(problem, load, move, link)
         if text is not None or link is None:

@@ -20,8 +20,10 @@ _LOOKS: Final = 3
 
 
 def rescue(placement: Placement, trail: Trail, tie_break: Int64) -> None:
-    """Place every unserved device that fits anywhere. Neither hysteresis nor budget holds it back."""
-    _place(placement, trail, tie_break, np.flatnonzero(placement.gateway == NOWHERE), Cause.UNSERVED)
+    """Place every unserved device that fits anywhere, but for those that this plan shed. Nothing holds it back."""
+    unserved = np.flatnonzero(placement.gateway == NOWHERE)
+    unserved = unserved[~np.isin(unserved, list(trail.departed))]
+    _place(placement, trail, tie_break, unserved, Cause.UNSERVED)
 
 
 def evacuate(placement: Placement, trail: Trail, tie_break: Int64) -> None:

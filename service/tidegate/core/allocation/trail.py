@@ -19,17 +19,18 @@ class Cause(StrEnum):
     LATENCY = "latency"
     COST = "cost"
     ROOM = "room"
+    SHED = "shed"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`device` was put on the link of `chosen`. `stayed` is what staying would have cost (None: it could not stay);
+    """`device` was put on the link of `chosen`, or released (None). `stayed` is what staying would have cost (None: it could not stay);
     `runner_up` the next-best link to another gateway. `relief` is the overload removed at the source, as a share.
-    `beneficiary` is the device that it made room for."""
+    `beneficiary` is the device that it makes room for."""
 
     device: int
     cause: Cause
-    chosen: Option
+    chosen: Option | None
     runner_up: Option | None
     stayed: Option | None = None
     relief: float = 0.0
@@ -54,6 +55,10 @@ class Trail:
         self.steps[step.device] = step
         if step.stayed is not None:
             self.departed.add(step.device)
+
+    def forget(self, device: int) -> None:
+        """Undo the first placement of `device`: it has no step any more."""
+        del self.steps[device]
 
     def copy(self) -> "Trail":
         """A trail that goes its own way from here."""

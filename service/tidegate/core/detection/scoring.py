@@ -22,8 +22,8 @@ from tidegate.core.forecaster import Float64
 Bool = NDArray[np.bool_]
 Int64 = NDArray[np.int64]
 
-RARITY_CAP: Final = 6.0
-"""−log10 p of one stream at most: no single row's tail is known beyond a millionth (design: capped)."""
+RARITY_CAP: Final = 8.0
+"""−log10 p of one stream at most: enough for one metric in 38 to alarm on its own, and no more is known of any tail."""
 
 ORDINARY: Final = 1.0
 """Decades that count for nothing: each row's usual nine tenths stay silent, so that a fault of one metric among 38 is heard
@@ -171,8 +171,8 @@ def _combine(
         impossible=_sum(taken.owner, broken, count) > 0,
         surprise=surprise,
         alarm_surprise=alarm_surprise,
-        device_rarity=np.where(judged, _device_rarity(fitted, surprise, width), np.nan),
-        alarm_rarity=np.where(judged, _device_rarity(fitted, alarm_surprise, width), 0.0),
+        device_rarity=np.where(judged, np.maximum(_device_rarity(fitted, surprise, width), union(rarity)), np.nan),
+        alarm_rarity=np.where(judged, np.maximum(_device_rarity(fitted, alarm_surprise, width), union(heard)), 0.0),
         fitted=fitted,
     )
 
