@@ -9,6 +9,7 @@ from tidegate.contracts.codec import decode, encode, pack, unpack
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
 from tidegate.contracts.plan import DecisionStatus, Phase, Plan, Trigger
+from tidegate.contracts.topology import Binding
 from tidegate.core.allocation.allocator import Allocator
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.planner import plan
@@ -247,15 +248,38 @@ def test_a_plan_that_would_overfill_a_gateway_is_proposed_and_refused_with_the_s
     assert "device b cannot move to g2: cpu_millicores short by 0.5" in worker.decisions[-1].reason
 
 
-def test_a_plan_that_moves_a_device_twice_or_to_nowhere_is_refused() -> None:
+def test_a_plan_that_moves_a_device_twice_or_from_where_it_is_not_is_refused() -> None:
     worker = three_gateways()
     (request,) = worker.review("g1").requests
     made = plan(request)
-    odd = replace(made, moves=[*made.moves, made.moves[0], replace(made.moves[1], device="c", source="g2", target=None)])
+    odd = replace(made, moves=[*made.moves, made.moves[0], replace(made.moves[1], device="c", source="g3", target=None)])
     worker.command(CommandKind.SUBMIT_PLAN, plan=replace(odd, digest=plan_digest(odd)))
     assert worker.statuses() == [P, R]
     assert "moved twice" in worker.decisions[-1].reason
-    assert "cannot reach None" in worker.decisions[-1].reason
+    assert "device c is at g2, the plan expects it at g3" in worker.decisions[-1].reason
+
+
+def test_a_device_that_cannot_be_moved_cannot_be_released_either() -> None:
+    devices = [device("a", "g1"), device("c", "g2", binding=Binding.FIXED)]
+    worker = Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices))
+    (request,) = worker.review("g1").requests
+    made = plan(request)
+    odd = replace(made, moves=[*made.moves, replace(made.moves[0], device="c", source="g2", target=None)])
+    worker.command(CommandKind.SUBMIT_PLAN, plan=replace(odd, digest=plan_digest(odd)))
+    assert "device c cannot be released: its binding is fixed" in worker.decisions[-1].reason
+
+
+def test_a_shed_device_is_unserved_by_assignment_and_served_again_when_there_is_room() -> None:
+    lamp, pump = device("lamp", "g1", cpu=6.0), device("pump", None, cpu=6.0, priority=5.0)
+    worker = Worker(topology([gateway("g1")], [lamp, pump]))
+    worker.settle()
+    assert worker.where() == {"lamp": None, "pump": "g1"}
+    (shed,) = [change for change in worker.changes if change.device == "lamp" and change.epoch == 2]
+    assert (shed.phase, shed.grant) == (Phase.UNSERVED, {})
+    more = topology([gateway("g1"), gateway("g2")], [lamp, pump], revision=2)
+    worker.command(CommandKind.SET_TOPOLOGY, topology=more)
+    worker.settle()
+    assert worker.where() == {"lamp": "g2", "pump": "g1"}
 
 
 def test_an_answer_to_settings_that_changed_meanwhile_is_refused() -> None:

@@ -58,6 +58,21 @@ def test_nobody_steps_aside_beyond_the_limits(limit: str) -> None:
     assert names(plan(request).unserved) == ["big"]
 
 
+def test_a_less_important_device_gives_its_place_to_a_more_important_one_when_nothing_can_take_both() -> None:
+    devices = [device("lamp", "g1", cpu=6.0), device("door", "g2", cpu=6.0, priority=2.0)]
+    site = topology([gateway("g1"), gateway("g2")], [*devices, device("pump", None, cpu=6.0, priority=5.0)])
+    made = plan(request_of(site, Trigger.UNSERVED_DEVICES))
+    assert [(move.device, move.target) for move in made.moves] == [("lamp", None), ("pump", "g1")]
+    assert made.moves[0].reason == "gives its place on g1 to pump, priority 5 over 1; nothing can take both"
+    assert (made.before.unserved_priority, made.after.unserved_priority) == (5.0, 1.0)
+    assert names(made.unserved) == ["lamp"]
+
+
+def test_nobody_is_shed_for_an_equal() -> None:
+    devices = [device("lamp", "g1", cpu=6.0), device("door", None, cpu=6.0)]
+    assert plan(request_of(topology([gateway("g1")], devices))).moves == []
+
+
 def test_a_lower_latency_beats_a_lower_cost_only_beyond_the_limit() -> None:
     links = [Link("far", latency_ms=90.0, cost_per_hour=1.0), Link("near", latency_ms=10.0, cost_per_hour=5.0)]
     unlimited = replace(device("a", None), reach=links)

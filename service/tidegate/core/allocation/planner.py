@@ -1,7 +1,8 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
-Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, shed the
-less important, rescue once more. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
+Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, shed the less important for
+the more important, rescue once more. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan
+is carried out is for the allocator to decide.
 
 Not yet: swaps of placed devices, chains of more than two, joint demand, waves.
 """

@@ -21,50 +21,64 @@ def differences(problem: Problem, plan: Plan) -> list[str]:
     Each device must be at the move's source and epoch, each target reachable and open with room for it at the demand of
     now, in the plan's order; and at least half of the promised gain must remain.
     """
-    found, after = _walk(problem, plan)
-    return found or _benefit(problem, plan, after)
-
-
-def _walk(problem: Problem, plan: Plan) -> tuple[list[str], Int64]:
-    devices = {name: index for index, name in enumerate(problem.devices)}
-    gateway, load = problem.start.copy(), loads(problem, problem.start)
-    found: list[str] = []
+    walk = _Walk(problem)
     for move in plan.moves:
-        device = devices.pop(move.device, None)
-        if device is None:
-            found.append(f"device {move.device} is not in the topology, or is moved twice")
-            continue
+        walk.take(move)
+    return walk.found or _benefit(problem, plan, walk.gateway)
+
+
+class _Walk:
+    """The site after the moves so far, and what stood against them. `gateway` int64 [device], `load` [gateway, resource]."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.gateway: Int64 = problem.start.copy()
+        self.load: Float64 = loads(problem, problem.start)
+        self.found: list[str] = []
+        self._unmoved = {name: index for index, name in enumerate(problem.devices)}
+
+    def take(self, move: Move) -> None:
+        """Carry out `move`, or note why it cannot be."""
+        device = self._unmoved.pop(move.device, None)
+        text = "is not in the topology, or is moved twice" if device is None else self._obstacle(device, move)
+        if text is not None:
+            self.found.append(f"device {move.device} {text}")
+        elif device is not None:
+            self._carry_out(device, move)
+
+    def _obstacle(self, device: int, move: Move) -> str | None:
+        elsewhere = _elsewhere(self.problem, device, move)
+        if elsewhere is not None:
+            return elsewhere
         if move.target is None:
-            found += _released(problem, move, device)
-            load[gateway[device]] -= problem.demand[device]
-            gateway[device] = NOWHERE
-            continue
-        link = _link(problem, device, move.target)
-        text = f"cannot reach {move.target}" if link is None else _obstacle(problem, load, move, link)
-        if text is not None or link is None:
-            found.append(f"device {move.device} {text}")
-            continue
-        target = problem.reach.gateway[link]
-        if gateway[device] != NOWHERE:
-            load[gateway[device]] -= problem.demand[device]
-        load[target] += problem.demand[device]
-        gateway[device] = target
-    return found, gateway
+            return "cannot be released: its binding is fixed" if self.problem.reach.fixed[device] else None
+        link = _link(self.problem, device, move.target)
+        if link is None:
+            return f"cannot reach {move.target}"
+        obstacle = why_not(self.problem, self.load, link)
+        return None if obstacle is None else f"cannot move to {move.target}: {obstacle}"
+
+    def _carry_out(self, device: int, move: Move) -> None:
+        demand = self.problem.demand[device]
+        if self.gateway[device] != NOWHERE:
+            self.load[self.gateway[device]] -= demand
+        self.gateway[device] = NOWHERE if move.target is None else self.problem.gateways.index(move.target)
+        if move.target is not None:
+            self.load[self.gateway[device]] += demand
 
 
-def _obstacle(problem: Problem, load: Float64, move: Move, link: int) -> str | None:
-    device = problem.reach.device[link]
+def _elsewhere(problem: Problem, device: int, move: Move) -> str | None:
+    """Whether `device` has left the source that the plan knows."""
     listed = problem.listed[device]
     at = None if listed == NOWHERE else problem.gateways[listed]
     if at != move.source:
         return f"is at {at}, the plan expects it at {move.source}"
     if problem.epochs[device] != move.epoch:
         return f"has epoch {problem.epochs[device]}, the plan expects {move.epoch}"
-    obstacle = why_not(problem, load, link)
-    return None if obstacle is None else f"cannot move to {move.target}: {obstacle}"
+    return None
 
 
-def _link(problem: Problem, device: int, target: GatewayId | None) -> int | None:
+def _link(problem: Problem, device: int, target: GatewayId) -> int | None:
     first, end = problem.reach.first[device], problem.reach.first[device + 1]
     for link in range(first, end):
         if problem.gateways[int(problem.reach.gateway[link])] == target:

@@ -24,9 +24,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`device` was put on the link of `chosen`, or released (None). `stayed` is what staying would have cost (None: it could not stay);
-    `runner_up` the next-best link to another gateway. `relief` is the overload removed at the source, as a share.
-    `beneficiary` is the device that it makes room for."""
+    """`device` was put on the link of `chosen`, or released (None).
+
+    `stayed` is what staying would have cost (None: it could not stay), `runner_up` the next-best link to another gateway,
+    `relief` the overload removed at the source, as a share. `beneficiary` is the device that it makes room for.
+    """
 
     device: int
     cause: Cause
