@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from support.recordings import bitbrains_file, machine_file, map_files
 from tidegate_training.evaluate import results
-from tidegate_training.evaluate.acceptance.study import broken_promises
+from tidegate_training.evaluate.acceptance.verdict import broken_promises
 from tidegate_training.evaluate.commands import app
 
 PROMISED = {

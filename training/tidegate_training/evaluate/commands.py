@@ -88,7 +88,7 @@ def evaluate_acceptance(
     """Send recorded fleets through the running service, kill it on the way, and hold what it said against the truth."""
     _check_extra()
     from tidegate_training.evaluate import results, scoring  # noqa: PLC0415  # see the module
-    from tidegate_training.evaluate.acceptance import fleet, page, study  # noqa: PLC0415
+    from tidegate_training.evaluate.acceptance import fleet, page, study, verdict  # noqa: PLC0415
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster()
     loaded = fleet.load_fleet(data, configuration, demand_days=demand_days)
@@ -97,10 +97,10 @@ def evaluate_acceptance(
     pictures = page.draw(run, out.parent, out.stem)
     options = [f"--demand-days {demand_days:g}"] if demand_days != 10 else []
     command = _command("acceptance", out, options)
-    figures = study.acceptance_figures(run)
+    figures = verdict.acceptance_figures(run)
     results.write(results.collect("Acceptance", command, figures, page.notes(run, demand_days)), out, plots=pictures)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
-    if failed := study.broken_promises(figures):
+    if failed := verdict.broken_promises(figures):
         typer.echo(f"broken: {'; '.join(failed)}", err=True)
         raise typer.Exit(1)
 

@@ -5,15 +5,8 @@ from typing import Any
 
 from tidegate_training.evaluate import plots
 from tidegate_training.evaluate.acceptance.fleet import READINGS_PER_POST
-from tidegate_training.evaluate.acceptance.study import (
-    KILL_AT,
-    PACED_LOAD,
-    PACED_POST,
-    PACED_SHARE,
-    REPEATED,
-    STOP_AT,
-    Acceptance,
-)
+from tidegate_training.evaluate.acceptance.live import KILL_AT, PACED_LOAD, PACED_POST, PACED_SHARE, REPEATED, STOP_AT
+from tidegate_training.evaluate.acceptance.study import Acceptance
 from tidegate_training.evaluate.figures import vus_by_series
 
 
@@ -49,7 +42,7 @@ def draw(run: Acceptance, folder: Path, stem: str) -> dict[str, str]:
     }
     vus, latency, strip = (folder / name for name in captions)
     plots.bars_by_series(vus_by_series(run.outcomes), vus, label="VUS-PR")
-    plots.histogram(run.latencies_ms, latency, label="ms from durable reading to durable score")
+    plots.histogram(run.evidence.latencies_ms, latency, label="ms from durable reading to durable score")
     shown = max(run.fleet.machines, key=lambda series: len(run.judgements[series.device].alarms))
     labels, judgement = shown.part("test").labels, run.judgements[shown.device]
     if labels is not None:
