@@ -1,33 +1,51 @@
-"""Request bodies: read within bounds, of a kind we know, decoded to values. Says no before memory is spent, not after."""
+"""Request bodies: read within bounds, of a kind we know. Says no before memory is spent, not after."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import Request
 
-from tidegate.api.errors import BodyTooLargeError, MediaTypeError
+from tidegate.api.dependencies import Door
+from tidegate.api.errors import BodyTooLargeError, BodyTooSlowError, MediaTypeError
 
 JSON = "application/json"
 
 
-async def read_json_body(request: Request, max_bytes: int) -> bytes:
-    """The raw body of `request`, JSON by its headers, at most `max_bytes`; a byte order mark is dropped.
+@asynccontextmanager
+async def json_body(request: Request, door: Door) -> AsyncIterator[bytes]:
+    """The raw body of `request`, JSON by its headers, without a byte order mark; holds a place at the door until the end.
 
     Raises:
         MediaTypeError: not declared as JSON, or compressed.
-        BodyTooLargeError: more than `max_bytes`, declared or sent; the rest is not read.
+        BodyTooLargeError: more than the limit, declared or sent; the rest is not read.
+        BodyTooSlowError: it did not arrive in time.
     """
+    limits = door.ports.limits
     _check_media_type(request)
-    _check_declared_length(request, max_bytes)
+    _check_declared_length(request, limits.max_body_bytes)
+    async with door.places:
+        try:
+            async with asyncio.timeout(limits.body_seconds):
+                body = await _read(request, limits.max_body_bytes)
+        except TimeoutError:
+            raise BodyTooSlowError(f"the body did not arrive within {limits.body_seconds:g} s") from None
+        yield body.removeprefix(b"\xef\xbb\xbf")
+
+
+def too_large(what: str, max_bytes: int) -> BodyTooLargeError:
+    """The refusal of a body that has `what`."""
+    return BodyTooLargeError(f"the body has {what}, expected at most {max_bytes} bytes", advice="send it in smaller batches")
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > max_bytes:
             raise too_large(f"more than {max_bytes} bytes", max_bytes)
         chunks.append(chunk)
-    return b"".join(chunks).removeprefix(b"\xef\xbb\xbf")
-
-
-def too_large(what: str, max_bytes: int) -> BodyTooLargeError:
-    """The refusal of a body that has `what`."""
-    return BodyTooLargeError(f"the body has {what}, expected at most {max_bytes} bytes", advice="send it in smaller batches")
+    return b"".join(chunks)
 
 
 def _check_media_type(request: Request) -> None:

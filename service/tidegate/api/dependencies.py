@@ -1,5 +1,6 @@
 """What the routers need of the rest of the program, handed over once; nothing here is global."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,11 +36,14 @@ class ApiLimits:
 
     `max_body_bytes` is also what the worker takes in one message: a larger one would be a dead letter. `max_pending_records`
     is how far the worker may be behind before requests are turned away (503), so that the log does not grow without bound.
-    `max_stream_clients` and `stream_buffer` (facts) bound the live stream.
+    At most `max_bodies` requests hold a body at a time, each for at most `body_seconds` until it has arrived; the others wait
+    unread, which slows their senders down. `max_stream_clients` and `stream_buffer` (facts) bound the live stream.
     """
 
     max_body_bytes: int = 8 * MEBIBYTE
     max_pending_records: int = 20_000
+    max_bodies: int = 32
+    body_seconds: float = 30.0
     max_stream_clients: int = 64
     stream_buffer: int = 1000
 
@@ -66,9 +70,10 @@ class ApiDependencies:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The dependencies, and the door's own small memory: how much waits, how fast it flows."""
+    """The dependencies, and the door's own small memory: who is being served, how much waits, how fast it flows."""
 
     ports: ApiDependencies
+    places: asyncio.Semaphore
     backlog: Backlog
     pulse: Pulse
 
@@ -76,7 +81,7 @@ class Door:
 def open_door(ports: ApiDependencies) -> Door:
     """A door onto `ports`, with nothing remembered."""
     backlog = Backlog(ports.live, ports.clock, ports.limits.max_pending_records)
-    return Door(ports, backlog, Pulse(ports.clock))
+    return Door(ports, asyncio.Semaphore(ports.limits.max_bodies), backlog, Pulse(ports.clock))
 
 
 def _door(request: Request) -> Door:

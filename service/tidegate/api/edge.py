@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
+from starlette.requests import ClientDisconnect
 
 from tidegate.api.dependencies import HttpMetrics
 from tidegate.api.problems import internal_problem, respond
@@ -46,6 +47,8 @@ class Edge:
         started = self._clock.monotonic()
         try:
             await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            pass  # nobody is left to answer; counted as abandoned
         except Exception:
             _log.exception("request_failed", method=scope["method"], route=_route(scope))
             if answer.status is not None:

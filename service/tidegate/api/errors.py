@@ -4,6 +4,7 @@ TidegateError
 ├── InputError
 │   ├── NotFoundError             no such site, device, anomaly, ...
 │   ├── BodyTooLargeError         more bytes or readings than one request may carry
+│   ├── BodyTooSlowError          a body that does not arrive
 │   ├── MediaTypeError            a body that is not JSON, or is compressed
 │   └── ForbiddenError            a command that REST does not take
 └── DependencyError
@@ -23,6 +24,12 @@ class BodyTooLargeError(InputError):
     """The request carries more than one request may."""
 
     code = "body-too-large"
+
+
+class BodyTooSlowError(InputError):
+    """The body did not arrive in the time a request may hold a place."""
+
+    code = "body-too-slow"
 
 
 class MediaTypeError(InputError):

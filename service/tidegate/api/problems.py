@@ -13,7 +13,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from tidegate.api.errors import BodyTooLargeError, ForbiddenError, MediaTypeError, NotFoundError, OverloadedError
+from tidegate.api.errors import (
+    BodyTooLargeError,
+    BodyTooSlowError,
+    ForbiddenError,
+    MediaTypeError,
+    NotFoundError,
+    OverloadedError,
+)
 from tidegate.contracts.codec import encode
 from tidegate.errors import AllocationError, CommandRefused, DependencyError, InputError, LogFullError, TidegateError
 
@@ -28,6 +35,7 @@ MAX_DETAIL_CHARACTERS: Final = 500
 STATUS: Final[Mapping[type[TidegateError], HTTPStatus]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    BodyTooSlowError: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     CommandRefused: HTTPStatus.CONFLICT,

@@ -50,9 +50,6 @@ class LiveByHand:
         self._check()
         return self.counted
 
-    async def digest(self) -> str:
-        return "d"
-
     async def sites(self) -> Sequence[SiteView]:
         self._check()
         return self.site_views

@@ -34,6 +34,7 @@ EXPECTED = {
     AllocationError: 422,
     api_errors.NotFoundError: 404,
     api_errors.BodyTooLargeError: 413,
+    api_errors.BodyTooSlowError: 408,
     api_errors.MediaTypeError: 415,
     api_errors.ForbiddenError: 403,
     api_errors.OverloadedError: 503,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of, found
-from tidegate.api.bodies import read_json_body
+from tidegate.api.bodies import json_body
 from tidegate.api.commanding import issue, parse_command
 from tidegate.api.dependencies import Here
 from tidegate.api.messages import CommandReceipt
@@ -30,8 +30,8 @@ async def post_command(request: Request, door: Here) -> Response:
 
     202 means durable, not carried out: whether the present state allows it is decided in order with everything else.
     """
-    body = await read_json_body(request, door.ports.limits.max_body_bytes)
-    receipt = await issue(parse_command(body, door.ports.new_command_id()), door.ports)
+    async with json_body(request, door) as body:
+        receipt = await issue(parse_command(body, door.ports.new_command_id()), door.ports)
     return as_json(receipt, HTTPStatus.ACCEPTED, {"location": quote(receipt.outcome)})
 
 

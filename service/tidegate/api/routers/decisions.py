@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of, found
-from tidegate.api.bodies import read_json_body
+from tidegate.api.bodies import json_body
 from tidegate.api.commanding import issue
 from tidegate.api.dependencies import Here
 from tidegate.api.messages import Approval, CommandReceipt
@@ -45,7 +45,8 @@ async def get_decision(plan: PlanPath, door: Here) -> Response:
 )
 async def approve_decision(plan: PlanPath, request: Request, door: Here) -> Response:
     """Approve exactly the plan you have seen, by its digest: shorthand for the command `approve-plan`."""
-    approval = decode(await read_json_body(request, door.ports.limits.max_body_bytes), Approval)
+    async with json_body(request, door) as body:
+        approval = decode(body, Approval)
     history = found(await door.ports.views.decision(plan), f"plan {plan!r}")
     command = Command(
         id=door.ports.new_command_id(),

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of
-from tidegate.api.bodies import read_json_body, too_large
+from tidegate.api.bodies import json_body, too_large
 from tidegate.api.dependencies import Here
-from tidegate.api.intake import BATCH_CONTENT_TYPE, take_in
+from tidegate.api.intake import BATCH_CONTENT_TYPE, Intake, take_in
 from tidegate.api.messages import ReadingsReceipt
 from tidegate.api.openapi import body_of
 from tidegate.contracts import topics
@@ -33,12 +33,16 @@ async def post_readings(request: Request, door: Here) -> Response:
     formed and still unusable (unknown profile, clock far ahead) becomes a dead letter, see `GET /v1/deadletters`.
     """
     ports = door.ports
-    body = await read_json_body(request, ports.limits.max_body_bytes)
-    intake = take_in(body)
-    if len(intake.payload) > ports.limits.max_body_bytes:
-        raise too_large(f"{len(intake.payload)} bytes as a batch", ports.limits.max_body_bytes)
-    await door.backlog.admit()
-    partition = partition_of(intake.site, ports.log.partitions)
-    headers = (("content-type", BATCH_CONTENT_TYPE),)
-    [offset] = await ports.log.append([Outgoing(topics.TELEMETRY, partition, intake.site.encode(), intake.payload, headers)])
+    async with json_body(request, door) as body:
+        intake = take_in(body)
+        if len(intake.payload) > ports.limits.max_body_bytes:
+            raise too_large(f"{len(intake.payload)} bytes as a batch", ports.limits.max_body_bytes)
+        await door.backlog.admit()
+        partition = partition_of(intake.site, ports.log.partitions)
+        [offset] = await ports.log.append([_record(intake, partition)])
     return as_json(ReadingsReceipt(intake.count, intake.site, partition, offset), HTTPStatus.ACCEPTED)
+
+
+def _record(intake: Intake, partition: int) -> Outgoing:
+    headers = (("content-type", BATCH_CONTENT_TYPE),)
+    return Outgoing(topics.TELEMETRY, partition, intake.site.encode(), intake.payload, headers)
