@@ -51,7 +51,7 @@ class ProcessPlanner(Planner):
     starts a new child. The same request can be made again and gives the same plan.
     """
 
-    def __init__(self, limit_seconds: float = 60.0) -> None:
+    def __init__(self, limit_seconds: float = 30.0) -> None:
         self.limit_seconds = limit_seconds
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None

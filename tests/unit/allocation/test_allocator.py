@@ -293,8 +293,28 @@ def test_an_answer_to_settings_that_changed_meanwhile_is_refused() -> None:
 def test_a_request_that_the_planner_never_answers_is_dropped_and_made_again() -> None:
     worker = three_gateways()
     worker.review("g1")
-    worker.later(301)
+    worker.later(45)
+    assert worker.review("g1").requests == []
+    worker.later(1)
     assert len(worker.review("g1").requests) == 1
+    with pytest.raises(CommandRefused, match="answers no request in flight"):
+        worker.command(CommandKind.SUBMIT_PLAN, plan=plan(worker.requests[0]))
+
+
+def test_a_rescue_that_demand_overtook_is_planned_again_at_once() -> None:
+    devices = [replace(device(name, at), demand={}) for name, at in (("a", "g1"), ("c", "g2"))]
+    worker = Worker(topology([gateway("g1"), gateway("g2"), gateway("g3"), gateway("g4")], devices))
+    worker.review("g1", demand=demand_of({"a": 4.0, "c": 4.0}))
+    (target,) = (move.target for move in plan(worker.requests[0]).moves)
+    worker.later(1)
+    worker.review("g1", demand=demand_of({"a": 14.0, "c": 4.0}))
+    worker.answer()
+    assert worker.statuses() == [P, R]
+    assert f"cannot move to {target}: cpu_millicores short by" in worker.decisions[-1].reason
+    worker.later(1)
+    worker.review("g1", demand=demand_of({"a": 5.0, "c": 4.0}))
+    worker.answer()
+    assert worker.statuses() == [P, R, P, A, D]
 
 
 # Safety order

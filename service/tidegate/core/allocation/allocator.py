@@ -21,9 +21,9 @@ from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.model import PlanRequest
-from tidegate.core.allocation.needs import URGENT, needs_of
+from tidegate.core.allocation.needs import needs_of
 from tidegate.core.allocation.result import AllocationResult
-from tidegate.core.allocation.site import Asked, Site
+from tidegate.core.allocation.site import URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
 from tidegate.core.demand import SiteDemand

@@ -42,10 +42,14 @@ class Life:
             self.site.open = None
 
     def carry_out(self, plan: Plan, settings: AllocationSettings) -> None:
-        """Apply exactly the moves of the open `plan` if every one still holds; otherwise refuse it, saying what changed."""
+        """Apply exactly the moves of the open `plan` if every one still holds; otherwise refuse it, saying what changed.
+
+        A need that the refused plan was to meet is asked about again at once if devices are without service.
+        """
         found = differences(problem_now(self.site, settings, self.now_ms), plan)
         if found:
             self.close(DecisionStatus.REFUSED, _in_words(found))
+            self.site.ask_again(plan.trigger)
             return
         self._decide(OpenPlan(plan, 1), DecisionStatus.APPROVED, "every move holds at the demand of now")
         for move in plan.moves:

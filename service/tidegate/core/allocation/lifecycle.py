@@ -1,5 +1,7 @@
 """What commands and time do to a plan: submit, approve, refuse, expire."""
 
+from typing import Final
+
 from tidegate.contracts.command import Command
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import DecisionStatus, Plan, Trigger
@@ -8,6 +10,9 @@ from tidegate.core.allocation.life import Life, left_over
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import Site
 from tidegate.errors import CommandRefused, InputError
+
+PATIENCE_MS: Final = 45_000
+"""Milliseconds of ticks that an answer is waited for: half as long again as the planner's process may take by default."""
 
 
 def submit(site: Site, command: Command, settings: AllocationSettings, now_ms: int) -> AllocationResult:
@@ -66,11 +71,16 @@ def refuse(site: Site, command: Command, now_ms: int) -> AllocationResult:
 
 
 def expire(site: Site, now_ms: int, result: AllocationResult) -> None:
-    """Close what is past its time: the open plan, and without a fact a request that the planner did not answer."""
+    """Close what is past its time: the open plan, and without a fact a request that the planner did not answer.
+
+    A planner that died is asked again after `PATIENCE_MS`; its late answer, should there be one, is refused.
+    """
     if site.open is not None and now_ms > site.open.plan.expires_at_ms:
         Life(site, now_ms, result).close(DecisionStatus.EXPIRED, "not approved in time")
-    if site.in_flight is not None and now_ms > site.in_flight.expires_at_ms:
+    request = site.in_flight
+    if request is not None and now_ms > min(request.expires_at_ms, request.requested_at_ms + PATIENCE_MS):
         site.in_flight = None
+        site.ask_again(request.trigger)
 
 
 def _answer(site: Site, command: Command, now_ms: int) -> Plan:

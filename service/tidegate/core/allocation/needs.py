@@ -1,7 +1,6 @@
 """What a site needs a plan for, most urgent first: silent gateways, drained ones, unserved devices, overload, then time."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -11,9 +10,6 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool
 from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.placement import FULL, loads
 from tidegate.core.allocation.problem import Problem
-
-URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigger.UNSERVED_DEVICES})
-"""Needs of devices that are without service or about to be; they do not wait for a proposal that is open."""
 
 
 @dataclass(frozen=True, slots=True)

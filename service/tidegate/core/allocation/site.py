@@ -40,6 +40,10 @@ class Death:
     last_ms: int
 
 
+URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigger.UNSERVED_DEVICES})
+"""Needs of devices that are without service or about to be: they do not wait for an open proposal, nor for a period."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """That a plan was asked for at tick `at_ms`, for the need `about` (see `needs`)."""
@@ -154,6 +158,11 @@ class Site:
         del self.assignments[device]
         self.epoch_floor = max(self.epoch_floor, last.epoch)
         return last
+
+    def ask_again(self, trigger: Trigger) -> None:
+        """Forget that a plan was asked for; only where devices are in need, for the others there is time."""
+        if trigger in URGENT:
+            self.asked.pop(trigger, None)
 
     def hear_demand(self, measured: SiteDemand) -> None:
         """Take over what readings say the devices need, and who sends readings without being in the topology."""
