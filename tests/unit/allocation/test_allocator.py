@@ -525,6 +525,13 @@ def test_a_restored_allocator_goes_on_as_if_nothing_had_happened() -> None:
     assert twin.digest() == worker.allocator.digest()
 
 
+def test_what_is_not_a_state_is_refused_in_words() -> None:
+    good = three_gateways().allocator.export_state()
+    for bad in ({}, {"sites": [b"torn"], "seen": []}, {"sites": [good["sites"][0][:-9]], "seen": []}, good | {"seen": [1]}):
+        with pytest.raises(InputError, match="not a"):
+            Allocator.restore(CoreConfiguration({}), bad)
+
+
 # Demand
 
 

@@ -17,7 +17,6 @@ from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, SiteI
 from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation import lifecycle, orders, state
-from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.model import PlanRequest
@@ -27,6 +26,7 @@ from tidegate.core.allocation.site import URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
 from tidegate.core.demand import SiteDemand
+from tidegate.core.identity import fact_id
 from tidegate.errors import CommandRefused, InputError
 
 MAX_SEEN_COMMANDS: Final = 10_000
@@ -168,7 +168,7 @@ class Allocator:
         site.requests += 1
         site.asked[trigger] = Asked(about, now_ms)
         site.in_flight = PlanRequest(
-            id=PlanId(short_id("plan", site.id, now_ms, site.requests)),
+            id=PlanId(fact_id("plan", site.id, now_ms, site.requests)),
             site=site.id,
             trigger=trigger,
             requested_at_ms=now_ms,
@@ -249,9 +249,12 @@ class Allocator:
             InputError: `exported` is not such an export.
         """
         allocator = cls(configuration)
-        sites = [state.restore_site(value, configuration) for value in exported["sites"]]
+        try:
+            sites = [state.restore_site(value, configuration) for value in exported["sites"]]
+            allocator._seen = {(SiteId(site), CommandId(command)): None for site, command in exported["seen"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a state of an allocator: {error!r}") from error
         allocator._sites = {site.id: site for site in sites}
-        allocator._seen = {(SiteId(site), CommandId(command)): None for site, command in exported["seen"]}
         return allocator
 
     def digest(self) -> str:

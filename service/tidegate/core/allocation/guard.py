@@ -11,9 +11,9 @@ import numpy as np
 from tidegate.contracts.ids import GatewayId, PlanId
 from tidegate.contracts.plan import Decision, DecisionStatus, Trigger
 from tidegate.core.allocation.arrays import NOWHERE
-from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.life import ALLOCATOR
 from tidegate.core.allocation.site import Site
+from tidegate.core.identity import fact_id
 
 
 def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float) -> str | None:
@@ -35,7 +35,7 @@ def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float) -> 
 def guarded(site: Site, why: str, now_ms: int) -> Decision:
     """The fact that an evacuation was not even planned."""
     return Decision(
-        plan_id=PlanId(short_id("guard", site.id, now_ms)),
+        plan_id=PlanId(fact_id("guard", site.id, now_ms)),
         site=site.id,
         version=1,
         status=DecisionStatus.REFUSED,

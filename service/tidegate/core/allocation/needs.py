@@ -7,9 +7,9 @@ import numpy as np
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Bool
-from tidegate.core.allocation.digest import short_id
 from tidegate.core.allocation.placement import FULL, loads
 from tidegate.core.allocation.problem import Problem
+from tidegate.core.identity import fact_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +50,4 @@ def _overloaded(problem: Problem, threshold: float) -> bool:
 def _about(trigger: Trigger, problem: Problem, devices: Bool) -> str:
     names = (problem.devices[index] for index in np.flatnonzero(devices))
     closed = (problem.gateways[index] for index in np.flatnonzero(problem.closed))
-    return short_id(trigger, *names, "", *closed)
+    return fact_id(trigger, *names, "", *closed)
