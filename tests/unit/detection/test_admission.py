@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.readings import START_MS, configuration, detection, profile, reading, tick_of
 
+from support.readings import START_MS, configuration, detection, profile, reading, tick_of
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.profile import Metric
 from tidegate.contracts.reading import Reading
@@ -129,7 +129,9 @@ def test_devices_beyond_the_limit_are_rejected_and_known_ones_go_on() -> None:
 def test_the_clock_guard_opens_at_its_bounds() -> None:
     subject = detection()
     ahead = 3_600_000
-    result = subject.observe([reading(0, event_time_ms=START_MS + ahead), reading(0, event_time_ms=START_MS + ahead + 1)], START_MS)
+    result = subject.observe(
+        [reading(0, event_time_ms=START_MS + ahead), reading(0, event_time_ms=START_MS + ahead + 1)], START_MS
+    )
     assert reasons_of(result) == [(1, DeadLetterReason.CLOCK_AHEAD)]
 
 

@@ -83,7 +83,9 @@ def test_equal_values_are_rare_where_the_metric_varies_and_only_there() -> None:
 
 
 def test_missed_intervals_add_up_and_fade() -> None:
-    found = evidence.missed_intervals(np.array([0.0, 2.0, 0.0]), np.array([3.0, 16.0, 1.0]), np.full(3, 99.0), np.array([0.0, 0.0, 0.5]))
+    found = evidence.missed_intervals(
+        np.array([0.0, 2.0, 0.0]), np.array([3.0, 16.0, 1.0]), np.full(3, 99.0), np.array([0.0, 0.0, 0.5])
+    )
     np.testing.assert_allclose(found, [2.0, 2.0 * (15 / 16) ** 16 + 15.0, 0.5])
 
 

@@ -12,7 +12,7 @@ from tidegate.contracts.ids import DeviceId, GatewayId, IncidentId, MetricName, 
 from tidegate.core.detection.explanation import MOST_REASONS, Subject, fault_kind
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.profiles import SEVERITIES
-from tidegate.core.detection.scoring import RARITY_CAP
+from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.state import NO_ANOMALY
 from tidegate.core.identity import anomaly_id
 

@@ -71,8 +71,9 @@ SHAPES: Final[dict[str, TailShape]] = {
     RESIDUAL: TailShape(48, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
     # Distance beyond the range seen, in ranges. First edge 1/32: less is a record of ordinary noise.
     NOVELTY: TailShape(24, 1 / 32, 3, 16_384, 64.0, 0.004, 1.0),
-    # Intervals missed lately. Prior: one reading in 50 follows a missed interval.
-    DROPOUT: TailShape(24, 0.125, 3, 16_384, 64.0, 0.02, 1.0),
+    # Intervals missed of about the last 16; fewer than three are nobody's business. Prior: one stretch of 16 readings in 200
+    # misses three, and a doubling is 32 times as rare.
+    DROPOUT: TailShape(24, 3.0, 3, 4096, 64.0, 0.005, 5.0),
     # 1 + combined evidence in decades. Prior: a tenth of the readings has any, then 1.5 decades less per doubling, as in the
     # quiet parts of NAB and KPI. It is worth 1,024 readings, because rows are calibrated already: at 256, NAB lost 4 points;
     # at 4,096, devices of pure noise alarmed 6 times as often as their budget says instead of 1.7 times.

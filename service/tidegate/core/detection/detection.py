@@ -26,10 +26,11 @@ from tidegate.core.detection.learning import learn_devices, learn_rows
 from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, no_scores
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import Intake, rounds
-from tidegate.core.detection.scoring import ORDINARY, Scored, Taken, score, take
+from tidegate.core.detection.row_scores import STUCK, Taken
+from tidegate.core.detection.scoring import ORDINARY, Scored, score, take
 from tidegate.core.detection.silence import JUDGE_EVERY_MS
 from tidegate.core.detection.silent import judge_and_tell
-from tidegate.core.detection.state import NEVER, NO_ANOMALY, STREAMS
+from tidegate.core.detection.state import NEVER, NO_ANOMALY
 from tidegate.core.forecaster import Forecaster
 
 __all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
@@ -112,7 +113,7 @@ class Detection:
         devices.settled[intake.slot[lost]] = 0
         result.anomalies += self._facts(taken, scored, judgement)
         result.forecast_due += self._due(intake)
-        rarity = scored.device_rarity
+        rarity = scored.rarity
         return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.surprise, judgement.code, judgement.threshold)
 
     def _facts(self, taken: Taken, scored: Scored, judgement: Judgement) -> list[Anomaly]:
@@ -130,7 +131,7 @@ class Detection:
     def _telling(self, taken: Taken, scored: Scored, judgement: Judgement) -> NDArray[np.bool_]:
         """Where there may be something to say: an alarm that is new, worse or of another kind, or the end of one."""
         severity = self.roster.devices.severity[taken.intake.slot]
-        rule = np.bincount(taken.owner, weights=scored.rarity[:, STREAMS.index("stuck")] > ORDINARY, minlength=len(severity)) > 0
+        rule = np.bincount(taken.owner, weights=scored.rows.rarity[:, STUCK] > ORDINARY, minlength=len(severity)) > 0
         rule |= scored.dropout_rarity > ORDINARY
         telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | rule)
         telling |= judgement.ended & (severity != NO_ANOMALY)

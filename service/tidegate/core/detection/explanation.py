@@ -15,7 +15,8 @@ from tidegate.contracts.profile import Metric
 from tidegate.core.detection.judgement import STATE_CODES, SURPRISE_FLOOR
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.scoring import ORDINARY, RARITY_CAP
+from tidegate.core.detection.row_scores import RARITY_CAP
+from tidegate.core.detection.scoring import ORDINARY
 from tidegate.core.detection.state import STREAMS, Devices
 from tidegate.core.detection.words import duration, how_often, number
 

@@ -15,7 +15,7 @@ from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId
 from tidegate.core.detection.directory import Directory
 from tidegate.core.detection.outage import Outage
 from tidegate.core.detection.silence import Silence, Sites
-from tidegate.core.detection.state import Devices
+from tidegate.core.detection.state import NO_GATEWAY, Devices
 from tidegate.core.identity import incident_id
 
 Int64 = NDArray[np.int64]
@@ -27,8 +27,8 @@ GROWTH: Final = 1.5
 """Times as many devices as last said: then an incident is updated."""
 
 FORGOTTEN_MS: Final = 600_000
-"""Ticks after which a fallen gateway that no longer serves anybody is given the benefit of the doubt: nobody is left who
-could prove that it lives, and its capacity would be lost for good."""
+"""Ticks after which a fallen gateway that no longer serves anybody, and whose devices have all been heard elsewhere, is given
+the benefit of the doubt: nobody is left who could prove that it lives, and its capacity would be lost for good."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Incidents:
         step_ms: int,
     ) -> list[Incident]:
         """Open, update and close incidents after a judgement; `opened` are the open anomalies by device slot."""
-        devices.incident[: devices.size][silence.spoke] = -1
+        devices.incident[: devices.size][silence.spoke] = NO_GATEWAY
         facts = [self._close_site(code, sites, directory) for code in sorted(self.sites) if not silence.quiet[code]]
         facts += [
             self._open_site(code, devices, sites, directory)
@@ -96,8 +96,9 @@ class Incidents:
         record = self.gateways[code]
         at_ms = int(sites.progress_ms[directory.site_codes[record.incident.site]])
         members = _join(code, devices, silence)
-        record.deserted_ms = 0 if outage.serves[code] else record.deserted_ms + step_ms
+        record.deserted_ms = 0 if outage.serves[code] or len(members) else record.deserted_ms + step_ms
         if outage.lives[code]:
+            devices.incident[members] = NO_GATEWAY
             return self._close_gateway(code, at_ms, f"gateway {record.incident.gateway} is heard again")
         if record.deserted_ms >= FORGOTTEN_MS:
             return self._close_gateway(

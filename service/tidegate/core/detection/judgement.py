@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.core.detection.learning import EPISODE_RARITY
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.scoring import Scored, Taken
+from tidegate.core.detection.row_scores import Taken
+from tidegate.core.detection.scoring import Scored
 from tidegate.core.detection.state import Devices
 from tidegate.core.forecaster import Float64
 
@@ -55,7 +56,7 @@ def judge(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored) ->
     rank = severity_rank(np.where(beyond, scored.alarm_rarity - threshold, 0.0))
     rank = np.where(scored.impossible, np.maximum(rank, IMPOSSIBLE_RANK), rank)
     alarming = (beyond | scored.impossible) & (rank >= profiles.lowest_rank[profile])
-    unusual = (telling & (scored.device_rarity >= EPISODE_RARITY)) | alarming
+    unusual = (telling & (scored.rarity >= EPISODE_RARITY)) | alarming
     calm = devices.calm[slot] + scored.judged
     ended = devices.episode[slot] & ~unusual & (calm >= profiles.close_after[profile])
     return Judgement(alarming, unusual, ended, rank, _state_codes(settled, scored), threshold)

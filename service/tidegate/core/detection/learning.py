@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.core.detection.calibration import DEVICE, DROPOUT, NOVELTY, RESIDUAL, SHAPES, TailShape, forget, learn
-from tidegate.core.detection.evidence import NOVELTY_AFTER
+from tidegate.core.detection.evidence import DROPOUT_DECAY, NOVELTY_AFTER
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.scoring import Scored, Taken, device_position
+from tidegate.core.detection.row_scores import Taken
+from tidegate.core.detection.scoring import Scored, device_position
 from tidegate.core.detection.state import NEVER, RECENT_TIMES, Devices
 from tidegate.core.detection.table import Table
 from tidegate.core.forecaster import Float64
@@ -41,13 +42,13 @@ def learn_rows(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> Bo
     _learn_tails(devices, lane, taken, scored)
     _learn_range(lane, taken, scored)
     _learn_repeats(lane, taken, scored)
-    rows.observed[row] += scored.clean
-    rows.rarity[row] = scored.rarity
+    rows.observed[row] += scored.rows.clean
+    rows.rarity[row] = scored.rows.rarity
     rows.missing[row] = np.isnan(taken.values)
     seen = ~rows.missing[row]
     rows.value[row[seen]] = taken.values[seen]
-    rows.band[row[seen]] = scored.residual.band[seen]
-    return _step(lane, taken, scored.clean)
+    rows.band[row[seen]] = scored.rows.residual.band[seen]
+    return _step(lane, taken, scored.rows.clean)
 
 
 def _step(lane: Lane, taken: Taken, clean: Bool) -> Bool:
@@ -79,10 +80,10 @@ def _start_anew(lane: Lane, row: Int64) -> None:
 def _learn_tails(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> None:
     weight = np.where(devices.episode[taken.intake.slot], EPISODE_WEIGHT, 1.0)[taken.owner]
     for name, shape, surprise in (
-        ("residual", SHAPES[RESIDUAL], scored.residual.surprise),
-        ("novelty", SHAPES[NOVELTY], scored.novelty),
+        ("residual", SHAPES[RESIDUAL], scored.rows.residual.surprise),
+        ("novelty", SHAPES[NOVELTY], scored.rows.novelty),
     ):
-        said = scored.clean & ~np.isnan(surprise)
+        said = scored.rows.clean & ~np.isnan(surprise)
         _learn_tail(lane.rows, name, taken.row[said], shape, shape.position(surprise[said]), weight[said])
 
 
@@ -101,13 +102,13 @@ def _edge(position: Float64) -> Int64:
 
 def _learn_range(lane: Lane, taken: Taken, scored: Scored) -> None:
     """Widen ranges and spreads; once a range is known, one value widens it by its own width at most."""
-    rows, row = lane.rows, taken.row[scored.clean]
-    values, low, high = taken.values[scored.clean], rows.low[row], rows.high[row]
+    rows, row = lane.rows, taken.row[scored.rows.clean]
+    values, low, high = taken.values[scored.rows.clean], rows.low[row], rows.high[row]
     width = np.where((rows.observed[row] >= NOVELTY_AFTER) & (high > low), high - low, np.inf)
     with np.errstate(invalid="ignore"):
         rows.low[row] = np.maximum(np.minimum(low, values), np.where(np.isfinite(width), low - width, -np.inf))
         rows.high[row] = np.minimum(np.maximum(high, values), np.where(np.isfinite(width), high + width, np.inf))
-    distance = np.abs(values - scored.residual.band[scored.clean, 1])
+    distance = np.abs(values - scored.rows.residual.band[scored.rows.clean, 1])
     known = ~np.isnan(distance)
     row, distance = row[known], distance[known]
     before, count = rows.spread[row], np.minimum(rows.residual_readings[row], SPREAD_MEMORY)
@@ -118,7 +119,7 @@ def _learn_range(lane: Lane, taken: Taken, scored: Scored) -> None:
 def _learn_repeats(lane: Lane, taken: Taken, scored: Scored) -> None:
     """Count successive equal values. Broken and missing values are skipped. Long runs are counted up to a limit only, so
     that a stuck sensor does not teach that sticking is normal."""
-    rows, row, run = lane.rows, taken.row[scored.clean], scored.run[scored.clean]
+    rows, row, run = lane.rows, taken.row[scored.rows.clean], scored.rows.run[scored.rows.clean]
     judged = (rows.observed[row] > 0) & (run <= LONGEST_RUN)
     rows.steps[row] += judged
     rows.repeats[row] += judged & (run > 1)
@@ -132,17 +133,27 @@ LONGEST_RUN: Final = 32
 def learn_devices(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored, unusual: Bool, ended: Bool) -> None:
     """Learn what the devices showed, and mark the reading as their last. `unusual` and `ended` come from `judgement`."""
     slot = taken.intake.slot
-    known = devices.readings[slot] > 0
-    position = SHAPES[DROPOUT].position(scored.missed[known])
-    _learn_tail(devices, "dropout", slot[known], SHAPES[DROPOUT], position, np.ones(int(known.sum())))
+    _learn_dropout(devices, profiles, taken, scored)
     _learn_surprise(devices, profiles, taken, scored, unusual)
     _keep_time(devices, taken)
     devices.missed[slot] = scored.missed
     devices.dropout_rarity[slot] = scored.dropout_rarity
     devices.surprise[slot] = scored.surprise
-    devices.rarity[slot] = scored.device_rarity
+    devices.rarity[slot] = scored.rarity
     devices.alarm_rarity[slot] = scored.alarm_rarity
     devices.peak[slot[ended]] = -1
+
+
+def _learn_dropout(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored) -> None:
+    """Count the account of missed intervals, which remembers 16 of them, as a sixteenth of a reading each.
+
+    While it rises it is not learned: a loss that builds up must not teach its own first steps before it is told.
+    """
+    slot = taken.intake.slot
+    rising = (scored.missed > devices.missed[slot]) & (devices.missed[slot] > 0.0)
+    learnt = (devices.readings[slot] > 0) & ~(rising & (devices.settled[slot] >= profiles.warmup[taken.profile]))
+    weight = np.full(int(learnt.sum()), 1.0 - DROPOUT_DECAY)
+    _learn_tail(devices, "dropout", slot[learnt], SHAPES[DROPOUT], SHAPES[DROPOUT].position(scored.missed[learnt]), weight)
 
 
 def _learn_surprise(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored, unusual: Bool) -> None:

@@ -1,7 +1,8 @@
 """Scoring: one round's readings against the state, before anything is learned from them. Changes nothing.
 
-Evidence by row and stream → its own tail → −log10 p, capped → the part beyond one decade, weighted and summed over a
-device's rows → the device's own tail → rarity. Sums run in the order of the rows, so no result depends on the batch.
+Rows' rarities → the part beyond one decade, weighted and summed over a device's rows → the device's own tail → rarity.
+Beside the sum, the strongest single stream is heard by the union bound. Sums run in the order of the rows, so no result
+depends on the batch.
 """
 
 from dataclasses import dataclass
@@ -11,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.core.detection import evidence
-from tidegate.core.detection.calibration import DEVICE, DROPOUT, NOVELTY, RESIDUAL, SHAPES, Fitted, fit
-from tidegate.core.detection.evidence import Residual
+from tidegate.core.detection.calibration import DEVICE, DROPOUT, SHAPES, Fitted, fit
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.rounds import Intake, ragged
-from tidegate.core.detection.state import NEVER, Devices
+from tidegate.core.detection.row_scores import RARITY_CAP, RowScores, Taken, score_rows
+from tidegate.core.detection.state import NEVER, STREAMS, Devices
 from tidegate.core.forecaster import Float64
 
 Bool = NDArray[np.bool_]
 Int64 = NDArray[np.int64]
 
-RARITY_CAP: Final = 8.0
-"""−log10 p of one stream at most: enough for one metric in 38 to alarm on its own, and no more is known of any tail."""
-
 ORDINARY: Final = 1.0
 """Decades that count for nothing: each row's usual nine tenths stay silent, so that a fault of one metric among 38 is heard
 as well as a slight fault of all (a truncated sum, after Zaykin et al. 2002, in place of Fisher's, which drowns the one)."""
+
+COMBINED_CAP: Final = 6.0
+"""−log10 p that one stream adds to the sum at most: a sum should say that several streams agree, not how far one went."""
 
 DEVICE_RARITY_CAP: Final = 12.0
 """−log10 p of a device at most; the scale beyond is extrapolation."""
@@ -37,40 +38,21 @@ LONGEST_GAP: Final = 1e4
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """One round of one lane: B readings and their R rows. `owner` [R] is the reading of a row, `row` its place in the table."""
-
-    intake: Intake
-    owner: Int64
-    row: Int64
-    values: Float64
-    elapsed: Float64
-    profile: Int64
-    metric: Int64
-
-
-@dataclass(frozen=True, slots=True)
 class Scored:
-    """What a round showed. By row [R]: `clean` (observed and physically possible), `broken`, `residual`, `novelty`, `run`,
-    `rarity` [R, 3] by stream, `part` [R, 3] its contribution in decades, `allowed` whether policy lets it raise an alarm.
-    By reading [B]: the rest. `fitted` is the devices' own tail."""
+    """What a round showed. `rows` by row; by reading [B]: `missed` and `dropout_rarity` of the dropout stream, `partial` some
+    metric is missing, `judged` there was evidence, `impossible` some value was, `surprise` the combined evidence in decades,
+    `rarity` its −log10 p (NaN unless judged), `alarm_surprise` and `alarm_rarity` the same of what policy lets be heard.
+    `fitted` are the devices' own tails."""
 
-    clean: Bool
-    broken: Bool
-    residual: Residual
-    novelty: Float64
-    run: Int64
-    rarity: Float64
-    part: Float64
-    allowed: Bool
+    rows: RowScores
     missed: Float64
     dropout_rarity: Float64
     partial: Bool
     judged: Bool
     impossible: Bool
     surprise: Float64
+    rarity: Float64
     alarm_surprise: Float64
-    device_rarity: Float64
     alarm_rarity: Float64
     fitted: Fitted
 
@@ -88,91 +70,29 @@ def take(devices: Devices, profiles: Profiles, lane: Lane, intake: Intake) -> Ta
 
 def score(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken) -> Scored:
     """Score a round; the state stays as it is."""
-    rows, row, metric = lane.rows, taken.row, taken.metric
-    observed = ~np.isnan(taken.values)
-    broken = observed & ((taken.values < profiles.low[metric]) | (taken.values > profiles.high[metric]))
-    clean = observed & ~broken
-    values = np.where(clean, taken.values, np.nan)
-    forecast = evidence.forecast_in_force(rows.quantiles[row], taken.elapsed[taken.owner])
-    apart = evidence.residual(values, forecast, rows.spread[row], rows.observed[row])
-    beyond = evidence.novelty(values, rows.low[row], rows.high[row], rows.observed[row])
-    run = np.where(clean & (values == rows.value[row]), rows.run[row] + 1, 1).astype(np.int64)
-    rarity = _row_rarity(lane, taken, apart, beyond, np.where(clean, run, 0), broken, profiles)
-    part = np.maximum(rarity - ORDINARY, 0.0) * profiles.weight[metric][:, None]
-    allowed = _allowed(profiles, metric, apart) | broken
-    return _combine(devices, profiles, lane, taken, clean, broken, apart, beyond, run, rarity, part, allowed)
-
-
-def _row_rarity(
-    lane: Lane, taken: Taken, apart: Residual, beyond: Float64, run: Int64, broken: Bool, profiles: Profiles
-) -> Float64:
-    """−log10 p by row and stream [R, 3], capped; 0 where a stream has nothing to say."""
-    rows, row = lane.rows, taken.row
-    of_residual = fit(rows.residual_survivors[row], rows.residual_readings[row], lane.priors[RESIDUAL], SHAPES[RESIDUAL])
-    of_novelty = fit(rows.novelty_survivors[row], rows.novelty_readings[row], lane.priors[NOVELTY], SHAPES[NOVELTY])
-    residual = of_residual.rarity(SHAPES[RESIDUAL].position(np.nan_to_num(apart.surprise)))
-    beyond = np.nan_to_num(beyond)
-    novel = of_novelty.rarity(SHAPES[NOVELTY].position(beyond))
-    novel = np.minimum(novel, evidence.record_rarity(beyond, rows.observed[row]))
-    stuck_after = profiles.stuck_after[taken.metric]
-    stuck = evidence.stuck_rarity(run, stuck_after, rows.steps[row], rows.repeats[row])
-    streams = np.stack([residual, np.where(broken, RARITY_CAP, novel), stuck], axis=1)
-    return np.asarray(np.minimum(streams, RARITY_CAP))
-
-
-def _allowed(profiles: Profiles, metric: Int64, apart: Residual) -> Bool:
-    """Whether direction and minimum deviation let a row raise an alarm."""
-    side = np.where(apart.above, profiles.above[metric], profiles.below[metric])
-    least = profiles.minimum_deviation[metric]
-    allowed: Bool = side & ((least <= 0.0) | (apart.deviation >= least))
-    return allowed
-
-
-def _combine(
-    devices: Devices,
-    profiles: Profiles,
-    lane: Lane,
-    taken: Taken,
-    clean: Bool,
-    broken: Bool,
-    apart: Residual,
-    beyond: Float64,
-    run: Int64,
-    rarity: Float64,
-    part: Float64,
-    allowed: Bool,
-) -> Scored:
-    slot, count = taken.intake.slot, len(taken.intake)
-    width = np.maximum(taken.intake.width, 1)
-    missing = _sum(taken.owner, ~(clean | broken), count) / width
-    silent_after = profiles.silent_after_ms[taken.profile] / profiles.interval_ms[taken.profile]
-    missed = evidence.missed_intervals(devices.missed[slot], taken.elapsed, silent_after, missing)
-    of_dropout = fit(devices.dropout_survivors[slot], devices.dropout_readings[slot], lane.priors[DROPOUT], SHAPES[DROPOUT])
-    dropout_rarity = np.minimum(of_dropout.rarity(SHAPES[DROPOUT].position(missed)), RARITY_CAP)
-    dropout_part = np.maximum(dropout_rarity - ORDINARY, 0.0)
-    stuck_only = np.where(allowed[:, None], part, part * np.array([0.0, 0.0, 1.0]))
-    surprise = _sum(taken.owner, _across(part), count) + dropout_part
-    alarm_surprise = _sum(taken.owner, _across(stuck_only), count) + dropout_part
+    slot, owner, width = taken.intake.slot, taken.owner, taken.intake.width
+    rows = score_rows(profiles, lane, taken)
+    missing = _sum(taken, ~(rows.clean | rows.broken)) / np.maximum(width, 1)
+    missed = _missed(devices, profiles, taken, missing)
+    dropout_rarity = _dropout_rarity(devices, lane, slot, missed)
     fitted = fit(devices.device_survivors[slot], devices.device_readings[slot], lane.priors[DEVICE], SHAPES[DEVICE])
-    judged = _sum(taken.owner, broken | (clean & ~np.isnan(apart.surprise)), count) > 0
+    judged = _sum(taken, rows.broken | (rows.clean & ~np.isnan(rows.residual.surprise))) > 0
+    weight = profiles.weight[taken.metric]
+    surprise = _combined(taken, rows.rarity, weight, dropout_rarity)
+    alarm_surprise = _combined(taken, rows.heard, weight, dropout_rarity)
+    rarity = _rarity(fitted, surprise, _strongest(owner, rows.rarity, dropout_rarity), width)
+    alarm_rarity = _rarity(fitted, alarm_surprise, _strongest(owner, rows.heard, dropout_rarity), width)
     return Scored(
-        clean=clean,
-        broken=broken,
-        residual=apart,
-        novelty=beyond,
-        run=run,
-        rarity=rarity,
-        part=part,
-        allowed=allowed,
+        rows=rows,
         missed=missed,
         dropout_rarity=dropout_rarity,
         partial=missing > 0.0,
         judged=judged,
-        impossible=_sum(taken.owner, broken, count) > 0,
+        impossible=_sum(taken, rows.broken) > 0,
         surprise=surprise,
+        rarity=np.where(judged, rarity, np.nan),
         alarm_surprise=alarm_surprise,
-        device_rarity=np.where(judged, np.maximum(_device_rarity(fitted, surprise, width), union(rarity)), np.nan),
-        alarm_rarity=np.where(judged, np.maximum(_device_rarity(fitted, alarm_surprise, width), union(heard)), 0.0),
+        alarm_rarity=np.where(judged, alarm_rarity, 0.0),
         fitted=fitted,
     )
 
@@ -186,15 +106,41 @@ def device_position(surprise: Float64, width: Int64) -> Float64:
     return position
 
 
-def _device_rarity(fitted: Fitted, surprise: Float64, width: Int64) -> Float64:
-    return np.minimum(fitted.rarity(device_position(surprise, width)), DEVICE_RARITY_CAP)
+def _rarity(fitted: Fitted, surprise: Float64, strongest: Float64, width: Int64) -> Float64:
+    """−log10 p of a reading: by the device's tail of combined evidence, or by the strongest stream alone if that is rarer.
+
+    Of k streams, the rarest is k times less rare than it says (union bound).
+    """
+    together = fitted.rarity(device_position(surprise, width))
+    alone = strongest - np.log10(len(STREAMS) * width + 1.0)
+    return np.asarray(np.minimum(np.maximum(together, alone), DEVICE_RARITY_CAP))
 
 
-def _across(part: Float64) -> Float64:
-    """Sum over the three streams of a row, in their order."""
-    return part[:, 0] + part[:, 1] + part[:, 2]
+def _combined(taken: Taken, rarity: Float64, weight: Float64, dropout_rarity: Float64) -> Float64:
+    """Evidence of all streams of a reading, in decades beyond the ordinary."""
+    part = np.maximum(np.minimum(rarity, COMBINED_CAP) - ORDINARY, 0.0)
+    across = (part[:, 0] + part[:, 1] + part[:, 2]) * weight
+    return _sum(taken, across) + np.maximum(dropout_rarity - ORDINARY, 0.0)
 
 
-def _sum(owner: Int64, weights: NDArray[np.float64] | Bool, count: int) -> Float64:
+def _strongest(owner: Int64, rarity: Float64, dropout_rarity: Float64) -> Float64:
+    """The largest rarity of any stream, by reading."""
+    strongest = dropout_rarity.copy()
+    np.maximum.at(strongest, owner, np.maximum(np.maximum(rarity[:, 0], rarity[:, 1]), rarity[:, 2]))
+    return strongest
+
+
+def _missed(devices: Devices, profiles: Profiles, taken: Taken, missing: Float64) -> Float64:
+    silent_after = profiles.silent_after_ms[taken.profile] / profiles.interval_ms[taken.profile]
+    return evidence.missed_intervals(devices.missed[taken.intake.slot], taken.elapsed, silent_after, missing)
+
+
+def _dropout_rarity(devices: Devices, lane: Lane, slot: Int64, missed: Float64) -> Float64:
+    shape = SHAPES[DROPOUT]
+    fitted = fit(devices.dropout_survivors[slot], devices.dropout_readings[slot], lane.priors[DROPOUT], shape)
+    return np.minimum(fitted.rarity(shape.position(missed)), RARITY_CAP)
+
+
+def _sum(taken: Taken, weights: Float64 | Bool) -> Float64:
     """Sum by reading, in the order of the rows: bincount adds one after the other, whatever the batch."""
-    return np.bincount(owner, weights=weights, minlength=count).astype(np.float64, copy=False)
+    return np.bincount(taken.owner, weights=weights, minlength=len(taken.intake)).astype(np.float64, copy=False)

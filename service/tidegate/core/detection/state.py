@@ -24,6 +24,9 @@ NEVER: Final = -(2**62)
 NO_ANOMALY: Final = -1
 """`Devices.severity` while no anomaly is open."""
 
+NO_GATEWAY: Final = -1
+"""Code of no gateway."""
+
 STREAMS: Final = ("residual", "range", "stuck")
 """Evidence streams of a row, in the order of `Rows.rarity`."""
 
@@ -72,7 +75,7 @@ class Devices(Table):
         flags = ("assigned", "episode", "spoke", "vouches", "silent", "told")
         times = ("last_time_ms", "last_sequence", "heard_ms")
         layout = {name: Column("i4") for name in ("site", "profile", "lane", "calm", "anomalies")}
-        layout |= {name: Column("i4", fill=-1) for name in ("gateway", "incident")}
+        layout |= {name: Column("i4", fill=NO_GATEWAY) for name in ("gateway", "incident")}
         layout |= {name: Column("?") for name in flags}
         layout |= {name: Column("i8") for name in ("first_row", "readings", "settled")}
         layout |= {name: Column("i8", fill=NEVER) for name in times}
