@@ -71,10 +71,11 @@ def test_it_shows_an_anomaly_and_a_decision_and_stops_with_all_its_processes(tmp
     assert list(tmp_path.glob("tidegate-demo-*")) == []
 
 
-def test_ctrl_c_in_a_terminal_stops_everything_and_is_no_failure(tmp_path: Path) -> None:
+def in_terminal(folder: Path) -> tuple[int, int]:
+    """Process id and terminal of a demo whose screen has been drawn."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, COMMAND, environment(tmp_path))  # noqa: S606 - our own command
+        os.execve(sys.executable, COMMAND, environment(folder))  # noqa: S606 - our own command
     screen = bytearray()
 
     def drawn() -> bool:
@@ -82,10 +83,23 @@ def test_ctrl_c_in_a_terminal_stops_everything_and_is_no_failure(tmp_path: Path)
         return b"decisions" in screen and b"/metrics" in screen
 
     wait_for(drawn, "the screen")
+    return pid, terminal
+
+
+def test_ctrl_c_in_a_terminal_stops_everything_and_is_no_failure(tmp_path: Path) -> None:
+    pid, terminal = in_terminal(tmp_path)
     family = psutil.Process(pid).children(recursive=True)
     os.write(terminal, b"\x03")
-    status = _drain(terminal, pid)
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert os.waitstatus_to_exitcode(_drain(terminal, pid)) == 0
+    assert len(family) >= 2
+    assert_all_gone(family)
+
+
+def test_closing_the_terminal_stops_everything(tmp_path: Path) -> None:
+    pid, terminal = in_terminal(tmp_path)
+    family = psutil.Process(pid).children(recursive=True)
+    os.close(terminal)
+    os.waitpid(pid, 0)
     assert len(family) >= 2
     assert_all_gone(family)
 

@@ -68,14 +68,14 @@ def _command(
 
 
 async def run_demo(plan: DemoPlan, console: Console) -> int:
-    """Run `plan` to its end or until SIGINT or SIGTERM; returns the exit code (see `watch`).
+    """Run `plan` to its end or until SIGINT, SIGTERM or SIGHUP; returns the exit code (see `watch`).
 
     Raises:
         DependencyError: the service or the fleet failed; the message ends with its last words and where the rest is.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     folder = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
     code = await _in_folder(plan, console, stop, folder)
