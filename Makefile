@@ -46,7 +46,8 @@ check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/tidegate schemas check docs/schemas
-	$(BIN)/python tests/readme_commands.py
+	$(BIN)/python -m tidegate.cli.metrics check docs/metrics.md
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/e2e/test_readme.py
 
 acceptance: $(VENV)/dev.stamp ## real data through the running service: make acceptance DATA=<folder>
 	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make acceptance DATA=<folder>' >&2; exit 2; }

@@ -32,12 +32,16 @@ from tidegate.contracts.codec import from_builtins
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration, DetectionSettings
 from tidegate.contracts.profile import Profile
 from tidegate.core.forecaster import Forecaster
-from tidegate.errors import BundleError, ConfigurationError, InputError
+from tidegate.errors import BundleError, ConfigurationError, DependencyError, InputError
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
+from tidegate.ports import Metrics
 from tidegate.settings import Settings
 
 _log = structlog.get_logger(__name__)
+
+_WEIGH_SECONDS = 15.0
+"""Between two looks at the size of the log: as often as Prometheus usually asks."""
 
 T = TypeVar("T")
 
@@ -84,11 +88,13 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     forecasters = await asyncio.to_thread(load_forecasters, settings, configuration)
     bundles = {name: forecaster.identity for name, forecaster in forecasters.items()}
     metrics = PrometheusMetrics()
+    metrics.bundles(bundles.values())
     planner = ProcessPlanner(settings.worker.planner_seconds)
     stack.push_async_callback(planner.close)
     ports = WorkerPorts(log, planner, clock, metrics, forecasters)
     workers = [PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(settings.log.partitions)]
     live = LiveWorkers(workers, bundles)
+    stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed()
     projection = Projection(log, feed)
     app = create_app(ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings)))
@@ -123,6 +129,14 @@ def load_forecasters(settings: Settings, configuration: CoreConfiguration) -> di
     if missing:
         raise BundleError(f"no bundle named {', '.join(missing)}, there are {sorted(catalogue)}", advice="set `bundles`")
     return {name: load_bundle(catalogue[name]) for name in sorted(wanted)}
+
+
+async def _weigh(log: EmbeddedLog, metrics: Metrics) -> None:
+    """Keep the size of the log on show; a log that cannot be asked just now is asked again."""
+    while True:
+        with contextlib.suppress(DependencyError):
+            metrics.log_bytes(await log.used_bytes())
+        await asyncio.sleep(_WEIGH_SECONDS)
 
 
 async def _run(service: Service, stop: asyncio.Event) -> None:
@@ -185,6 +199,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # whoever comes early waits in the queue, and is not refused
     except OSError as error:
         listener.close()
         raise ConfigurationError(

@@ -180,10 +180,6 @@ class LiveState(Protocol):
         """Where every reading went, summed over partitions."""
         ...
 
-    async def digest(self) -> str:
-        """sha256 over the state of all partitions: equal after equal input, whatever stops lay between."""
-        ...
-
     def bundles(self) -> Mapping[str, str]:
         """Name/version of each loaded bundle and its digest."""
         ...
@@ -291,7 +287,7 @@ class Levels:
     lag_records: Mapping[str, int] = field(default_factory=dict)
     event_time_lag_seconds: float = 0.0
     devices: Mapping[DeviceState, int] = field(default_factory=dict)
-    pending_readings: int = 0
+    pending_messages: int = 0
     anomalies_open: int = 0
     incidents_open: int = 0
     unserved_devices: int = 0

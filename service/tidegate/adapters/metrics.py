@@ -109,7 +109,7 @@ class PrometheusMetrics:
         self._gauges[c.UNKNOWN].set(1 - devices[DeviceState.OK] / total if total else 0)
         for topic, lag in _summed(each.lag_records for each in levels).items():
             self._gauges[c.LAG].labels(topic).set(lag)
-        self._gauges[c.PENDING].set(sum(each.pending_readings for each in levels))
+        self._gauges[c.PENDING].set(sum(each.pending_messages for each in levels))
         self._gauges[c.ANOMALIES_OPEN].set(sum(each.anomalies_open for each in levels))
         self._gauges[c.INCIDENTS_OPEN].set(sum(each.incidents_open for each in levels))
         self._gauges[c.UNSERVED].set(sum(each.unserved_devices for each in levels))

@@ -43,12 +43,17 @@ for name, group in (("bundle", bundle.app), ("config", config.app), ("schemas", 
     app.add_typer(group, name=name)
 
 
+def with_training(root: typer.Typer) -> typer.Typer:
+    """`root` with the commands that the training package joins by entry point, when it is installed."""
+    for point in entry_points(group="tidegate.commands"):
+        root.add_typer(point.load(), name=point.name)
+    return root
+
+
 def main() -> None:
     """Run the command line; our own errors end in one line on standard error and an exit code, never in a traceback."""
-    for point in entry_points(group="tidegate.commands"):
-        app.add_typer(point.load(), name=point.name)
     try:
-        app()
+        with_training(app)()
     except TidegateError as error:
         typer.secho(f"tidegate: {error}", err=True, fg=typer.colors.RED)
         sys.exit(exit_code(error))

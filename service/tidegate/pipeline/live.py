@@ -1,6 +1,5 @@
 """What the workers of this process know right now, joined over partitions: the REST door's look at the live state."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -48,10 +47,6 @@ class LiveWorkers:
             quarantined=sum(part.quarantined for part in parts),
             dead_lettered=sum(part.dead_lettered for part in parts),
         )
-
-    async def digest(self) -> str:
-        """sha256 over the digests of all partitions, in order."""
-        return hashlib.sha256("".join(await self._all(Partition.digest)).encode()).hexdigest()
 
     async def sites(self) -> Sequence[SiteView]:
         """Every site that a reading or a topology was seen of, by id."""

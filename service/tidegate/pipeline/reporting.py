@@ -39,7 +39,7 @@ def levels(partition: Partition, lag: Mapping[str, int], tick_ms: int) -> Levels
         lag_records=lag,
         event_time_lag_seconds=0.0 if newest_ms is None else max(0.0, (tick_ms - newest_ms) / 1000),
         devices=detection.state_counts(),
-        pending_readings=lag.get(topics.TELEMETRY, 0),
+        pending_messages=lag.get(topics.TELEMETRY, 0),
         anomalies_open=len(detection.anomalies.open),
         incidents_open=len(detection.incidents.gateways) + len(detection.incidents.sites),
         unserved_devices=sum(score.unserved_devices for score in scores),

@@ -67,7 +67,7 @@ def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     assert shown["tidegate_event_time_lag_seconds"] == 3.5
     assert shown["tidegate_devices{state=ok}"] == 6
     assert shown["tidegate_unknown_ratio"] == 0.25
-    assert shown["tidegate_pending_readings"] == 5
+    assert shown["tidegate_pending_messages"] == 5
     assert shown["tidegate_anomalies_open"] == 2
     assert shown["tidegate_incidents_open"] == 1
     assert shown["tidegate_unserved_devices"] == 2
