@@ -555,6 +555,16 @@ def test_a_predicted_overload_is_relieved_before_it_happens() -> None:
     assert worker.statuses() == [P, A, D]
 
 
+def test_an_overload_that_nobody_can_relieve_is_reported_with_what_is_short_where() -> None:
+    worker = Worker(topology([gateway("g1"), gateway("g2", cpu=3.0)], [replace(device("a", "g1"), demand={})]))
+    worker.review(demand=demand_of({"a": 14.0}))
+    worker.answer()
+    assert worker.statuses() == [P, R]
+    assert worker.decisions[-1].reason == "nothing to carry out; overload stays on g1 (cpu_millicores 140%)"
+    worker.later(1)
+    assert worker.review(demand=demand_of({"a": 14.0})).requests == []
+
+
 def test_absurd_readings_stay_finite_and_plannable() -> None:
     devices = [replace(device(name, at), demand={}) for name, at in (("a", "g1"), ("b", "g2"), ("c", "g3"))]
     worker = Worker(topology([gateway("g1"), gateway("g2", cpu=1e-300), gateway("g3", cpu=0.0)], devices))

@@ -15,8 +15,8 @@ from tidegate.core.allocation.standing import problem_now
 ALLOCATOR: Final = "tidegate"
 """Who decides where nobody was asked: approval by policy, expiry, guard, supersession."""
 
-_NAMED_DIFFERENCES: Final = 5
-"""Differences spelled out when a plan is refused; the rest is counted."""
+NAMED: Final = 5
+"""Differences spelled out when a plan is refused, and overloads that it leaves; of differences the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Life:
     def propose(self, plan: Plan) -> None:
         """Open `plan`; its first fact carries it whole. A plan that is open already is superseded."""
         self.close(DecisionStatus.EXPIRED, f"superseded by plan {plan.id}")
-        left = f"; {left_over(plan)}" if plan.unserved or plan.misplaced else ""
-        self._decide(OpenPlan(plan, 0), DecisionStatus.PROPOSED, f"{len(plan.moves)} moves: {_gain(plan)}{left}", plan)
+        reason = f"{len(plan.moves)} moves: {_gain(plan)}{left_over(plan)}"
+        self._decide(OpenPlan(plan, 0), DecisionStatus.PROPOSED, reason, plan)
 
     def close(self, status: DecisionStatus, reason: str) -> None:
         """End the open plan's life; nothing happens when none is open."""
@@ -79,8 +79,22 @@ class Life:
 
 
 def left_over(plan: Plan) -> str:
-    """Whom `plan` cannot help, in words."""
-    return f"{len(plan.unserved)} devices stay unserved, {len(plan.misplaced)} stay where they must not"
+    """What `plan` cannot mend, in words to follow others; empty when nothing is left."""
+    left = []
+    if plan.unserved:
+        left.append(f"{len(plan.unserved)} devices stay unserved")
+    if plan.misplaced:
+        left.append(f"{len(plan.misplaced)} devices stay where they must not")
+    overloads = _overloads(plan)
+    if overloads:
+        left.append(f"overload stays on {', '.join(overloads[:NAMED])}")
+    return "; " + ", ".join(left) if left else ""
+
+
+def _overloads(plan: Plan) -> list[str]:
+    """Gateways over capacity after `plan`, fullest first."""
+    shares = [(share, name, resource) for name, used in plan.after.utilisation.items() for resource, share in used.items()]
+    return [f"{name} ({resource} {share:.0%})" for share, name, resource in sorted(shares, reverse=True) if share > 1]
 
 
 def _gain(plan: Plan) -> str:
@@ -91,5 +105,5 @@ def _gain(plan: Plan) -> str:
 
 
 def _in_words(found: list[str]) -> str:
-    more = f"; and {len(found) - _NAMED_DIFFERENCES} more" if len(found) > _NAMED_DIFFERENCES else ""
-    return "the site has changed: " + "; ".join(found[:_NAMED_DIFFERENCES]) + more
+    more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return "the site has changed: " + "; ".join(found[:NAMED]) + more

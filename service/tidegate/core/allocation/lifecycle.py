@@ -18,7 +18,7 @@ PATIENCE_MS: Final = 45_000
 def submit(site: Site, command: Command, settings: AllocationSettings, now_ms: int) -> AllocationResult:
     """Take the planner's answer to the request in flight; propose it, and carry it out where no approval is needed.
 
-    A plan without moves says nothing unless somebody asked, or someone stays without a place.
+    A plan without moves says nothing unless somebody asked, or something stays wrong that no move can mend.
 
     Raises:
         CommandRefused: not the request in flight, not what was asked, expired, or its digest does not match its content.
@@ -28,9 +28,9 @@ def submit(site: Site, command: Command, settings: AllocationSettings, now_ms: i
     result = AllocationResult()
     life = Life(site, now_ms, result)
     if not plan.moves:
-        if plan.unserved or plan.misplaced or plan.trigger is Trigger.OPERATOR:
+        if left_over(plan) or plan.trigger is Trigger.OPERATOR:
             Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
-            life.close(DecisionStatus.REFUSED, f"nothing to carry out: {left_over(plan)}")
+            life.close(DecisionStatus.REFUSED, f"nothing to carry out{left_over(plan)}")
         return result
     Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
     if settings.auto_approve and not site.frozen:

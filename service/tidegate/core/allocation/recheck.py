@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import numpy as np
+
 from tidegate.contracts.ids import GatewayId
 from tidegate.contracts.plan import Move, Plan
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
@@ -35,6 +37,7 @@ class _Walk:
         self.gateway: Int64 = problem.start.copy()
         self.load: Float64 = loads(problem, problem.start)
         self.found: list[str] = []
+        self._gateways = {name: index for index, name in enumerate(problem.gateways)}
         self._unmoved = {name: index for index, name in enumerate(problem.devices)}
 
     def take(self, move: Move) -> None:
@@ -52,17 +55,22 @@ class _Walk:
             return elsewhere
         if move.target is None:
             return "cannot be released: its binding is fixed" if self.problem.reach.fixed[device] else None
-        link = _link(self.problem, device, move.target)
+        link = self._link(device, move.target)
         if link is None:
             return f"cannot reach {move.target}"
         obstacle = why_not(self.problem, self.load, link)
         return None if obstacle is None else f"cannot move to {move.target}: {obstacle}"
 
+    def _link(self, device: int, target: GatewayId) -> int | None:
+        first, end = self.problem.reach.first[device : device + 2]
+        found = np.flatnonzero(self.problem.reach.gateway[first:end] == self._gateways.get(target, NOWHERE))
+        return int(first + found[0]) if len(found) else None
+
     def _carry_out(self, device: int, move: Move) -> None:
         demand = self.problem.demand[device]
         if self.gateway[device] != NOWHERE:
             self.load[self.gateway[device]] -= demand
-        self.gateway[device] = NOWHERE if move.target is None else self.problem.gateways.index(move.target)
+        self.gateway[device] = NOWHERE if move.target is None else self._gateways[move.target]
         if move.target is not None:
             self.load[self.gateway[device]] += demand
 
@@ -75,14 +83,6 @@ def _elsewhere(problem: Problem, device: int, move: Move) -> str | None:
         return f"is at {at}, the plan expects it at {move.source}"
     if problem.epochs[device] != move.epoch:
         return f"has epoch {problem.epochs[device]}, the plan expects {move.epoch}"
-    return None
-
-
-def _link(problem: Problem, device: int, target: GatewayId) -> int | None:
-    first, end = problem.reach.first[device], problem.reach.first[device + 1]
-    for link in range(first, end):
-        if problem.gateways[int(problem.reach.gateway[link])] == target:
-            return link
     return None
 
 
