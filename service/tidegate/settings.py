@@ -44,8 +44,8 @@ class ApiSettings(_Area):
     """Address to listen on. There is no authentication yet: keep it on loopback."""
     port: int = Field(default=8080, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
-    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
-    """Largest request body."""
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=8 * 1024 * 1024)
+    """Largest request body; never above what the worker takes as one message."""
     max_pending_records: int = Field(default=20_000, ge=1)
     """Telemetry records waiting for the worker before the door answers 503 with Retry-After."""
 
@@ -55,7 +55,7 @@ class WorkerSettings(_Area):
 
     batch_records: int = Field(default=500, ge=1, le=100_000)
     """Records taken from each input at once."""
-    batch_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    batch_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Bytes taken from each input at once; a single larger record is still taken."""
     tick_seconds: float = Field(default=1.0, gt=0, le=60)
     """Longest time between two journaled ticks."""

@@ -80,7 +80,9 @@ EVENT_TIME_LAG: Final = _gauge(
 )
 DEVICES: Final = _gauge("tidegate_devices", "Devices by state: ok, warming, partial or stale.", "state")
 UNKNOWN: Final = _gauge("tidegate_unknown_ratio", "Share of devices whose state is not ok: their score is no full judgement.")
-PENDING: Final = _gauge("tidegate_pending_messages", "Telemetry messages in the log that no worker has taken yet; one holds 1 to 10,000 readings.")
+PENDING: Final = _gauge(
+    "tidegate_pending_messages", "Telemetry messages in the log that no worker has taken yet; one holds 1 to 10,000 readings."
+)
 ANOMALIES_OPEN: Final = _gauge("tidegate_anomalies_open", "Anomalies open now.")
 INCIDENTS_OPEN: Final = _gauge("tidegate_incidents_open", "Incidents open now.")
 UNSERVED: Final = _gauge("tidegate_unserved_devices", "Devices of a topology that no gateway serves.")

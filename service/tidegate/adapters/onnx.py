@@ -6,6 +6,7 @@ of its batch. ONNX Runtime itself is imported when the first bundle is loaded, n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -124,6 +125,8 @@ def _compare(kind: str, expected: Signature, nodes: list[Any]) -> Iterator[Findi
 
 
 def _forecaster(bundle: Bundle) -> tuple[OnnxForecaster, InferenceSession]:
+    # Recent builds report usage to their maker and leave a file in the temporary folder, unless told before the import.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 takes a tenth of a second, which only those who load a bundle should pay
 
     options = onnxruntime.SessionOptions()

@@ -1,1 +1,1 @@
-"""The command line: turns arguments into settings and calls, prints for people, maps our errors to exit codes. Decides nothing."""
+"""The command line: turns arguments into settings and calls, prints for people, maps our errors to exit codes."""

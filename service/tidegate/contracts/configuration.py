@@ -12,11 +12,12 @@ from tidegate.contracts.profile import Profile
 class ClockGuard:
     """Which event times are believed.
 
-    A reading more than `max_ahead_seconds` ahead of the tick is quarantined; so is one before `earliest_ms`
-    (2000-01-01: a device without a battery-backed clock starts in 1970).
+    A reading more than `max_ahead_seconds` ahead of the tick is quarantined: an accepted one makes all that the device says
+    until then late, so the margin is small. So is one before `earliest_ms` (2000-01-01: a device without a battery-backed
+    clock starts in 1970).
     """
 
-    max_ahead_seconds: float = 3600.0
+    max_ahead_seconds: float = 120.0
     earliest_ms: int = 946_684_800_000
 
 

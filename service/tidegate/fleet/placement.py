@@ -43,17 +43,19 @@ def topology_of(
     *,
     radius_km: float = math.inf,
     most_links: int = 8,
+    served: bool = True,
 ) -> Topology:
     """A site's topology. `gateway_km` is float64 [G, 2].
 
     A device reaches the gateways within `radius_km`, the nearest `most_links` of them, and always the nearest one: a device
-    out of everybody's range would be unserved for ever and say nothing about planning. It starts on the nearest.
+    out of everybody's range would be unserved for ever and say nothing about planning. It starts on the nearest, or with
+    `served` false nowhere, so that placing it is the planner's first decision.
     """
     return Topology(
         site=site,
         revision=revision,
         gateways=list(gateways),
-        devices=[_placement(device, gateways, gateway_km, radius_km, most_links) for device in devices],
+        devices=[_placement(device, gateways, gateway_km, radius_km, most_links, served) for device in devices],
     )
 
 
@@ -64,13 +66,13 @@ def set_topology(topology: Topology) -> Command:
 
 
 def _placement(
-    device: Placed, gateways: Sequence[Gateway], gateway_km: NDArray[np.float64], radius_km: float, most_links: int
+    device: Placed, gateways: Sequence[Gateway], gateway_km: NDArray[np.float64], radius_km: float, most_links: int, served: bool
 ) -> DevicePlacement:
     distance_km = np.hypot(gateway_km[:, 0] - device.x_km, gateway_km[:, 1] - device.y_km)
     nearest = np.argsort(distance_km, kind="stable")[:most_links]
     within = [int(index) for position, index in enumerate(nearest) if position == 0 or distance_km[index] <= radius_km]
     reach = [_link(gateways[index].id, float(distance_km[index])) for index in within]
-    return DevicePlacement(device.id, device.profile, reach, reach[0].gateway, binding=device.binding)
+    return DevicePlacement(device.id, device.profile, reach, reach[0].gateway if served else None, binding=device.binding)
 
 
 def _link(gateway: GatewayId, distance_km: float) -> Link:

@@ -1,7 +1,7 @@
 """Recorded data as a living fleet: series merged by event time, paced, sent through the public door.
 
-Rows without any value are sent: a device that speaks and says nothing is something to see. Labels never leave. Where profiles
-map metrics to demand, a topology is made and registered first, so that allocation has something to decide.
+Rows without any value are sent: a device that speaks and says nothing is something to see. Labels never leave. A topology
+is made and registered first, so that allocation has something to decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +44,9 @@ def plan_replay(
 ) -> ReplayPlan:
     """Decide sites and topologies of `series`. Without `site`, each data set is a site of its name.
 
-    A site gets a topology of `gateways` equal gateways when a profile of its devices maps demand and `gateways` is above 0;
-    they are sized by `sizing.even_capacity` over the recorded peaks and stand on a circle with the devices spread around it.
+    With `gateways` above 0 each site gets a topology of as many equal gateways, sized by `sizing.even_capacity` over the
+    recorded peaks, on a circle with the devices spread around it. A recording does not say who served whom, so nobody is
+    served at first. Where no profile maps demand, a gateway's capacity is a number of devices.
 
     Raises:
         InputError: there is no reading, or a device appears twice in a site.
@@ -59,15 +60,13 @@ def plan_replay(
     _check(series, sites, profiles)
     by_site = {name: [one for one, owner in zip(series, sites, strict=True) if owner == name] for name in dict.fromkeys(sites)}
     topologies = [circle(name, devices, profiles, gateways, revision) for name, devices in by_site.items() if gateways]
-    return ReplayPlan(series, sites, [topology for topology in topologies if topology is not None])
+    return ReplayPlan(series, sites, topologies)
 
 
 def circle(
     site: SiteId, series: Sequence[Series], profiles: Mapping[ProfileName, Profile], gateways: int, revision: int
-) -> Topology | None:
-    """A topology for data without places, or None where no profile maps demand."""
-    if not any(profiles[one.profile].demand for one in series):
-        return None
+) -> Topology:
+    """A topology for data without places."""
     angle = 2 * np.pi * np.arange(len(series)) / len(series)
     devices = [
         Placed(one.device, one.profile, CIRCLE_KM * float(np.cos(turn)), CIRCLE_KM * float(np.sin(turn)), peak_of(one, profiles))
@@ -76,9 +75,8 @@ def circle(
     capacity = even_capacity([device.peak for device in devices], gateways)
     turns = 2 * np.pi * np.arange(gateways) / gateways
     places = CIRCLE_KM * np.column_stack([np.cos(turns), np.sin(turns)])
-    return topology_of(
-        site, revision, [Gateway(GatewayId(f"gw-{number + 1:03d}"), capacity) for number in range(gateways)], places, devices
-    )
+    nodes = [Gateway(GatewayId(f"gw-{number + 1:03d}"), capacity) for number in range(gateways)]
+    return topology_of(site, revision, nodes, places, devices, served=False)
 
 
 def peak_of(series: Series, profiles: Mapping[ProfileName, Profile]) -> dict[str, float]:

@@ -19,12 +19,12 @@ class FactEncoder:
 
     def facts(self, facts: Facts) -> list[Outgoing]:
         """One record per fact, in the order in which a reader should see them."""
-        records = [self._record(topics.OUTCOMES, f"{f.site}", f) for f in facts.outcomes]
-        records += [self._record(topics.ANOMALIES, f"{f.site}/{f.device}", f) for f in facts.anomalies]
-        records += [self._record(topics.INCIDENTS, f"{f.site}/{f.id}", f) for f in facts.incidents]
-        records += [self._record(topics.FORECASTS, f"{f.site}/{f.device}", f) for f in facts.forecasts]
-        records += [self._record(topics.DECISIONS, f"{f.site}/{f.plan_id}", f) for f in facts.decisions]
-        records += [self._record(topics.ASSIGNMENTS, f"{f.site}/{f.device}", f) for f in facts.assignments]
+        records = [self._record(topics.OUTCOMES, f.site, f) for f in facts.outcomes]
+        records += [self._record(topics.ANOMALIES, _key(f.site, f.device), f) for f in facts.anomalies]
+        records += [self._record(topics.INCIDENTS, _key(f.site, f.id), f) for f in facts.incidents]
+        records += [self._record(topics.FORECASTS, _key(f.site, f.device), f) for f in facts.forecasts]
+        records += [self._record(topics.DECISIONS, _key(f.site, f.plan_id), f) for f in facts.decisions]
+        records += [self._record(topics.ASSIGNMENTS, _key(f.site, f.device), f) for f in facts.assignments]
         return records
 
     def letters(self, letters: Iterable[DeadLetter]) -> list[Outgoing]:
@@ -44,3 +44,8 @@ class FactEncoder:
 
     def _record(self, topic: str, key: str, fact: object) -> Outgoing:
         return Outgoing(topic, self.partition, key.encode(), encode(fact))
+
+
+def _key(site: str, rest: str) -> str:
+    """`site/rest`, with slashes inside the site escaped: two devices must never share a key of a compacted topic."""
+    return f"{site.replace('%', '%25').replace('/', '%2F')}/{rest}"

@@ -103,7 +103,7 @@ async def test_replay_registers_first_then_sends_every_reading_in_batches_of_one
     fleet = [series("a", list(range(0, 3000, 2))), series("b", list(range(1, 3001, 2))), series("n", [5, 6], "nab-5min", "nab")]
     sink, traffic = Recorder(), Traffic()
     await replay(plan_replay(fleet, PROFILES), sink, AtOnce(), traffic)
-    assert [command.site for command in sink.commands] == ["planetlab"]
+    assert [command.site for command in sink.commands] == ["planetlab", "nab"]
     check_command(sink.commands[0])
     assert all(len(batch.readings) <= BATCH_READINGS for batch in sink.batches)
     assert all(reading.site == batch.site for batch in sink.batches for reading in batch.readings)
@@ -132,8 +132,13 @@ def test_a_gateway_is_never_smaller_than_the_largest_device() -> None:
     assert even_capacity([{"cpu_millicores": 100.0}, {}], gateways=50)["cpu_millicores"] == pytest.approx(130)
 
 
-def test_data_without_demand_or_gateways_gets_no_topology() -> None:
-    assert plan_replay([series("n", [1], "nab-5min")], PROFILES).topologies == []
+def test_data_without_demand_is_placed_by_the_number_of_devices() -> None:
+    (topology,) = plan_replay([series("n", [1], "nab-5min")], PROFILES, gateways=2).topologies
+    assert [gateway.capacity for gateway in topology.gateways] == [{"devices": 1.0}] * 2
+    assert [device.gateway for device in topology.devices] == [None], "a recording does not say who served whom"
+
+
+def test_a_fleet_without_gateways_gets_no_topology() -> None:
     assert plan_replay([series("a", [1])], PROFILES, gateways=0).topologies == []
 
 
