@@ -84,9 +84,12 @@ SHAPES: Final[dict[str, TailShape]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Tails of n rows, ready to be asked. `logs` is log10 of survivors by edge, `total` log10 of readings, prior included."""
+    """Tails of n rows, ready to be asked: `counts` are the survivors by edge and `total` log10 of the readings, prior included.
 
-    logs: Float64
+    From `anchor` (an edge) on, survivors fall by `fall` (natural log) per edge.
+    """
+
+    counts: Float64
     total: Float64
     anchor: Int64
     fall: Float64
@@ -98,14 +101,14 @@ class Fitted:
         low = np.minimum(inside.astype(np.int64), np.maximum(self.anchor - 1, 0))
         share = inside - low
         high = np.minimum(low + 1, self.anchor)
-        level = (1.0 - share) * self.logs[rows, low] + share * self.logs[rows, high]
+        level = (1.0 - share) * np.log10(self.counts[rows, low]) + share * np.log10(self.counts[rows, high])
         beyond = np.maximum(position - self.anchor, 0.0) * (self.fall / LN10)
         return np.where(position < 0.0, 0.0, np.maximum(self.total - level + beyond, 0.0))
 
     def position_of(self, rarity: Float64) -> Float64:
         """The position whose rarity is `rarity`, where that lies beyond the anchor; the anchor itself otherwise."""
         rows = np.arange(len(rarity))
-        at_anchor = self.total - self.logs[rows, self.anchor]
+        at_anchor = self.total - np.log10(self.counts[rows, self.anchor])
         return np.asarray(self.anchor + np.maximum(rarity - at_anchor, 0.0) * LN10 / self.fall)
 
 
@@ -119,7 +122,7 @@ def fit(survivors: Float32, readings: Float64, prior: Float64, shape: TailShape)
     above = np.where(tail, counts, 0.0).sum(axis=1) - np.where(tail[rows, anchor], at_anchor, 0.0)
     fall = np.log1p(at_anchor / np.maximum(above, 1e-300))
     return Fitted(
-        logs=np.log10(counts),
+        counts=counts,
         total=np.log10(readings + shape.prior_readings),
         anchor=anchor,
         fall=np.minimum(np.maximum(fall, FLATTEST), STEEPEST),
