@@ -372,6 +372,28 @@ def test_the_guard_also_sees_that_every_serving_gateway_is_silent() -> None:
     assert "all 2 gateways that serve devices" in worker.decisions[0].reason
 
 
+def four_gateways() -> Worker:
+    """One device on each; one gateway has room for all."""
+    gateways = [gateway(f"g{n}", cpu=4.0) for n in range(1, 5)]
+    return Worker(topology(gateways, [device(f"d{n}", f"g{n}") for n in range(1, 5)]))
+
+
+def test_gateways_that_die_one_after_the_other_within_minutes_are_a_mass_failure() -> None:
+    worker = four_gateways()
+    worker.settle("g1")
+    worker.later(60)
+    assert worker.settle("g1", "g2") == []
+    assert worker.decisions[-1].reason.startswith("mass-failure guard: 2 of 4 gateways are silent at once")
+
+
+def test_a_gateway_that_died_long_ago_does_not_keep_the_next_one_from_being_evacuated() -> None:
+    worker = four_gateways()
+    worker.settle("g1")
+    worker.later(600)
+    worker.settle("g1", "g2")
+    assert set(worker.where().values()) <= {"g3", "g4"}
+
+
 def test_a_plan_is_not_applied_while_the_guard_holds() -> None:
     worker = waiting()
     worker.review("g1", "g2")

@@ -147,7 +147,7 @@ class Allocator:
         return result
 
     def _listen(self, site: Site, silent: frozenset[GatewayId], now_ms: int, result: AllocationResult) -> None:
-        why = suspicion(site, silent, self._configuration.allocation.mass_failure_share)
+        why = suspicion(site, silent, self._configuration.allocation.mass_failure_share, now_ms)
         if why is None:
             site.hear_silence(silent, now_ms)
         elif not site.guarded:

@@ -5,6 +5,7 @@ would turn our fault into theirs.
 """
 
 from collections.abc import Set
+from typing import Final
 
 import numpy as np
 
@@ -15,18 +16,24 @@ from tidegate.core.allocation.life import ALLOCATOR
 from tidegate.core.allocation.site import Site
 from tidegate.core.identity import fact_id
 
+AT_ONCE_MS: Final = 300_000
+"""Milliseconds of ticks: gateways that fell silent within this of each other fell at once (five minutes, our choice: devices
+of long intervals are missed later than others, so one cause shows up staggered)."""
 
-def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float) -> str | None:
+
+def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float, now_ms: int) -> str | None:
     """Why the silence of `silent` is not believed, None when it is.
 
-    Not believed: `mass_failure_share` (0 to 1) of the site's gateways or more, or every one of several that serve devices.
+    Not believed: `mass_failure_share` (0 to 1) of the site's gateways or more at once, or every one of several that serve
+    devices. Gateways whose silence was believed longer ago count neither as silent nor as part of the site.
     """
-    gateways = site.gateway_names()
-    names, occupied = site.ground.frame.gateways, np.unique(site.placed.gateway)
-    serving = {names[index] for index in occupied[occupied != NOWHERE]}
+    long_dead = {gateway for gateway in site.silent if now_ms - site.deaths[gateway].began_ms > AT_ONCE_MS}
+    gateways = site.gateway_names() - long_dead
     quiet = silent & gateways
     if quiet and len(quiet) >= mass_failure_share * len(gateways):
         return f"{len(quiet)} of {len(gateways)} gateways are silent at once"
+    names, occupied = site.ground.frame.gateways, np.unique(site.placed.gateway)
+    serving = {names[index] for index in occupied[occupied != NOWHERE]} - long_dead
     if len(serving) > 1 and serving <= quiet:
         return f"all {len(serving)} gateways that serve devices are silent at once"
     return None

@@ -34,9 +34,10 @@ _LONG_AGO_MS: Final = -(1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """That a gateway was silent: how many times since it was last trusted, and at which tick it was last seen so."""
+    """That a gateway was silent: how many times since it was last trusted, and from which tick to which the last time."""
 
     count: int
+    began_ms: int
     last_ms: int
 
 
@@ -175,8 +176,9 @@ class Site:
         """Take note of which gateways are silent at this tick. A death is counted when it begins and dated while it lasts."""
         present = set(silent) & set(self.gateway_names())
         for gateway in sorted(present):
-            before = self.deaths.get(gateway, Death(0, now_ms))
-            self.deaths[gateway] = replace(before, count=before.count + (gateway not in self.silent), last_ms=now_ms)
+            before = self.deaths.get(gateway, Death(0, now_ms, now_ms))
+            begun = Death(before.count + 1, now_ms, now_ms)
+            self.deaths[gateway] = replace(before, last_ms=now_ms) if gateway in self.silent else begun
         self.silent = present
 
     def on_hold(self, now_ms: int, hold_ms: int) -> set[GatewayId]:
