@@ -51,7 +51,7 @@ class SchemaVersionError(InputError):
     code = "schema-version-unknown"
 
 
-class CommandRefused(InputError):
+class CommandRefused(InputError):  # noqa: N818 it says what became of the command; "Error" would say we failed
     """The command is well formed, but the present state does not allow it (stale digest, unknown gateway, ...)."""
 
     code = "command-refused"

@@ -26,7 +26,7 @@ class ForecastStep:
 
 
 class Forecaster(Protocol):
-    """A channel-independent forecaster, ready to step. Holds no state between calls and may be called from one thread at a time."""
+    """A channel-independent forecaster, ready to step. Holds no state between calls; one thread at a time may call it."""
 
     @property
     def manifest(self) -> BundleManifest:
