@@ -5,7 +5,6 @@ Decoding raises our own errors with the field that is wrong; it never returns ha
 
 import base64
 import hashlib
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +13,10 @@ from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.errors import InputError, SchemaVersionError
 
 T = TypeVar("T")
+
+# Making a decoder compiles the type, which takes longer than a thousand messages.
+_JSON_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+_MSGPACK_DECODERS: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
 
 
 def encode(message: object) -> bytes:
@@ -31,7 +34,7 @@ def decode(raw: bytes, kind: type[T]) -> T:
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
     try:
-        message = _json_decoder(kind).decode(raw)
+        message: T = _json_decoder(kind).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"not a valid {kind.__name__}: {error}") from error
     version = getattr(message, "schema_version", SCHEMA_VERSION)
@@ -73,9 +76,10 @@ def unpack(raw: bytes, kind: type[T]) -> T:
         InputError: `raw` is not a `kind`.
     """
     try:
-        return _msgpack_decoder(kind).decode(raw)
+        message: T = _msgpack_decoder(kind).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"not a valid {kind.__name__}: {error}") from error
+    return message
 
 
 def digest(message: object) -> str:
@@ -105,11 +109,15 @@ def base64_text(raw: bytes) -> str:
     return base64.b64encode(raw).decode("ascii")
 
 
-@cache
-def _json_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    return msgspec.json.Decoder(kind)
+def _json_decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    decoder = _JSON_DECODERS.get(kind)
+    if decoder is None:
+        decoder = _JSON_DECODERS[kind] = msgspec.json.Decoder(kind)
+    return decoder
 
 
-@cache
-def _msgpack_decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
-    return msgspec.msgpack.Decoder(kind)
+def _msgpack_decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    decoder = _MSGPACK_DECODERS.get(kind)
+    if decoder is None:
+        decoder = _MSGPACK_DECODERS[kind] = msgspec.msgpack.Decoder(kind)
+    return decoder

@@ -60,8 +60,9 @@ def from_cursor(cursor: str) -> SortKey:
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(raw, type=SortKey)
+        key: SortKey = msgspec.json.decode(raw, type=SortKey)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise InputError(
             f"cursor {cursor[:80]!r} is not one of ours", advice="send next_cursor of the page before, or none to start over"
         ) from error
+    return key
