@@ -45,7 +45,7 @@ class AllocationSettings:
     forecast_horizon: int = 12
     overload_threshold: float = 1.0
     max_moves_per_plan: int = 200
-    mass_failure_share: float = 0.5
+    mass_failure_share: float = 0.6
     minimum_benefit_ratio: float = 0.01
     planner_steps: int = 20_000
     random_state: int = 0
