@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from support.readings import START_MS, configuration, detection, profile, reading, tick_of
+from tidegate.contracts.configuration import ClockGuard
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.profile import Metric
 from tidegate.contracts.reading import Reading
@@ -127,7 +128,7 @@ def test_devices_beyond_the_limit_are_rejected_and_known_ones_go_on() -> None:
 
 
 def test_the_clock_guard_opens_at_its_bounds() -> None:
-    subject = detection()
+    subject = detection(clock=ClockGuard(max_ahead_seconds=3600.0))
     ahead = 3_600_000
     result = subject.observe(
         [reading(0, event_time_ms=START_MS + ahead), reading(0, event_time_ms=START_MS + ahead + 1)], START_MS

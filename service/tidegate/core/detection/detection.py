@@ -114,7 +114,7 @@ class Detection:
         result.anomalies += self._facts(taken, scored, judgement)
         result.forecast_due += self._due(intake)
         rarity = scored.rarity
-        return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.surprise, judgement.code, judgement.threshold)
+        return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.sustained, judgement.code, judgement.threshold)
 
     def _facts(self, taken: Taken, scored: Scored, judgement: Judgement) -> list[Anomaly]:
         slot = taken.intake.slot

@@ -139,6 +139,7 @@ def learn_devices(devices: Devices, profiles: Profiles, taken: Taken, scored: Sc
     devices.missed[slot] = scored.missed
     devices.dropout_rarity[slot] = scored.dropout_rarity
     devices.surprise[slot] = scored.surprise
+    devices.sustained[slot] = scored.sustained
     devices.rarity[slot] = scored.rarity
     devices.alarm_rarity[slot] = scored.alarm_rarity
     devices.peak[slot[ended]] = -1

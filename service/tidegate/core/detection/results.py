@@ -25,8 +25,9 @@ class Scores:
     """One entry per scored reading, by rising `index` into the batch.
 
     `neg_log10_p` float64 is the calibrated rarity, NaN where the device could not be judged (its first readings, or all
-    metrics missing); `score` the same from 0 to 1. `surprise` is the combined evidence before the device's own
-    calibration, in decades. `state` int8 indexes `STATE_CODES`. `threshold` is the policy's, in −log10 p.
+    metrics missing); `score` the same from 0 to 1. `surprise` is the combined evidence of all streams before the device's
+    own calibration, in decades, sustained over about ten readings: the one to rank stretches of time by. `state` int8
+    indexes `STATE_CODES`. `threshold` is the policy's, in −log10 p.
     """
 
     index: NDArray[np.int64]

@@ -23,6 +23,7 @@ from tidegate.core.forecaster import Forecaster
 RELEARNED: Final = (
     "settled",
     "surprise",
+    "sustained",
     "rarity",
     "alarm_rarity",
     "device_survivors",

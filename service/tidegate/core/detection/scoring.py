@@ -30,6 +30,10 @@ as well as a slight fault of all (a truncated sum, after Zaykin et al. 2002, in 
 COMBINED_CAP: Final = 6.0
 """−log10 p that one stream adds to the sum at most: a sum should say that several streams agree, not how far one went."""
 
+SUSTAINING: Final = 0.1
+"""Weight of the last reading in sustained evidence. Average precision with it, without, and of PCA: .29, .12, .20 on ASD, .15,
+.04, .07 on SMD, .18, .13 on KPI; .03 to .2 are alike. Alarms go by the reading at hand: on NAB, sustaining only delays."""
+
 DEVICE_RARITY_CAP: Final = 12.0
 """−log10 p of a device at most; the scale beyond is extrapolation."""
 
@@ -39,10 +43,10 @@ LONGEST_GAP: Final = 1e4
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a round showed. `rows` by row; by reading [B]: `missed` and `dropout_rarity` of the dropout stream, `partial` some
-    metric is missing, `judged` there was evidence, `impossible` some value was, `surprise` the combined evidence in decades,
-    `rarity` its −log10 p (NaN unless judged), `alarm_surprise` and `alarm_rarity` the same of what policy lets be heard.
-    `fitted` are the devices' own tails."""
+    """What a round showed. `rows` by row; by reading [B]: `missed` and `dropout_rarity` of the dropout stream; `partial` some
+    metric is missing, `judged` there was evidence, `impossible` some value was; `surprise` the combined evidence in decades,
+    `sustained` its mean over about ten readings, `rarity` its −log10 p (NaN unless judged); `alarm_surprise` and
+    `alarm_rarity` the same of what policy lets be heard. `fitted` are the devices' own tails."""
 
     rows: RowScores
     missed: Float64
@@ -51,6 +55,7 @@ class Scored:
     judged: Bool
     impossible: Bool
     surprise: Float64
+    sustained: Float64
     rarity: Float64
     alarm_surprise: Float64
     alarm_rarity: Float64
@@ -90,11 +95,17 @@ def score(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken) -> Sco
         judged=judged,
         impossible=_sum(taken, rows.broken) > 0,
         surprise=surprise,
+        sustained=_sustained(devices.sustained[slot], np.where(judged, surprise, devices.sustained[slot])),
         rarity=np.where(judged, rarity, np.nan),
         alarm_surprise=alarm_surprise,
         alarm_rarity=np.where(judged, alarm_rarity, 0.0),
         fitted=fitted,
     )
+
+
+def _sustained(before: Float64, surprise: Float64) -> Float64:
+    """Exponential mean of combined evidence: an anomaly is a stretch of time, its single readings come and go."""
+    return before + SUSTAINING * (surprise - before)
 
 
 def device_position(surprise: Float64, width: Int64) -> Float64:

@@ -55,7 +55,8 @@ class Devices(Table):
     dropout_survivors: NDArray[np.float32]
     dropout_readings: NDArray[np.float64]
     surprise: NDArray[np.float64]  # combined evidence of the last reading, decades
-    rarity: NDArray[np.float64]  # its −log10 p; NaN while it cannot be judged
+    sustained: NDArray[np.float64]  # its mean over about ten readings
+    rarity: NDArray[np.float64]  # −log10 p of `surprise`; NaN while it cannot be judged
     alarm_rarity: NDArray[np.float64]  # the same of what direction and minimum deviation let pass
     device_survivors: NDArray[np.float32]
     device_readings: NDArray[np.float64]
@@ -81,7 +82,7 @@ class Devices(Table):
         layout |= {name: Column("i8", fill=NEVER) for name in times}
         layout |= {"recent_ms": Column("i8", (RECENT_TIMES,), NEVER), "peak": Column("i8", fill=-1), "code": Column("i1", fill=1)}
         layout |= {"severity": Column("i1", fill=NO_ANOMALY)}
-        layout |= {name: Column("f8") for name in ("missed", "dropout_rarity", "surprise", "alarm_rarity")}
+        layout |= {name: Column("f8") for name in ("missed", "dropout_rarity", "surprise", "sustained", "alarm_rarity")}
         layout |= {"rarity": Column("f8", fill=np.nan)}
         super().__init__(layout | _tail(DROPOUT, "dropout") | _tail(DEVICE, "device"))
 
