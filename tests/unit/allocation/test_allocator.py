@@ -382,8 +382,14 @@ def test_gateways_that_die_one_after_the_other_within_minutes_are_a_mass_failure
     worker = four_gateways()
     worker.settle("g1")
     worker.later(60)
-    assert worker.settle("g1", "g2") == []
-    assert worker.decisions[-1].reason.startswith("mass-failure guard: 2 of 4 gateways are silent at once")
+    assert worker.settle("g1", "g2", "g3") == []
+    assert worker.decisions[-1].reason.startswith("mass-failure guard: 3 of 4 gateways are silent at once")
+
+
+def test_of_two_gateways_the_one_that_died_is_evacuated() -> None:
+    worker = Worker(topology([gateway("g1", cpu=4.0), gateway("g2", cpu=4.0)], [device("a", "g1"), device("b", "g2")]))
+    worker.settle("g1")
+    assert worker.decisions[-1].status is DecisionStatus.APPLIED
 
 
 def test_a_gateway_that_died_long_ago_does_not_keep_the_next_one_from_being_evacuated() -> None:
