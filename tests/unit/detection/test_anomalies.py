@@ -50,9 +50,10 @@ def test_an_anomaly_says_what_was_expected_and_observed_and_how_rare_that_is() -
 
 def test_noise_alone_stays_within_a_few_times_the_budget() -> None:
     subject = detection()
-    readings = [reading(minute, value, device=f"d{n}") for n in range(50) for minute, value in enumerate(noise(2880, n))]
-    opened = [fact for fact in subject.observe(readings, tick_of(2880)).anomalies if fact.status is AnomalyStatus.OPENED]
-    assert len(opened) <= 4 * 0.05 * 50 * 2
+    values = list(zip(*[noise(1440, n) for n in range(50)], strict=True))
+    readings = [reading(minute, value, device=f"d{n}") for minute in range(1440) for n, value in enumerate(values[minute])]
+    opened = [fact for fact in subject.observe(readings, tick_of(1440)).anomalies if fact.status is AnomalyStatus.OPENED]
+    assert len(opened) <= 4 * 0.05 * 50
 
 
 def test_a_long_fault_is_one_anomaly_and_not_many() -> None:
@@ -105,6 +106,18 @@ def test_direction_and_minimum_deviation_hold_alarms_back_and_explain_says_so() 
     assert facts(calm_device(Metric(direction=Direction.BELOW)), [-20.0]) != []
     assert facts(calm_device(Metric(minimum_deviation=50.0)), [60.0]) == []
     assert facts(calm_device(Metric(minimum_deviation=30.0)), [60.0]) != []
+
+
+def test_an_anomaly_gives_no_reason_that_policy_holds_back() -> None:
+    both = {"heat": Metric(direction=Direction.BELOW), "flow": Metric()}
+    subject = detection(profile(metrics=both))
+    pairs = zip(noise(CALM), noise(CALM, 5), strict=True)
+    subject.observe([reading(t, metrics={"heat": a, "flow": b}) for t, (a, b) in enumerate(pairs)], tick_of(CALM))
+    opened = subject.observe([reading(CALM, metrics={"heat": 900.0, "flow": 90.0})], tick_of(CALM)).anomalies[0]
+    assert opened.metrics == ["flow"]
+    explained = subject.explain("s", "d")
+    assert explained is not None
+    assert {reason.metric for reason in explained.streams} == {"heat", "flow"}
 
 
 def test_a_score_does_not_depend_on_the_policy() -> None:

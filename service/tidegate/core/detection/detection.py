@@ -19,7 +19,7 @@ from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection import archive, views
 from tidegate.core.detection.admission import Admission, order_faults
 from tidegate.core.detection.anomalies import Anomalies
-from tidegate.core.detection.explanation import reasons
+from tidegate.core.detection.explanation import heard_reasons
 from tidegate.core.detection.incidents import Incidents
 from tidegate.core.detection.judgement import Judgement, judge, keep_judgement
 from tidegate.core.detection.learning import learn_devices, learn_rows
@@ -123,7 +123,7 @@ class Detection:
             subject = self.roster.subject(int(slot[place]))
             at_ms, rank = int(taken.intake.time_ms[place]), int(judgement.rank[place])
             if judgement.alarming[place]:
-                facts.append(self.anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, reasons(subject)))
+                facts.append(self.anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
             else:
                 facts.append(self.anomalies.close(subject, at_ms))
         return [fact for fact in facts if fact is not None]

@@ -3,7 +3,7 @@
 One code path for the reasons of an anomaly and for the question where there was none. Changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tidegate.contracts.anomaly import DeviceState, FaultKind, Reason
 from tidegate.contracts.ids import MetricName
-from tidegate.contracts.profile import Metric
+from tidegate.contracts.profile import Direction, Metric
 from tidegate.core.detection.judgement import STATE_CODES, SURPRISE_FLOOR
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
@@ -71,6 +71,27 @@ def reasons(subject: Subject, least: float = ORDINARY) -> list[Reason]:
     return sorted(said, key=lambda reason: -reason.neg_log10_p)
 
 
+def heard_reasons(subject: Subject) -> list[Reason]:
+    """The reasons of an alarm: those that policy lets be heard; all of them where none is."""
+    metrics = {name: metric for _, name, metric in subject.rows()}
+    said = reasons(subject)
+    return [reason for reason in said if _is_heard(reason, metrics)] or said
+
+
+def _is_heard(reason: Reason, metrics: Mapping[MetricName, Metric]) -> bool:
+    """As in `row_scores`: direction and minimum deviation hold back what leaves the expected band, not what sticks or breaks."""
+    if reason.stream not in ("residual", "range") or reason.metric is None or reason.observed is None:
+        return True
+    metric, value = metrics[reason.metric], reason.observed
+    if impossible(metric, value):
+        return True
+    low, high = reason.expected_low, reason.expected_high
+    if low is None or high is None or reason.expected is None:
+        return True
+    side = Direction.ABOVE if value > reason.expected else Direction.BELOW
+    return metric.direction in (Direction.BOTH, side) and max(value - high, low - value, 0.0) >= metric.minimum_deviation
+
+
 def silence_reason(subject: Subject, gap_ms: float) -> Reason:
     """Why a device counts as silent: the rest of its site has moved on by `gap_ms` since it spoke."""
     due = float(subject.profiles.silent_after_ms[subject.profile]) / 1000.0
@@ -118,7 +139,7 @@ def _row_reason(subject: Subject, row: int, name: MetricName, metric: Metric, st
     rarity = float(rows.rarity[row, stream])
     value = _finite(rows.value[row])
     low, median, high = (_finite(bound) for bound in rows.band[row])
-    if STREAMS[stream] == "range" and value is not None and _impossible(metric, value):
+    if STREAMS[stream] == "range" and value is not None and impossible(metric, value):
         low, high = metric.low, metric.high
     text = f"{name} {_said(subject, row, metric, STREAMS[stream], value, low, high)}"
     if rarity < RARITY_CAP:
@@ -133,7 +154,7 @@ def _said(
     if stream == "stuck":
         return f"has been exactly {shown} for {subject.lane.rows.run[row]} readings"
     bounds = _bounds(low, high, metric.unit)
-    if stream == "range" and value is not None and _impossible(metric, value):
+    if stream == "range" and value is not None and impossible(metric, value):
         return f"is {shown}, which the sensor cannot say: its range is {bounds}"
     if stream == "range":
         return f"is {shown}, outside everything seen before; expected {bounds}"
@@ -155,7 +176,8 @@ def _dropout_reason(subject: Subject) -> Reason:
     return Reason("dropout", None, missed, 0.0, None, None, rarity, text)
 
 
-def _impossible(metric: Metric, value: float) -> bool:
+def impossible(metric: Metric, value: float) -> bool:
+    """Whether the sensor cannot physically say `value`."""
     return (metric.low is not None and value < metric.low) or (metric.high is not None and value > metric.high)
 
 
