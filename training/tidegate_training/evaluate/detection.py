@@ -34,9 +34,9 @@ DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
 
 NOTES: Final = (
     "Track A: the train part of each series (the first min(15 %, 750 rows) of a NAB file) is streamed as history; figures count "
-    "on the rest.",
-    "Tidegate runs as shipped: universal bundle, shipped profiles, threshold from the alert budget. Its surprise is the combined "
-    "evidence before the device's own calibration.",
+    "on the rest. Series without labels or without a train part are left out.",
+    "Tidegate runs as shipped: universal bundle, shipped profiles, threshold from the alert budget. Its surprise is the "
+    "combined evidence before the device's own calibration, as the service reports it.",
     "VUS-PR: 250 thresholds, buffers of 0 to 100 readings, plain mean over the series that have an event (interval: bootstrap "
     "over series).",
     "An event is a run of labelled readings; it is detected when an alarm opens within it; a false alarm opens outside every "
@@ -57,12 +57,12 @@ class DetectionStudy:
 
 
 def labelled(folder: Path, limit: int | None = None) -> Iterator[list[Series]]:
-    """The labelled series of `folder`, data set by data set, at most `limit` of each; series without a test part are left out.
+    """The labelled series of `folder`, data set by data set, at most `limit` of each; those without train and test part left out.
 
     Raises:
         InputError: nothing there is of a known format, or a file is malformed.
     """
-    usable = (series for series in iter_dataset(folder) if series.labels is not None and len(series.part("test")))
+    usable = (series for series in iter_dataset(folder) if series.labels is not None and 0 < series.train_rows < len(series))
     for _, group in groupby(usable, key=lambda series: series.dataset):
         yield list(group)[:limit]
 
@@ -96,7 +96,7 @@ def run_detection(
             if name != TIDEGATE:
                 outcomes += [judge_by_baseline(series, name, configuration) for series in taken]
     if not outcomes:
-        raise InputError(f"{folder}: no labelled series", advice="see data/README.md for the formats with labels")
+        raise InputError(f"{folder}: no labelled series with a train part", advice="SMD, ASD, NAB, KPI, SKAB or MSL")
     return DetectionStudy(outcomes, readings / seconds if seconds else math.nan)
 
 
