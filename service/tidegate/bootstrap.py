@@ -217,6 +217,7 @@ def _limits(settings: Settings) -> WorkerLimits:
         batch_bytes=worker.batch_bytes,
         tick_seconds=worker.tick_seconds,
         snapshot_batches=worker.snapshot_batches,
+        snapshot_readings=worker.snapshot_readings,
         keep_facts=worker.keep_facts,
     )
 

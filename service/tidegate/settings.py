@@ -60,7 +60,9 @@ class WorkerSettings(_Area):
     tick_seconds: float = Field(default=1.0, gt=0, le=60)
     """Longest time between two journaled ticks."""
     snapshot_batches: int = Field(default=1000, ge=1)
-    """Batches between two snapshots."""
+    """Most batches between two snapshots."""
+    snapshot_readings: int = Field(default=50_000, ge=1)
+    """Most readings between two snapshots; 10 for each device if that is more."""
     keep_facts: int = Field(default=200_000, ge=1000)
     """Records kept per output topic and partition."""
     planner_seconds: float = Field(default=30.0, gt=0)

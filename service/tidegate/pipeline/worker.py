@@ -46,14 +46,16 @@ class WorkerLimits:
 
     A batch holds at most `batch_records` records or `batch_bytes` bytes of each input; a mebibyte is about 6,000 readings,
     a second's work even when all of them are of one device and have to be taken one by one. Without input the core still
-    ticks every `tick_seconds`. A snapshot is due after `snapshot_batches` batches; each output topic keeps its last
-    `keep_facts` records.
+    ticks every `tick_seconds`. A snapshot is due after `snapshot_batches` batches, or sooner after `snapshot_readings`
+    readings, or 10 for each device if that is more: a replay is as long as what came since, a snapshot as large as the
+    fleet. Each output topic keeps its last `keep_facts` records.
     """
 
     batch_records: int = 500
     batch_bytes: int = 1024 * 1024
     tick_seconds: float = 1.0
     snapshot_batches: int = 1000
+    snapshot_readings: int = 50_000
     commit_retry_seconds: float = 1.0
     keep_facts: int = 200_000
 
@@ -88,7 +90,7 @@ class PartitionWorker:
         self._retention = Retention(index, ports.log, limits.keep_facts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"partition-{index}")
         self._state: Restored | None = None
-        self._since_snapshot = 0
+        self._batches_since = self._readings_since = 0
         self._levels_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -104,7 +106,7 @@ class PartitionWorker:
             while not stop.is_set():
                 if not await self._work(state):
                     await self._ports.log.wait(self._limits.tick_seconds / 4)
-            if self._since_snapshot:
+            if self._batches_since:
                 await self._commit(state, {}, snapshot=True)
         finally:
             await self._desk.close()
@@ -136,7 +138,7 @@ class PartitionWorker:
         state = await restorer.restore()
         ports.metrics.replayed(state.replayed_batches)
         _log.info("restored", partition=self.index, batches=state.replayed_batches, sequence=state.sequence)
-        self._since_snapshot = state.replayed_batches
+        self._batches_since = state.replayed_batches
         self._state = state
         self.progress.restored()
         return state
@@ -146,7 +148,7 @@ class PartitionWorker:
         inputs = await self._poll(state.positions)
         found = any(inputs.values())
         if found or self._tick_due(state):
-            await self._commit(state, inputs, snapshot=self._since_snapshot >= self._limits.snapshot_batches)
+            await self._commit(state, inputs, snapshot=self._snapshot_due(state))
         self.progress.beat(lag=sum((await self.lag()).values()))
         return found
 
@@ -158,6 +160,10 @@ class PartitionWorker:
             )
             for topic in WORKER_INPUTS
         }
+
+    def _snapshot_due(self, state: Restored) -> bool:
+        enough = max(self._limits.snapshot_readings, 10 * state.partition.detection.device_count())
+        return self._batches_since >= self._limits.snapshot_batches or self._readings_since >= enough
 
     def _tick_due(self, state: Restored) -> bool:
         return self._ports.clock.now_ms() - state.tick_ms >= self._limits.tick_seconds * 1000
@@ -175,7 +181,7 @@ class PartitionWorker:
         self.progress.committed()
         self._desk.ask(step.facts.requests)
         await self._report(state, step)
-        await self._after(state, snapshot)
+        await self._after(state, step, snapshot)
 
     async def _until_durable(self, commit: Commit, sequence: int) -> None:
         """Commit until it holds. An error may hide a commit that went through, so the journal is asked before a repeat."""
@@ -207,10 +213,11 @@ class PartitionWorker:
             found = await self.call(lambda partition: levels(partition, lag, state.tick_ms))
             self._ports.metrics.levels(self.index, found)
 
-    async def _after(self, state: Restored, snapshot: bool) -> None:
+    async def _after(self, state: Restored, step: Step, snapshot: bool) -> None:
         if not snapshot:
-            self._since_snapshot += 1
+            self._batches_since += 1
+            self._readings_since += step.facts.detection.received
             return
-        self._since_snapshot = 0
+        self._batches_since = self._readings_since = 0
         state.generation += 1
         await self._retention.after_snapshot(state.positions)

@@ -157,6 +157,10 @@ class Detection:
         """Sites with devices, in the order in which they were first seen."""
         return list(self.roster.directory.sites[: self.roster.sites.size])
 
+    def device_count(self) -> int:
+        """Devices that have state."""
+        return self.roster.devices.size
+
     def state_counts(self, site: SiteId | None = None) -> dict[DeviceState, int]:
         """How many devices of `site` (null: of all) are in each state; states without devices are there with 0."""
         return views.state_counts(self.roster, site)
