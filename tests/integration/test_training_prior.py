@@ -1,4 +1,4 @@
-"""`tidegate train prior`: the fleet prior comes from the service's own detection, the same every time, and is what it then uses."""
+"""`tidegate train prior`: the fleet prior comes from the service's own detection, the same every time."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tidegate.adapters.bundles import shipped_bundles
 from tidegate.adapters.onnx import load_bundle
 from tidegate.contracts.ids import DeviceId, MetricName, ProfileName
-from tidegate.core.detection.calibration import SHAPES, priors_of
+from tidegate.core.detection.calibration import NOVELTY, RESIDUAL, SHAPES, priors_of
 from tidegate.fleet.series import Series
 from tidegate_training.prior import make_prior
 
@@ -45,12 +45,13 @@ def test_the_prior_is_the_same_whatever_prior_the_bundle_had_before(bundle: Path
     assert again == first == load_bundle(bundle).manifest
 
 
-def test_every_stream_has_a_prior_that_detection_can_use(bundle: Path) -> None:
+def test_the_streams_that_depend_on_the_bundle_have_a_prior_that_detection_can_use(bundle: Path) -> None:
     manifest = make_prior(bundle, {"nab": devices("light")}, "tidegate train prior")
     used = priors_of(manifest.prior)
-    for stream, shape in SHAPES.items():
-        np.testing.assert_allclose(used[stream], manifest.prior[stream])
-        assert not np.allclose(used[stream], shape.default_prior())
+    assert set(manifest.prior) == {RESIDUAL, NOVELTY}
+    for stream, prior in manifest.prior.items():
+        np.testing.assert_allclose(used[stream], prior)
+        assert not np.allclose(used[stream], SHAPES[stream].default_prior())
     assert manifest.settings["prior_command"] == "tidegate train prior"
 
 
