@@ -20,7 +20,9 @@ $(VENV)/pip.stamp:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/service.stamp: $(VENV)/pip.stamp pyproject.toml
+# Replayed data may be parquet, which the service alone does not read.
+SERVICE := $(VENV)/service$(if $(DATA),-parquet).stamp
+$(SERVICE): $(VENV)/pip.stamp pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(if $(DATA),[parquet])'
 	@touch $@
 
@@ -34,7 +36,7 @@ $(VENV)/dev.stamp: $(VENV)/torch.stamp requirements/ci.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(VENV)/service.stamp ## service, simulated fleet and live view; DATA=<file or folder> SPEED=<factor> replays real data
+run: $(SERVICE) ## service, simulated fleet and live view; DATA=<file or folder> SPEED=<factor> replays real data
 	@$(BIN)/tidegate demo $(if $(DATA),--data '$(DATA)' --speed '$(SPEED)') $(if $(DURATION),--duration '$(DURATION)')
 
 test: $(VENV)/dev.stamp ## install what tests need and run all of them
