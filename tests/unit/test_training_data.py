@@ -1,16 +1,20 @@
 """Series, splits, lanes and provenance: what training is shown, and what it must never see."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tidegate.contracts.forecast import HORIZONS
 from tidegate.errors import InputError
+from tidegate.fleet.readers import bitbrains
 from tidegate_training.data.lanes import LaneBatcher, LaneSource, lane_of
 from tidegate_training.data.provenance import describe
 from tidegate_training.data.series import Series, on_grid
-from tidegate_training.data.sources import read_all
+from tidegate_training.data.sources import DATASETS, read_all
 from tidegate_training.data.splits import split
 from tidegate_training.data.synthetic import small_series
 from tidegate_training.settings import SMOKE
@@ -113,6 +117,34 @@ def test_unknown_cells_are_not_counted_as_rows() -> None:
     assert Series("d", "g", "n", np.array([1.0, np.nan, 2.0]), 60.0).rows == 2
 
 
-def test_a_folder_without_the_data_sets_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def write_data_sets(folder: Path) -> None:
+    """A small folder of each data set, in its own format; what is for evaluation is 99."""
+    for name in ("nab/data/group", "aiops_kpi", "smd", "bitbrains"):
+        (folder / name).mkdir(parents=True)
+    rows = "\n".join(f"2014-04-01 00:{5 * i:02}:00,{i}" for i in range(6))
+    (folder / "nab/data/group/art.csv").write_text(f"timestamp,value\n{rows}\n")
+    kpi = {
+        "timestamp": [60 * i for i in range(4)],
+        "value": [0.0, 1.0, 99.0, 99.0],
+        "label": [0] * 4,
+        "part": ["train"] * 2 + ["test"] * 2,
+    }
+    parquet.write_table(pyarrow.table(kpi), folder / "aiops_kpi/one.parquet")
+    train, test = np.tile(np.arange(5.0, dtype=np.float32)[:, None], 38), np.full((5, 38), 99.0, np.float32)
+    np.savez(folder / "smd/machine-1-1.npz", train=train, test=test, test_label=np.zeros(5))
+    usage = {column: [1.0, 2.0, 3.0] for column in bitbrains.METRICS}
+    parquet.write_table(pyarrow.table({"vm": [7] * 3, bitbrains.TIME: [0, 300, 600]} | usage), folder / "bitbrains/rnd.parquet")
+
+
+def test_all_data_sets_are_read_and_what_is_for_evaluation_is_not(tmp_path: Path) -> None:
+    write_data_sets(tmp_path)
+    series = read_all(tmp_path)
+    counts = {name: sum(one.dataset == name for one in series) for name in DATASETS}
+    assert counts == {"nab": 1, "aiops_kpi": 1, "smd": 38, "bitbrains": 6}
+    assert max(np.nanmax(one.values) for one in series) < 99.0
+    assert {one.interval_seconds for one in series} == {60.0, 300.0}
+
+
+def test_a_folder_without_the_data_sets_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nab"):
         read_all(tmp_path)
