@@ -110,3 +110,31 @@ class Worker:
 
 def names(items: Iterable[Any]) -> list[str]:
     return [item.device for item in items]
+
+
+P, A, D, R, X = (
+    DecisionStatus.PROPOSED,
+    DecisionStatus.APPROVED,
+    DecisionStatus.APPLIED,
+    DecisionStatus.REFUSED,
+    DecisionStatus.EXPIRED,
+)
+
+
+def three_gateways(**settings: object) -> Worker:
+    """g1 serves a and b, g2 serves c, g3 is empty."""
+    devices = [device("a", "g1"), device("b", "g1"), device("c", "g2")]
+    return Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices), **settings)
+
+
+def waiting() -> Worker:
+    """A plan for the death of g1 waits for approval."""
+    worker = three_gateways(auto_approve=False)
+    worker.settle("g1")
+    return worker
+
+
+def approve(worker: Worker, digest: str | None = None) -> None:
+    made = worker.allocator.open_plan(SITE)
+    assert made is not None
+    worker.command(CommandKind.APPROVE_PLAN, plan_id=made.id, digest=digest or made.digest, issued_by="ada")
