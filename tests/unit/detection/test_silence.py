@@ -63,6 +63,15 @@ def test_a_silent_device_that_speaks_again_closes_its_anomaly() -> None:
     assert subject.state("d3") is not DeviceState.STALE
 
 
+def test_a_device_that_falls_silent_again_before_its_anomaly_closed_says_nothing_new() -> None:
+    subject = fleet()
+    subject.live(10)
+    subject.live(20, dead=["d3"])
+    subject.live(2)
+    subject.live(20, dead=["d3"])
+    assert [fact.version for fact in subject.anomalies] == [1]
+
+
 def test_a_short_pause_is_not_silence() -> None:
     subject = fleet()
     subject.live(10)

@@ -41,7 +41,8 @@ def judge_and_tell(
     devices.told[here] &= ~silence.spoke
     stale = silence.silent | silence.quiet[devices.site[here]]
     devices.code[here][stale] = STATE_CODES.index(DeviceState.STALE)
-    result.anomalies += [_tell(roster, anomalies, int(slot), silence) for slot in _unexplained(roster, silence)]
+    told = [_tell(roster, anomalies, int(slot), silence) for slot in _unexplained(roster, silence)]
+    result.anomalies += [fact for fact in told if fact is not None]
     result.anomalies += _explained(roster, anomalies, result.incidents)
 
 
@@ -55,14 +56,14 @@ def _unexplained(roster: Roster, silence: Silence) -> NDArray[np.int64]:
     return np.flatnonzero(silence.silent & overdue & ~known)
 
 
-def _tell(roster: Roster, anomalies: Anomalies, slot: int, silence: Silence) -> Anomaly:
+def _tell(roster: Roster, anomalies: Anomalies, slot: int, silence: Silence) -> Anomaly | None:
+    """The fact of one device's silence; null when its open anomaly says so already."""
     devices = roster.devices
     devices.told[slot] = devices.episode[slot] = True
     devices.calm[slot] = 0
     said = [silence_reason(roster.subject(slot), float(silence.gap_ms[slot]))]
     at_ms = int(roster.sites.progress_ms[devices.site[slot]])
-    fact = anomalies.alarm(roster.subject(slot), roster.named(slot), at_ms, SILENCE_RANK, said)
-    return fact if fact is not None else anomalies.open[slot]
+    return anomalies.alarm(roster.subject(slot), roster.named(slot), at_ms, SILENCE_RANK, said)
 
 
 def _explained(roster: Roster, anomalies: Anomalies, incidents: list[Incident]) -> list[Anomaly]:
