@@ -7,7 +7,7 @@ import numpy as np
 
 from tidegate.contracts.forecast import HORIZONS
 from tidegate_training.data.lanes import FEWEST_VALUES, Lane, Window, lane_of
-from tidegate_training.data.series import Series
+from tidegate_training.data.series import Float64, Series
 from tidegate_training.data.splits import Split
 from tidegate_training.settings import UniversalSettings
 
@@ -46,7 +46,10 @@ def windows_of(lanes: Sequence[Lane], window: int) -> list[Window]:
     for i, lane in enumerate(lanes):
         n = len(lane)
         x[:n, i], mask[:n, i], dt[:n, i], targets[:n, i] = lane.x, lane.mask, lane.dt, lane.targets
-    starts = range(0, readings, window)
-    return [
-        Window(*(part[at : at + window] for part in (x, mask, dt, targets)), reset=np.full(len(lanes), at == 0)) for at in starts
-    ]
+    return [_window(x, mask, dt, targets, at, window) for at in range(0, readings, window)]
+
+
+def _window(x: Float64, mask: Float64, dt: Float64, targets: Float64, at: int, window: int) -> Window:
+    """Return the readings `at` to `at + window` of all lanes; they start afresh in the first."""
+    cut = slice(at, at + window)
+    return Window(x[cut], mask[cut], dt[cut], targets[cut], reset=np.full(x.shape[1], at == 0))
