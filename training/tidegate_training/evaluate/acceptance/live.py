@@ -40,6 +40,7 @@ POLL_SECONDS: Final = 0.2
 SETTINGS: Final = {
     # Snapshots at clean stops only: a snapshot in between would trim the journal the rerun needs from its first batch on.
     "TIDEGATE_WORKER__SNAPSHOT_BATCHES": "1000000",
+    "TIDEGATE_WORKER__SNAPSHOT_READINGS": "1000000000",
     # Small, so that the door's back-pressure is part of the run.
     "TIDEGATE_API__MAX_PENDING_RECORDS": "32",
     # The trace runs a thousand times faster than the clock the allocator counts by.
