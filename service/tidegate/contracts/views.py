@@ -57,12 +57,18 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """A site in numbers. `topology_revision` is null until a topology was set; `devices` counts those heard of, by state."""
+    """A site in numbers. `topology_revision` is null until a topology was set; `devices` counts those heard of, by state.
+
+    `holds` says in words what keeps plans from being made or carried out, weightiest first. `unplaced` names devices that
+    send readings but are not in the topology, hence not allocated; 20 at most.
+    """
 
     site: SiteId
     topology_revision: int | None
     gateways: int
     devices: dict[DeviceState, int] = field(default_factory=dict)
+    holds: list[str] = field(default_factory=list)
+    unplaced: list[DeviceId] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

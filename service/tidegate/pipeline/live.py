@@ -13,6 +13,9 @@ from tidegate.pipeline.worker import PartitionWorker
 
 T = TypeVar("T")
 
+MOST_UNPLACED = 20
+"""Devices outside the topology that a site's view names: enough to see what is missing."""
+
 
 class LiveWorkers:
     """Implements `ports.LiveState` over the workers of one process, which own all partitions."""
@@ -80,7 +83,13 @@ def _site_views(partition: Partition) -> list[SiteView]:
 
 
 def _site_view(partition: Partition, site: SiteId) -> SiteView:
-    topology, states = partition.allocator.topology(site), partition.detection.state_counts(site)
-    if topology is None:
-        return SiteView(site, None, 0, states)
-    return SiteView(site, topology.revision, len(topology.gateways), states)
+    allocator = partition.allocator
+    topology = allocator.topology(site)
+    return SiteView(
+        site=site,
+        topology_revision=None if topology is None else topology.revision,
+        gateways=0 if topology is None else len(topology.gateways),
+        devices=partition.detection.state_counts(site),
+        holds=allocator.holds(site),
+        unplaced=allocator.unplaced(site)[:MOST_UNPLACED],
+    )
