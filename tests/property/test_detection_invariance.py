@@ -69,7 +69,7 @@ def facts_of(result: DetectionResult) -> tuple[list[Anomaly], list[Incident]]:
     return result.anomalies, result.incidents
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.data())
 def test_the_size_of_a_batch_changes_nothing_bit_for_bit(random_state: int, data: st.DataObject) -> None:
     readings = random_readings(random_state)
@@ -87,7 +87,7 @@ def test_one_reading_at_a_time_is_the_same_as_all_at_once() -> None:
     assert whole.digest() == single.digest()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 500))
 def test_the_future_changes_no_score_that_is_out(random_state: int, length: int) -> None:
     readings = random_readings(random_state)
@@ -95,7 +95,7 @@ def test_the_future_changes_no_score_that_is_out(random_state: int, length: int)
     assert known == judged(fresh(), readings, [])[0][: len(known)]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000))
 def test_other_devices_change_no_score(random_state: int) -> None:
     readings = random_readings(random_state)
@@ -106,7 +106,7 @@ def test_other_devices_change_no_score(random_state: int) -> None:
         assert alone[1] == [fact for fact in together[1] if fact.device == name]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_order_among_devices_changes_no_score(random_state: int) -> None:
     readings = random_readings(random_state)
@@ -114,7 +114,7 @@ def test_the_order_among_devices_changes_no_score(random_state: int) -> None:
     assert sorted(judged(fresh(), readings, [])[0]) == sorted(judged(fresh(), shuffled, [])[0])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
 def test_measuring_in_another_unit_changes_no_score(random_state: int, scale: float, offset: float) -> None:
     random = np.random.default_rng(random_state)
@@ -130,7 +130,7 @@ def test_measuring_in_another_unit_changes_no_score(random_state: int, scale: fl
     np.testing.assert_allclose(surprises(values * scale + shift), surprises(values), rtol=1e-3 + 1e4 * rounding, atol=1e-2)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 600))
 def test_a_restored_state_goes_on_as_if_nothing_had_happened(random_state: int, cut: int) -> None:
     readings = random_readings(random_state)
@@ -165,7 +165,7 @@ HOSTILE = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(HOSTILE, max_size=12), max_size=4))
 def test_whatever_comes_every_reading_is_accounted_for(batches: list[list[Reading]]) -> None:
     subject = fresh()
@@ -203,7 +203,7 @@ def test_memory_does_not_grow_with_the_stream() -> None:
     def size() -> int:
         return sum(array.nbytes for array in subject.export_state().values() if isinstance(array, np.ndarray))
 
-    values = np.random.default_rng(9).normal(20.0, 1.0, 4000).tolist()
+    values = np.random.default_rng(9).normal(20.0, 1.0, 1500).tolist()
     subject.observe([reading(minute, value) for minute, value in enumerate(values[:100])], TICK)
     before = size()
     subject.observe([reading(minute, value) for minute, value in enumerate(values[100:], start=100)], TICK)

@@ -1,8 +1,12 @@
 """An anomaly's life, from readings alone."""
 
+from functools import cache
+from typing import Any
+
 import pytest
 
-from support.readings import detection, noise, observe_series, profile, reading, tick_of
+from support.forecasters import SmoothForecaster
+from support.readings import configuration, detection, noise, observe_series, profile, reading, tick_of
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, FaultKind, Severity
 from tidegate.contracts.profile import Direction, Metric
 from tidegate.core.detection.detection import Detection
@@ -13,10 +17,17 @@ CALM = 600
 
 def calm_device(metric: Metric | None = None, **alarm: object) -> Detection:
     """A device that has shown ordinary noise around 20 for ten hours, and has no anomaly open."""
-    subject = detection(profile(metrics={"heat": metric or Metric(unit="°C")}, **alarm))
+    judged_by = profile(metrics={"heat": metric or Metric(unit="°C")}, **alarm)
+    return Detection.restore(configuration(judged_by), {"universal": SmoothForecaster()}, calm_state())
+
+
+@cache
+def calm_state() -> dict[str, Any]:
+    """What ten hours leave behind under the plainest policy. Lived once, because most tests here start from it."""
+    subject = detection()
     observe_series(subject, noise(CALM))
     assert subject.device_views()[0].anomaly is None
-    return subject
+    return subject.export_state()
 
 
 def facts(subject: Detection, values: list[float | None]) -> list[Anomaly]:
