@@ -65,6 +65,8 @@ class JsonLinesSink:
 
     async def close(self) -> None:
         """Close both files. Raises DependencyError when the disk does not take what waits."""
-        self._readings.close()
-        if self._commands is not None:
-            self._commands.close()
+        try:
+            self._readings.close()
+        finally:
+            if self._commands is not None:
+                self._commands.close()
