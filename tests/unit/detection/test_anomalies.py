@@ -107,6 +107,13 @@ def test_an_impossible_value_teaches_the_model_nothing() -> None:
     assert quantiles[0] == quantiles[1]
 
 
+def test_demand_does_not_rest_on_a_value_the_sensor_cannot_say() -> None:
+    subject = calm_device(Metric(low=-40.0, high=120.0))
+    observe_series(subject, [9999.0], start=CALM)
+    assert subject.device_views()[0].metrics == {"heat": 9999.0}
+    assert subject.demand_rows("s").groups[0].values[0, 0] == pytest.approx(20.0, abs=2.0)
+
+
 def test_direction_and_minimum_deviation_hold_alarms_back_and_explain_says_so() -> None:
     below_only = calm_device(Metric(direction=Direction.BELOW))
     assert facts(below_only, [60.0]) == []

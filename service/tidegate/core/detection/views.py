@@ -7,10 +7,13 @@ from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection.anomalies import Anomalies, score_of
+from tidegate.core.detection.evidence import MEDIAN
 from tidegate.core.detection.explanation import Subject, reasons, suppressions, would_fire
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.results import DemandGroup, DemandRows
 from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.state import Rows
+from tidegate.core.forecaster import Float64
 from tidegate.core.detection.state import NEVER
 
 
@@ -69,9 +72,16 @@ def _group(roster: Roster, profile: int, slots: NDArray[np.int64]) -> DemandGrou
         metrics=list(metrics),
         devices=[roster.directory.devices[slot][1] for slot in slots.tolist()],
         event_time_ms=roster.devices.last_time_ms[slots],
-        values=rows.value[place],
+        values=_believable(roster, rows, place),
         quantiles=rows.quantiles[place],
     )
+
+
+def _believable(roster: Roster, rows: Rows, place: NDArray[np.int64]) -> Float64:
+    """Latest values, with the forecast's median in place of what the sensor cannot say: nobody is moved for a broken sensor."""
+    value, metric = rows.value[place], rows.metric[place]
+    broken = (value < roster.profiles.low[metric]) | (value > roster.profiles.high[metric])
+    return np.where(broken, rows.quantiles[place][..., 0, MEDIAN], value)
 
 
 def _slots(roster: Roster, site: SiteId) -> NDArray[np.int64]:
