@@ -68,8 +68,9 @@ class DetectionResult:
 class DemandGroup:
     """Devices of one profile with what their demand rests on.
 
-    `values` float64 [device, metric] are the latest observed (NaN: never; the forecast's median for an impossible one), `quantiles` float64 [device, metric, horizon,
-    level] the forecasts in force (NaN: none yet), `event_time_ms` int64 [device] the last readings' times.
+    `values` float64 [device, metric] are the latest observed (NaN: never; the forecast's median for an impossible one),
+    `quantiles` float64 [device, metric, horizon, level] the forecasts in force (NaN: none yet), `event_time_ms` int64
+    [device] the last readings' times.
     """
 
     profile: ProfileName

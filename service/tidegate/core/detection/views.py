@@ -12,9 +12,8 @@ from tidegate.core.detection.explanation import Subject, reasons, suppressions, 
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.results import DemandGroup, DemandRows
 from tidegate.core.detection.roster import Roster
-from tidegate.core.detection.state import Rows
+from tidegate.core.detection.state import NEVER, Rows
 from tidegate.core.forecaster import Float64
-from tidegate.core.detection.state import NEVER
 
 
 def device_views(roster: Roster, anomalies: Anomalies, site: SiteId | None) -> list[DeviceView]:
