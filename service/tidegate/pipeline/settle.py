@@ -23,8 +23,7 @@ async def has_gone_through(log: Log, commit: Commit, sequence: int) -> bool:
         OwnerReplacedError: another process has committed a batch since.
         DependencyError: the log cannot be asked now.
     """
-    if await _is_journaled(log, commit, sequence):
-        return True
+    await _is_journaled(log, commit, sequence)
     await log.take_over(commit.partition)
     return await _is_journaled(log, commit, sequence)
 

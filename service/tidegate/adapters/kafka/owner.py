@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tidegate.adapters.kafka.connection import KafkaConnection, translated
 from tidegate.adapters.kafka.producers import delivered, discard, enqueue, open_producer
-from tidegate.errors import OwnerReplacedError
+from tidegate.errors import DependencyError, OwnerReplacedError
 from tidegate.ports import Commit
 
 
@@ -22,7 +22,7 @@ class Owner:
         self._connection = connection
         self._partition = partition
         self._producer: AIOKafkaProducer | None = None
-        self._replaced: OwnerReplacedError | None = None
+        self._unsettled: DependencyError | None = None
         self._turn = asyncio.Lock()
 
     async def take_over(self) -> None:
@@ -33,20 +33,21 @@ class Owner:
         """
         async with self._turn:
             await self._drop()
-            self._replaced = None
             await self._start()
+            self._unsettled = None
 
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions in one transaction.
 
         Raises:
-            OwnerReplacedError: another process took the partition over; so is every later call until `take_over`.
+            OwnerReplacedError: another process took the partition over.
             RecordTooLargeError: an output is larger than its topic takes.
-            DependencyError: Kafka does not answer; whether the transaction holds is known after `take_over`.
+            DependencyError: Kafka does not answer, or `take_over` has to be called first: after an error only it can tell
+                whether the transaction holds, and a new producer would fence a successor that we have not heard of.
         """
         async with self._turn:
-            if self._replaced is not None:
-                raise self._replaced
+            if self._unsettled is not None:
+                raise self._unsettled
             if not commit.outputs and not commit.positions:
                 return
             try:
@@ -55,7 +56,7 @@ class Owner:
                     async with asyncio.timeout(self._connection.request_seconds):
                         await self._transact(producer, commit)
             except BaseException as error:
-                self._replaced = error if isinstance(error, OwnerReplacedError) else None
+                self._unsettled = error if isinstance(error, OwnerReplacedError) else _unsettled(self._partition)
                 await self._drop()
                 raise
 
@@ -88,3 +89,9 @@ class Owner:
         producer, self._producer = self._producer, None
         if producer is not None:
             await discard(producer)
+
+
+def _unsettled(partition: int) -> DependencyError:
+    return DependencyError(
+        f"partition {partition}: it is not known whether the last commit holds", advice="take the partition over first"
+    )
