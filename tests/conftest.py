@@ -12,7 +12,6 @@ import pytest
 from broker import Broker, brokers, missing_tools
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests of the broker in one process: one broker is enough for this machine."""
     for item in items:

@@ -172,7 +172,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 def _scalar(text: str) -> Any:
     """Environment values are read as YAML, so that numbers, true, and [a, b] mean what they mean in the file."""
     try:
-        return yaml.safe_load(text)
+        return yaml.safe_load(text) if text else text
     except yaml.YAMLError:
         return text
 

@@ -144,10 +144,10 @@ def test_a_second_process_takes_over_and_the_first_stops_and_says_why(kafka: str
         (tmp_path / name).mkdir()
     with serving(tmp_path / "first", **settings) as (first, client):
         sent = post(client, BY_REST, range(10))
-        with serving(tmp_path / "second", **settings) as (second, client):
+        with serving(tmp_path / "second", **settings) as (second, successor):
             assert first.wait(PATIENCE) == 3
-            sent += post(client, BY_REST, range(10, 20))
-            assert settled(client, sent)["balance"] == all_scored(sent)
+            sent += post(successor, BY_REST, range(10, 20))
+            assert settled(successor, sent)["balance"] == all_scored(sent)
             assert second.poll() is None
     said = (tmp_path / "first" / "serve.log").read_text()
     assert "another process" in said

@@ -41,12 +41,8 @@ def _report(settings: KafkaSettings) -> None:
     typer.secho(f"✓ all topics are there, with {settings.partitions} partitions each", fg=typer.colors.GREEN)
 
 
-def _run(
-    work: Callable[[KafkaConnection, TopicPlan], Coroutine[Any, Any, list[str]]], settings: KafkaSettings
-) -> list[str]:
+def _run(work: Callable[[KafkaConnection, TopicPlan], Coroutine[Any, Any, list[str]]], settings: KafkaSettings) -> list[str]:
     if not settings.bootstrap_servers:
         raise ConfigurationError("no Kafka is set", advice="set TIDEGATE_KAFKA__BOOTSTRAP_SERVERS=host:port")
-    plan = TopicPlan(
-        settings.partitions, settings.replication_factor, settings.min_insync_replicas, settings.retention_days
-    )
+    plan = TopicPlan(settings.partitions, settings.replication_factor, settings.min_insync_replicas, settings.retention_days)
     return asyncio.run(work(kafka_connection(settings), plan))

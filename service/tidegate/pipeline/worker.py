@@ -22,7 +22,7 @@ from tidegate.contracts import topics
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
-from tidegate.errors import DependencyError, OwnerReplacedError
+from tidegate.errors import DependencyError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.planning import PlanDesk
 from tidegate.pipeline.progress import Progress
 from tidegate.pipeline.replay import Restored, Restorer
@@ -90,6 +90,7 @@ class PartitionWorker:
         self._retention = Retention(index, ports.log, limits.keep_facts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"partition-{index}")
         self._state: Restored | None = None
+        self._ends: dict[str, int] = {}
         self._empty_before: dict[str, int] = {}
         self._batches_since = self._readings_since = 0
         self._levels_at = float("-inf")
@@ -131,14 +132,16 @@ class PartitionWorker:
 
     async def lag(self) -> dict[str, int]:
         """Records not yet taken, by input topic; before the restore, everything."""
-        return self._behind(await self._ends())
+        return self._behind(await self._ask_ends())
 
     def _behind(self, ends: Mapping[str, int]) -> dict[str, int]:
         """Offsets between the positions and `ends`, without those at which the last poll found that there is no record."""
         positions = self._state.positions if self._state else {}
-        return {topic: max(0, end - max(positions.get(topic, 0), self._empty_before.get(topic, 0))) for topic, end in ends.items()}
+        return {
+            topic: max(0, end - max(positions.get(topic, 0), self._empty_before.get(topic, 0))) for topic, end in ends.items()
+        }
 
-    async def _ends(self) -> dict[str, int]:
+    async def _ask_ends(self) -> dict[str, int]:
         return {topic: await self._ports.log.end_offset(topic, self.index) for topic in WORKER_INPUTS}
 
     async def _restore(self) -> Restored:
@@ -155,23 +158,31 @@ class PartitionWorker:
 
     async def _work(self, state: Restored) -> bool:
         """Take one batch if there is input or a tick is due; true when there was input."""
-        ends = await self._ends()
-        inputs = await self._poll(state.positions)
-        self._empty_before = {topic: ends[topic] for topic, records in inputs.items() if not records}
+        try:
+            inputs = await self._poll(state.positions)
+        except StateLostError:
+            raise
+        except DependencyError as error:  # an unreachable log holds us up, and costs nothing that was committed
+            self._blocked("read_failed", error, state.sequence)
+            await asyncio.sleep(self._limits.commit_retry_seconds)
+            return False
         found = any(inputs.values())
         if found or self._tick_due(state):
             await self._commit(state, inputs, snapshot=self._snapshot_due(state))
-        self.progress.beat(lag=sum(self._behind(ends).values()))
+        self.progress.beat(lag=sum(self._behind(self._ends).values()))
         return found
 
     async def _poll(self, positions: Mapping[str, int]) -> Inputs:
         limits, log = self._limits, self._ports.log
-        return {
+        self._ends = await self._ask_ends()  # before the reads: where one finds nothing, there is nothing up to here
+        inputs = {
             topic: await log.read(
                 topic, self.index, positions.get(topic, 0), max_records=limits.batch_records, max_bytes=limits.batch_bytes
             )
             for topic in WORKER_INPUTS
         }
+        self._empty_before = {topic: self._ends[topic] for topic, records in inputs.items() if not records}
+        return inputs
 
     def _snapshot_due(self, state: Restored) -> bool:
         enough = max(self._limits.snapshot_readings, 10 * state.partition.detection.device_count())
@@ -200,12 +211,13 @@ class PartitionWorker:
         log, done = self._ports.log, False
         while not done:
             try:
-                return await log.commit(commit)
+                await log.commit(commit)
+                done = True
             except OwnerReplacedError:
                 raise
             except DependencyError as error:
-                self._blocked(error, sequence)
-            done = await self._patiently(lambda: has_gone_through(log, commit, sequence), sequence)
+                self._blocked("commit_failed", error, sequence)
+                done = await self._patiently(lambda: has_gone_through(log, commit, sequence), sequence)
 
     async def _patiently(self, ask: Callable[[], Awaitable[bool]], sequence: int) -> bool:
         """The answer of `ask`, however often the log cannot be asked just now."""
@@ -216,18 +228,18 @@ class PartitionWorker:
             except OwnerReplacedError:
                 raise
             except DependencyError as error:
-                self._blocked(error, sequence)
+                self._blocked("commit_failed", error, sequence)
 
-    def _blocked(self, error: DependencyError, sequence: int) -> None:
+    def _blocked(self, what: str, error: DependencyError, sequence: int) -> None:
         self.progress.blocked(str(error))
-        _log.error("commit_failed", partition=self.index, sequence=sequence, reason=str(error))
+        _log.error(what, partition=self.index, sequence=sequence, reason=str(error))
 
     async def _report(self, state: Restored, step: Step) -> None:
         self._ports.metrics.batch(batch_report(step.facts, step.letters, step.undecodable, step.seconds))
         now = self._ports.clock.monotonic()
         if now - self._levels_at >= self._limits.tick_seconds:
             self._levels_at = now
-            lag = await self.lag()
+            lag = self._behind(self._ends)
             found = await self.call(lambda partition: levels(partition, lag, state.tick_ms))
             self._ports.metrics.levels(self.index, found)
 
@@ -238,4 +250,7 @@ class PartitionWorker:
             return
         self._batches_since = self._readings_since = 0
         state.generation += 1
-        await self._retention.after_snapshot(state.positions)
+        try:
+            await self._retention.after_snapshot(state.positions)
+        except DependencyError as error:  # the next snapshot makes up for it
+            _log.warning("trim_failed", partition=self.index, reason=str(error))

@@ -92,6 +92,7 @@ async def discard(producer: AIOKafkaProducer) -> None:
     aiokafka's `stop` flushes first, without a limit. After the limit its sender is ended by force; what it had not
     delivered is dropped, and the transaction it had open is aborted by its successor or by the cluster's own time limit.
     """
+    _hear_failures(producer)
     with suppress(Exception):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await producer.stop()
@@ -102,3 +103,14 @@ async def discard(producer: AIOKafkaProducer) -> None:
             sender.cancel()
             await asyncio.wait([sender], timeout=0.05)
         await producer.client.close()
+
+
+def _hear_failures(producer: AIOKafkaProducer) -> None:
+    """Look at failures that aiokafka also sets on futures which nobody awaits: asyncio would log each with a traceback."""
+    transactions = producer._txn_manager
+    futures = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
+    if transactions is not None and transactions._transaction_waiter is not None:
+        futures.append(transactions._transaction_waiter)
+    for future in futures:
+        if future.done() and not future.cancelled():
+            future.exception()

@@ -44,7 +44,9 @@ class Reader:
         self._kept = _Kept()
 
     async def read(self, topic: str, partition: int, offset: int, max_records: int, max_bytes: int) -> Sequence[Record]:
-        """Committed records of the plain `topic` from `offset` on, at least one if there is one; `max_bytes` counts keys and values.
+        """Committed records of the plain `topic` from `offset` on, at least one if there is one.
+
+        `max_bytes` counts keys and values.
 
         Raises:
             DependencyError: Kafka does not answer.

@@ -48,9 +48,7 @@ async def create_topics(connection: KafkaConnection, plan: TopicPlan) -> list[st
         DependencyError: Kafka does not answer, or refuses one (more replicas than brokers, not allowed, ...).
     """
     wanted = [
-        NewTopic(
-            connection.topic(topic), plan.partitions, plan.replication_factor, topic_configs=plan.configuration(topic)
-        )
+        NewTopic(connection.topic(topic), plan.partitions, plan.replication_factor, topic_configs=plan.configuration(topic))
         for topic in plan.topics
     ]
     async with _admin(connection) as admin:
@@ -127,7 +125,7 @@ def _why(topic: str) -> dict[str, str]:
 
 async def _until_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
     """Wait until the brokers have heard of the new topics; what is asked of them before that is refused."""
-    while not all(_is_led(each) for each in await admin.describe_topics(list(names))):
+    while not all(_is_led(each) for each in await admin.describe_topics(list(names))):  # noqa: ASYNC110 only they know
         await asyncio.sleep(0.02)
 
 

@@ -56,7 +56,9 @@ class Watcher:
             by_leader[self._cluster.leader(topic, partition)][topic].append((partition, offset, 1))
         if None in by_leader:
             await self._cluster.refresh()
-        answers = [self._cluster.poll(node, list(asked.items()), POLL_MS) for node, asked in by_leader.items() if node is not None]
+        answers = [
+            self._cluster.poll(node, list(asked.items()), POLL_MS) for node, asked in by_leader.items() if node is not None
+        ]
         moved = False
         for answer in await asyncio.gather(*answers):
             moved |= self._take(answer)
