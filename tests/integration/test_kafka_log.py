@@ -16,6 +16,7 @@ from kafka_logs import fresh_connection, open_fresh
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog, TopicPlan, check_topics, create_topics
 from tidegate.contracts.topics import ANOMALIES, CLEANUP, FORECASTS, TELEMETRY, Cleanup
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
+from tidegate.pipeline.settle import last_record
 from tidegate.ports import Commit, Outgoing
 
 pytestmark = pytest.mark.kafka
@@ -86,9 +87,13 @@ async def test_what_an_owner_had_under_way_is_aborted_by_taking_over_and_readers
     assert await seen(log) == []
     assert await log.positions(0) == {}
     assert await log.end_offset(ANOMALIES, 0) > 0, "aborted records and their marker take offsets"
+    assert await last_record(log, ANOMALIES, 0) is None
     await log.commit(Commit(0, facts("after"), {TELEMETRY: 1}))
     await log.take_over(0)
     assert await seen(log) == ["after"]
+    last = await last_record(log, ANOMALIES, 0)
+    assert last is not None, "behind a marker, too"
+    assert last.value == b"after"
     await producer.stop()
 
 

@@ -43,7 +43,7 @@ async def test_another_process_that_went_on_meanwhile_replaces_us(log: MemoryLog
         await has_gone_through(log, batch(1), 1)
 
 
-async def test_the_last_record_is_found_however_far_it_is_behind_the_end(log: MemoryLog) -> None:
+async def test_the_last_record_of_a_partition_is_found_or_there_is_none(log: MemoryLog) -> None:
     assert await last_record(log, topics.ANOMALIES, 0) is None
     await log.append([Outgoing(topics.FORECASTS, 0, b"key", b"%d" % number) for number in range(40)])
     await log.append([Outgoing(topics.FORECASTS, 0, b"other", b"last")])
