@@ -33,8 +33,8 @@ TIDEGATE: Final = "tidegate"
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
 
 DEVELOPMENT_NOTE: Final = (
-    "The shared data sets are development data: the bundle was trained on parts of NAB, KPI, SMD and Bitbrains (its manifest says "
-    "which), and streams and settings were chosen with these sets in sight. Figures on series nobody here tunes on may be lower."
+    "The shared data sets are development data: the bundle was trained on parts of NAB, KPI, SMD and Bitbrains (see its "
+    "manifest), and streams and settings were chosen with these sets in sight. Figures on series nobody here tunes on may be lower."
 )
 
 NOTES: Final = (
