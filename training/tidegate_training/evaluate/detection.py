@@ -34,7 +34,8 @@ DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
 
 DEVELOPMENT_NOTE: Final = (
     "The shared data sets are development data: the bundle was trained on parts of NAB, KPI, SMD and Bitbrains (see its "
-    "manifest), and streams and settings were chosen with these sets in sight. Figures on series nobody here tunes on may be lower."
+    "manifest), and streams and settings were chosen with these sets in sight. Figures on series nobody here tunes on may be "
+    "lower."
 )
 
 NOTES: Final = (
