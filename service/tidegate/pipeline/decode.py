@@ -4,6 +4,7 @@ A telemetry record is one reading or one batch of a single site, JSON; the conte
 bytes decide. Pure: a replay decodes the same records to the same values.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -26,20 +27,31 @@ _BATCH_MARK: Final = b'"readings"'
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a reading came from; `index` is its place in a batch, null for a single reading."""
+class Span:
+    """A run of readings from one record: the first is `readings[start]`, which stood at `index` of a batch (null: no batch)."""
 
+    start: int
     record: Record
     index: int | None
 
 
 @dataclass(slots=True)
 class Telemetry:
-    """Decoded telemetry: `readings[i]` came from `origins[i]`; `letters` are the messages that never became readings."""
+    """Decoded telemetry: `spans` say where readings came from, in order; `letters` are the messages that never became any."""
 
     readings: list[Reading] = field(default_factory=list)
-    origins: list[Origin] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+
+    def add(self, record: Record, readings: Sequence[Reading], index: int | None) -> None:
+        """Append `readings` of `record`, the first of which stood at `index` of its batch."""
+        self.spans.append(Span(len(self.readings), record, index))
+        self.readings += readings
+
+    def origin(self, place: int) -> tuple[Record, int | None]:
+        """The record of `readings[place]`, and its place in that record's batch (null: it is no batch)."""
+        span = self.spans[bisect_right(self.spans, place, key=lambda span: span.start) - 1]
+        return span.record, None if span.index is None else span.index + place - span.start
 
 
 def decode_telemetry(records: Sequence[Record], partitions: int) -> Telemetry:
@@ -69,10 +81,10 @@ def decode_commands(records: Sequence[Record]) -> tuple[list[Command], list[Dead
 
 def reject(telemetry: Telemetry, rejection: Rejection) -> DeadLetter:
     """The dead letter of a decoded reading that admission refused, with that reading alone as the original."""
-    origin = telemetry.origins[rejection.index]
+    record, index = telemetry.origin(rejection.index)
     reading = telemetry.readings[rejection.index]
-    original = origin.record.value if origin.index is None else encode(reading)
-    return dead_letter(origin.record, rejection.reason, rejection.message, index=origin.index, original=original, reading=reading)
+    original = record.value if index is None else encode(reading)
+    return dead_letter(record, rejection.reason, rejection.message, index=index, original=original, reading=reading)
 
 
 class _Unusable(Exception):  # noqa: N818 - control flow inside this module, not an error of ours
@@ -92,8 +104,7 @@ def _decode_into(telemetry: Telemetry, record: Record, partitions: int) -> None:
         return
     reading = _decode_or_fail(raw, Reading)
     _check_partition(reading.site, record, partitions)
-    telemetry.readings.append(reading)
-    telemetry.origins.append(Origin(record, None))
+    telemetry.add(record, (reading,), None)
 
 
 def _decode_batch(telemetry: Telemetry, record: Record, raw: bytes, partitions: int) -> None:
@@ -106,8 +117,7 @@ def _decode_batch(telemetry: Telemetry, record: Record, raw: bytes, partitions: 
         return
     _check_batch(batch)
     _check_partition(batch.site, record, partitions, len(batch.readings))
-    telemetry.readings += batch.readings
-    telemetry.origins += [Origin(record, index) for index in range(len(batch.readings))]
+    telemetry.add(record, batch.readings, 0)
 
 
 def _salvage(telemetry: Telemetry, record: Record, raw: bytes, partitions: int, whole: _Unusable) -> None:
@@ -127,8 +137,7 @@ def _salvage(telemetry: Telemetry, record: Record, raw: bytes, partitions: int, 
         except _Unusable as error:
             telemetry.letters.append(dead_letter(record, error.reason, error.message, index=index, original=part))
             continue
-        telemetry.readings.append(reading)
-        telemetry.origins.append(Origin(record, index))
+        telemetry.add(record, (reading,), index)
 
 
 def _is_batch(record: Record, raw: bytes) -> bool:

@@ -51,7 +51,7 @@ class WorkerLimits:
     fleet. Each output topic keeps its last `keep_facts` records.
     """
 
-    batch_records: int = 500
+    batch_records: int = 1000
     batch_bytes: int = 1024 * 1024
     tick_seconds: float = 1.0
     snapshot_batches: int = 1000

@@ -27,8 +27,11 @@ def needs_of(problem: Problem, settings: AllocationSettings) -> list[Need]:
     needs = [
         Need(trigger, _about(trigger, problem, devices), period_ms) for trigger, devices in _in_need(problem) if devices.any()
     ]
-    if _overloaded(problem, settings.overload_threshold):
-        needs.append(Need(Trigger.FORECAST_OVERLOAD, "", cooldown_ms))
+    overloaded = _overloaded(problem, settings.overload_threshold)
+    if overloaded.any():
+        # Another gateway above its capacity is another question: it does not wait for the cool-down of the last one.
+        names = (problem.gateways[index] for index in np.flatnonzero(overloaded))
+        needs.append(Need(Trigger.FORECAST_OVERLOAD, fact_id("overload", *names), cooldown_ms))
     return [*needs, Need(Trigger.PERIOD, "", period_ms)]
 
 
@@ -41,10 +44,11 @@ def _in_need(problem: Problem) -> list[tuple[Trigger, Bool]]:
     ]
 
 
-def _overloaded(problem: Problem, threshold: float) -> bool:
-    """True when some gateway's load is above `threshold` (share of capacity) in some resource."""
+def _overloaded(problem: Problem, threshold: float) -> Bool:
+    """Which living gateways' load is above `threshold` (share of capacity) in some resource, bool [gateway]."""
     load = loads(problem, problem.start)
-    return bool(np.any((load > problem.capacity * threshold * FULL) & ~problem.dead[:, None]))
+    above: Bool = (load > problem.capacity * threshold * FULL).any(axis=1) & ~problem.dead
+    return above
 
 
 def _about(trigger: Trigger, problem: Problem, devices: Bool) -> str:

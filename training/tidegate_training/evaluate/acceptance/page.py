@@ -7,6 +7,7 @@ from tidegate_training.evaluate import plots
 from tidegate_training.evaluate.acceptance.fleet import READINGS_PER_POST
 from tidegate_training.evaluate.acceptance.live import KILL_AT, PACED_LOAD, PACED_POST, PACED_SHARE, REPEATED, STOP_AT
 from tidegate_training.evaluate.acceptance.study import Acceptance
+from tidegate_training.evaluate.detection import DEVELOPMENT_NOTE
 from tidegate_training.evaluate.figures import vus_by_series
 
 
@@ -31,6 +32,7 @@ def notes(run: Acceptance, demand_days: float) -> list[str]:
         "plans_over_capacity and plans_out_of_reach are recomputed from each plan's request, without the planner's code.",
         "Tidegate's alarms are the anomalies REST shows at the end (silence aside); its surprise, which no topic carries, is the "
         "rerun's. Baselines are fitted on the train parts, which the service did not see; definitions as on the detection page.",
+        DEVELOPMENT_NOTE,
     ]
 
 
