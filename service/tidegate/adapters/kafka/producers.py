@@ -18,7 +18,7 @@ BATCH_BYTES: Final = 512 * 1024
 MAX_RECORD_BYTES: Final = 10 * 1024 * 1024
 """Bytes; `tidegate topics create` lets topics take as much: a request body of 8 MiB and its envelope."""
 
-_CLOSE_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 0.5
 
 
 async def open_producer(connection: KafkaConnection, **settings: Any) -> AIOKafkaProducer:
