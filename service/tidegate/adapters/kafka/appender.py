@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import RecordMetadata
 
 from tidegate.adapters.kafka.connection import KafkaConnection, translated
 from tidegate.adapters.kafka.producers import delivered, discard, enqueue, open_producer
@@ -30,11 +29,15 @@ class Appender:
         if not records:
             return []
         with translated(self._connection, "append"):
+            producer = self._producer
             try:
                 async with asyncio.timeout(self._connection.request_seconds):
-                    return await delivered(await self._enqueue(records))
+                    async with self._turn:  # nobody else's records come between ours
+                        producer = self._producer = self._producer or await open_producer(self._connection)
+                        futures = await enqueue(producer, self._connection, records)
+                    return await delivered(futures)
             except (KafkaError, TimeoutError):
-                await self._abandon()
+                await self._abandon(producer)
                 raise
 
     async def close(self) -> None:
@@ -44,14 +47,8 @@ class Appender:
             if producer is not None:
                 await discard(producer)
 
-    async def _enqueue(self, records: Sequence[Outgoing]) -> "list[asyncio.Future[RecordMetadata]]":
-        async with self._turn:  # nobody else's records come between ours
-            if self._producer is None:
-                self._producer = await open_producer(self._connection)
-            return await enqueue(self._producer, self._connection, records)
-
-    async def _abandon(self) -> None:
-        """Drop what the producer still holds: it would deliver it at some later time, after its callers were told otherwise."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
+    async def _abandon(self, producer: AIOKafkaProducer | None) -> None:
+        """Drop what `producer` still holds: it would deliver it at some later time, after its callers were told otherwise."""
+        if producer is not None and producer is self._producer:
+            self._producer = None
             await discard(producer)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
 from aiokafka.structs import RecordMetadata
 
 from tidegate.adapters.kafka.connection import KafkaConnection
@@ -102,6 +103,8 @@ async def discard(producer: AIOKafkaProducer) -> None:
         while sender is not None and not sender.done():
             sender.cancel()
             await asyncio.wait([sender], timeout=0.05)
+        producer._message_accumulator.fail_all(ProducerClosed())  # or its flush, and all who wait, would wait for ever
+        _hear_failures(producer)
         await producer.client.close()
 
 
