@@ -9,7 +9,7 @@ SPEED ?= 60
 DURATION ?=
 export DATA SPEED DURATION
 
-.PHONY: help run test check acceptance bench docs lock train clean
+.PHONY: help run kafka test check acceptance bench docs lock train clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,7 +39,11 @@ $(VENV)/dev.stamp: $(VENV)/torch.stamp requirements/ci.txt pyproject.toml
 run: $(SERVICE) ## service, simulated fleet and live view; DATA=<file or folder> SPEED=<factor> replays real data
 	@$(BIN)/tidegate demo $(if $(DATA),--data '$(DATA)' --speed '$(SPEED)') $(if $(DURATION),--duration '$(DURATION)')
 
+kafka: ## a Kafka broker on localhost:9092 without Docker (Java 17, and Maven the first time); docs/kafka.md
+	@$(PYTHON) deploy/kafka/broker.py run
+
 test: $(VENV)/dev.stamp ## install what tests need and run all of them
+	-@$(PYTHON) deploy/kafka/broker.py fetch > /dev/null
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated files, README commands

@@ -21,11 +21,11 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    """A running service on a free port, ready; killed at the end if it still runs."""
+def serving(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """A running service on a free port, ready; killed at the end if it still runs. `settings` are environment variables."""
     log = folder / "serve.log"
     command = [*TIDEGATE, "serve", "--port", "0", "--data-dir", str(folder / "data"), *options]
-    with log.open("a") as out, subprocess.Popen(command, stderr=out, text=True, env=environment()) as process:
+    with log.open("a") as out, subprocess.Popen(command, stderr=out, text=True, env=environment(**settings)) as process:
         try:
             before = log.stat().st_size
             url = _address(process, log, before)

@@ -20,6 +20,7 @@ import uvicorn
 from tidegate.adapters.bundles import bundle_catalogue
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
+from tidegate.adapters.kafka import KafkaConnection, KafkaLog
 from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import ProcessPlanner
@@ -35,8 +36,8 @@ from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, ConfigurationError, DependencyError, InputError
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
-from tidegate.ports import Metrics
-from tidegate.settings import Settings
+from tidegate.ports import Clock, Metrics
+from tidegate.settings import KafkaSettings, Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     configuration = core_configuration(settings)
     listener = stack.enter_context(contextlib.closing(_listen(settings.api.host, settings.api.port)))
     clock = SystemClock()
-    log = await EmbeddedLog.open(settings.log.path, partitions=settings.log.partitions, clock=clock)
+    log = await open_log(settings, clock)
     stack.push_async_callback(log.close)
     forecasters = await asyncio.to_thread(load_forecasters, settings, configuration)
     bundles = {name: forecaster.identity for name, forecaster in forecasters.items()}
@@ -92,13 +93,31 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     planner = ProcessPlanner(settings.worker.planner_seconds)
     stack.push_async_callback(planner.close)
     ports = WorkerPorts(log, planner, clock, metrics, forecasters)
-    workers = [PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(settings.log.partitions)]
+    workers = [PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(log.partitions)]
     live = LiveWorkers(workers, bundles)
-    stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
+    if isinstance(log, EmbeddedLog):
+        stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed()
     projection = Projection(log, feed)
     app = create_app(ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings)))
     return Service(settings, workers, projection, live, _server(app), listener)
+
+
+async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
+    """Kafka when its servers are set, or else the embedded log.
+
+    Raises:
+        ConfigurationError: topics or partitions are not as they must be.
+        DependencyError: it cannot be opened or reached.
+    """
+    if settings.kafka.bootstrap_servers:
+        return await KafkaLog.open(kafka_connection(settings.kafka))
+    return await EmbeddedLog.open(settings.log.path, partitions=settings.log.partitions, clock=clock)
+
+
+def kafka_connection(settings: KafkaSettings) -> KafkaConnection:
+    """How to reach the Kafka of `settings`."""
+    return KafkaConnection(settings.bootstrap_servers, settings.group, settings.topic_prefix)
 
 
 def core_configuration(settings: Settings) -> CoreConfiguration:

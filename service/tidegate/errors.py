@@ -4,10 +4,12 @@
     ├── ConfigurationError      settings, profiles, command line: the operator can mend it
     ├── InputError              a message, file or request that says something we cannot accept
     │   ├── SchemaVersionError  a schema version this release does not know
+    │   ├── RecordTooLargeError a record is larger than the log takes
     │   └── CommandRefused      a well-formed command that the present state does not allow
     ├── DependencyError         a thing beside us failed: disk, broker, planner process
     │   ├── LogInUseError       another process holds the embedded log
     │   ├── LogFullError        the disk under the log is full
+    │   ├── OwnerReplacedError  another process took this partition over
     │   └── StateLostError      neither snapshot nor log can rebuild the state
     ├── BundleError             a model bundle is missing, corrupt, or not what its manifest says
     └── AllocationError         a plan or topology breaks a rule of its own
@@ -51,6 +53,12 @@ class SchemaVersionError(InputError):
     code = "schema-version-unknown"
 
 
+class RecordTooLargeError(InputError):
+    """A record is larger than the log takes; nothing of what was written with it is visible. Trying again changes nothing."""
+
+    code = "record-too-large"
+
+
 class CommandRefused(InputError):  # noqa: N818 it says what became of the command; "Error" would say we failed
     """The command is well formed, but the present state does not allow it (stale digest, unknown gateway, ...)."""
 
@@ -73,6 +81,12 @@ class LogFullError(DependencyError):
     """The disk under the log is full; nothing was committed."""
 
     code = "log-full"
+
+
+class OwnerReplacedError(DependencyError):
+    """Another process became the committing owner of this partition; this one must stop, not try again."""
+
+    code = "owner-replaced"
 
 
 class StateLostError(DependencyError):

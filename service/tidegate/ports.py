@@ -70,7 +70,7 @@ class Log(Protocol):
     """A partitioned, durable, ordered log with one committing owner per partition.
 
     Every topic has `partitions` partitions. Readers see only what is committed. Offsets start at 0, rise by at least 1 and
-    are never reused; old ones may be gone (`start_offset`).
+    are never reused; old ones may be gone (`start_offset`), and some may never have been a record's (a transaction's marker).
     """
 
     @property
@@ -85,6 +85,7 @@ class Log(Protocol):
 
         Raises:
             LogFullError: the disk is full; nothing was written.
+            RecordTooLargeError: a record is larger than the log takes; nothing was written.
             DependencyError: the log cannot be reached.
         """
         ...
@@ -98,7 +99,7 @@ class Log(Protocol):
         ...
 
     async def end_offset(self, topic: str, partition: int) -> int:
-        """Offset the next committed record will get at the earliest."""
+        """Offset the next committed record will get at the earliest; offsets before it need not all be records'."""
         ...
 
     async def wait(self, timeout_seconds: float) -> None:
@@ -109,12 +110,27 @@ class Log(Protocol):
         """Committed next offsets of the worker, by input topic; absent means from the start. Survives a crash."""
         ...
 
+    async def take_over(self, partition: int) -> None:
+        """Become the committing owner of `partition`; call it before reading what was committed, and after a failed commit.
+
+        What any owner before had under way, ourselves included, is visible afterwards or never will be, and another
+        process that owned it can commit no more. Idempotent.
+
+        Raises:
+            DependencyError: the log cannot be reached.
+        """
+        ...
+
     async def commit(self, commit: Commit) -> None:
-        """Write outputs and positions in one transaction; returns once durable. After an error nothing of it is visible.
+        """Write outputs and positions in one transaction; returns once durable, which readers see then or a moment later.
+
+        An error means that nothing of it is visible, or that it is not known yet: after `take_over` it is.
 
         Raises:
             LogFullError: the disk is full.
-            DependencyError: the log cannot be reached, or this owner was replaced.
+            OwnerReplacedError: another process took the partition over; trying again would be wrong.
+            RecordTooLargeError: an output is larger than the log takes; trying again would be useless.
+            DependencyError: the log cannot be reached.
         """
         ...
 

@@ -21,7 +21,7 @@ PREFIX = "TIDEGATE_"
 CONFIG_VARIABLE = "TIDEGATE_CONFIG"
 """Names the YAML file."""
 
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "TIDEGATE_REQUIRE_KAFKA"})
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "TIDEGATE_REQUIRE_KAFKA", "TIDEGATE_TEST_KAFKA"})
 
 
 class _Area(BaseModel):
@@ -35,6 +35,25 @@ class LogSettings(_Area):
     """File of the embedded log; its folder is made if it is missing."""
     partitions: int = Field(default=1, ge=1, le=256)
     """Partitions of every topic; fixed once the file exists."""
+
+
+class KafkaSettings(_Area):
+    """Kafka in place of the embedded log (docs/kafka.md)."""
+
+    bootstrap_servers: str = ""
+    """`host:port,host:port` of some brokers; empty means the embedded log."""
+    group: str = Field(default="tidegate", min_length=1)
+    """Name of this installation: of its committed positions and of its transactions. One worker process for each."""
+    topic_prefix: str = ""
+    """Stands before every topic's name, so that installations can share a cluster."""
+    partitions: int = Field(default=4, ge=1, le=256)
+    """Partitions of every topic when `tidegate topics create` makes them; fixed from then on."""
+    replication_factor: int = Field(default=1, ge=1, le=10)
+    """Copies of every record; 3 in production."""
+    min_insync_replicas: int = Field(default=1, ge=1, le=10)
+    """Copies that must be written before a record counts as durable; 2 in production."""
+    retention_days: int = Field(default=7, ge=1, le=3650)
+    """Days for which inputs, journal and facts are kept, where snapshots do not let them go sooner."""
 
 
 class ApiSettings(_Area):
@@ -85,6 +104,8 @@ class Settings(_Area):
 
     log: LogSettings = LogSettings()
     """The embedded log."""
+    kafka: KafkaSettings = KafkaSettings()
+    """Kafka in place of the embedded log."""
     api: ApiSettings = ApiSettings()
     """The REST door."""
     worker: WorkerSettings = WorkerSettings()
@@ -151,7 +172,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 def _scalar(text: str) -> Any:
     """Environment values are read as YAML, so that numbers, true, and [a, b] mean what they mean in the file."""
     try:
-        return yaml.safe_load(text)
+        return yaml.safe_load(text) if text else text
     except yaml.YAMLError:
         return text
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kafka_logs import fresh_connection, open_fresh
 from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.adapters.memory import MemoryLog
 from tidegate.contracts.topics import FORECASTS, TELEMETRY
@@ -16,7 +17,7 @@ PARTITIONS = 3
 OpenLog = Callable[[], Awaitable[Log]]
 
 
-def memory_log(_: Path) -> OpenLog:
+def memory_log(_: pytest.FixtureRequest) -> OpenLog:
     log = MemoryLog(PARTITIONS)
 
     async def open_log() -> Log:
@@ -26,17 +27,27 @@ def memory_log(_: Path) -> OpenLog:
     return open_log
 
 
-def embedded_log(folder: Path) -> OpenLog:
+def embedded_log(request: pytest.FixtureRequest) -> OpenLog:
+    folder: Path = request.getfixturevalue("tmp_path")
     return lambda: EmbeddedLog.open(folder / "log.db", partitions=PARTITIONS)
 
 
-LOGS: dict[str, Callable[[Path], OpenLog]] = {"memory": memory_log, "embedded": embedded_log}
+def kafka_log(request: pytest.FixtureRequest) -> OpenLog:
+    connection = fresh_connection(request.getfixturevalue("kafka"))
+    return lambda: open_fresh(connection, PARTITIONS, ["other", "facts", "commands", "nothing-here"])
 
 
-@pytest.fixture(params=LOGS)
-def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> OpenLog:
+LOGS: dict[str, Callable[[pytest.FixtureRequest], OpenLog]] = {
+    "memory": memory_log,
+    "embedded": embedded_log,
+    "kafka": kafka_log,
+}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.kafka] if name == "kafka" else []) for name in LOGS])
+def open_log(request: pytest.FixtureRequest) -> OpenLog:
     """Opens the same log again each time it is called; the one before must be closed."""
-    return LOGS[request.param](tmp_path)
+    return LOGS[request.param](request)
 
 
 @pytest.fixture
@@ -52,6 +63,12 @@ def outgoing(value: str, *, topic: str = TELEMETRY, partition: int = 0, key: str
 
 async def read_all(log: Log, topic: str = TELEMETRY, partition: int = 0, offset: int = 0) -> list[Record]:
     return list(await log.read(topic, partition, offset, max_records=100_000, max_bytes=1 << 30))
+
+
+async def commit_and_settle(log: Log, commit: Commit) -> None:
+    """Readers may see a commit a moment after it returned; once the owner has taken over (again), they must."""
+    await log.commit(commit)
+    await log.take_over(commit.partition)
 
 
 def values(records: list[Record]) -> list[str]:
@@ -114,7 +131,7 @@ async def test_reading_past_the_end_gives_nothing(log: Log) -> None:
 
 
 async def test_a_commit_writes_outputs_and_positions_together(log: Log) -> None:
-    await log.commit(Commit(1, [outgoing("fact", topic="facts", partition=1)], {TELEMETRY: 7, "commands": 2}))
+    await commit_and_settle(log, Commit(1, [outgoing("fact", topic="facts", partition=1)], {TELEMETRY: 7, "commands": 2}))
     assert values(await read_all(log, "facts", 1)) == ["fact"]
     assert await log.positions(1) == {TELEMETRY: 7, "commands": 2}
     assert await log.positions(0) == {}
@@ -122,8 +139,18 @@ async def test_a_commit_writes_outputs_and_positions_together(log: Log) -> None:
 
 async def test_a_later_commit_moves_only_the_positions_it_names(log: Log) -> None:
     await log.commit(Commit(0, [], {TELEMETRY: 7, "commands": 2}))
-    await log.commit(Commit(0, [], {TELEMETRY: 9}))
+    await commit_and_settle(log, Commit(0, [], {TELEMETRY: 9}))
     assert await log.positions(0) == {TELEMETRY: 9, "commands": 2}
+
+
+async def test_taking_over_keeps_what_was_committed_and_the_next_commit_goes_on_from_there(log: Log) -> None:
+    await log.take_over(0)
+    await log.commit(Commit(0, [outgoing("first", topic="facts")], {TELEMETRY: 1}))
+    await log.take_over(0)
+    await log.take_over(0)
+    assert await log.positions(0) == {TELEMETRY: 1}
+    await commit_and_settle(log, Commit(0, [outgoing("second", topic="facts")], {TELEMETRY: 2}))
+    assert values(await read_all(log, "facts")) == ["first", "second"]
 
 
 async def test_a_refused_commit_leaves_neither_outputs_nor_positions(log: Log) -> None:
@@ -206,7 +233,7 @@ async def test_waiting_with_nothing_new_ends_at_the_timeout(log: Log) -> None:
 async def test_positions_records_and_ends_survive_closing_and_reopening(open_log: OpenLog) -> None:
     log = await open_log()
     await log.append([outgoing(str(number)) for number in range(4)])
-    await log.commit(Commit(0, [outgoing("fact", topic="facts")], {TELEMETRY: 3}))
+    await commit_and_settle(log, Commit(0, [outgoing("fact", topic="facts")], {TELEMETRY: 3}))
     await log.trim(TELEMETRY, 0, 2)
     await log.close()
     again = await open_log()

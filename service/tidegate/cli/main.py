@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tidegate import __version__
-from tidegate.cli import bundle, config, demo, replay, schemas, serve, simulate, watch
+from tidegate.cli import bundle, config, demo, replay, schemas, serve, simulate, topics, watch
 from tidegate.cli.exits import exit_code
 from tidegate.errors import TidegateError
 
@@ -39,7 +39,7 @@ def _root(
 
 for module in (serve, demo, simulate, replay, watch):
     module.register(app)
-for name, group in (("bundle", bundle.app), ("config", config.app), ("schemas", schemas.app)):
+for name, group in (("bundle", bundle.app), ("config", config.app), ("schemas", schemas.app), ("topics", topics.app)):
     app.add_typer(group, name=name)
 
 

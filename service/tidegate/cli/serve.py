@@ -1,4 +1,4 @@
-"""`tidegate serve`: worker and REST door in one process on the embedded log."""
+"""`tidegate serve`: worker and REST door in one process, on the embedded log or on Kafka."""
 
 import asyncio
 import signal
@@ -23,6 +23,8 @@ Examples:
   tidegate serve --port 0 --data-dir /var/lib/tidegate
 
   TIDEGATE_API__PORT=9000 tidegate serve --config tidegate.yaml
+
+  TIDEGATE_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 tidegate serve
 """
 
 

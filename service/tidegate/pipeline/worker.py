@@ -6,11 +6,12 @@ Commit order of one batch, all in one transaction of the log:
   3. now and then a snapshot,
   4. the input positions.
 Only after it returned do plan requests leave for the planner and metrics move. A commit that fails is tried again with
-the same records, for the state in memory already includes the batch; the journal tells whether it had gone through.
+the same records, for the state in memory already includes the batch; the journal tells whether it had gone through, or
+whether another process took the partition over meanwhile, in which case this one stops.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -18,17 +19,16 @@ from typing import Final, TypeVar
 import structlog
 
 from tidegate.contracts import topics
-from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.journal import JournalRecord
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
-from tidegate.errors import DependencyError
+from tidegate.errors import DependencyError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.planning import PlanDesk
 from tidegate.pipeline.progress import Progress
 from tidegate.pipeline.replay import Restored, Restorer
 from tidegate.pipeline.reporting import batch_report, levels
 from tidegate.pipeline.retention import Retention
+from tidegate.pipeline.settle import has_gone_through
 from tidegate.pipeline.step import Inputs, Step, Stepper
 from tidegate.ports import Clock, Commit, Log, Metrics, Planner
 
@@ -90,6 +90,8 @@ class PartitionWorker:
         self._retention = Retention(index, ports.log, limits.keep_facts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"partition-{index}")
         self._state: Restored | None = None
+        self._ends: dict[str, int] = {}
+        self._empty_before: dict[str, int] = {}
         self._batches_since = self._readings_since = 0
         self._levels_at = float("-inf")
 
@@ -99,6 +101,8 @@ class PartitionWorker:
         Raises:
             StateLostError: the log cannot rebuild the state.
             BundleError: the journal was scored by a bundle that is not installed.
+            OwnerReplacedError: another process took the partition over.
+            RecordTooLargeError: the log refuses what the batch came to.
         """
         try:
             state = await self._restore()
@@ -128,12 +132,21 @@ class PartitionWorker:
 
     async def lag(self) -> dict[str, int]:
         """Records not yet taken, by input topic; before the restore, everything."""
+        return self._behind(await self._ask_ends())
+
+    def _behind(self, ends: Mapping[str, int]) -> dict[str, int]:
+        """Offsets between the positions and `ends`, without those at which the last poll found that there is no record."""
         positions = self._state.positions if self._state else {}
-        ends = {topic: await self._ports.log.end_offset(topic, self.index) for topic in WORKER_INPUTS}
-        return {topic: end - positions.get(topic, 0) for topic, end in ends.items()}
+        return {
+            topic: max(0, end - max(positions.get(topic, 0), self._empty_before.get(topic, 0))) for topic, end in ends.items()
+        }
+
+    async def _ask_ends(self) -> dict[str, int]:
+        return {topic: await self._ports.log.end_offset(topic, self.index) for topic in WORKER_INPUTS}
 
     async def _restore(self) -> Restored:
         ports = self._ports
+        await ports.log.take_over(self.index)
         restorer = Restorer(ports.log, self.index, ports.forecasters, self._configuration, self.progress.replayed)
         state = await restorer.restore()
         ports.metrics.replayed(state.replayed_batches)
@@ -145,21 +158,31 @@ class PartitionWorker:
 
     async def _work(self, state: Restored) -> bool:
         """Take one batch if there is input or a tick is due; true when there was input."""
-        inputs = await self._poll(state.positions)
+        try:
+            inputs = await self._poll(state.positions)
+        except StateLostError:
+            raise
+        except DependencyError as error:  # an unreachable log holds us up, and costs nothing that was committed
+            self._blocked("read_failed", error, state.sequence)
+            await asyncio.sleep(self._limits.commit_retry_seconds)
+            return False
         found = any(inputs.values())
         if found or self._tick_due(state):
             await self._commit(state, inputs, snapshot=self._snapshot_due(state))
-        self.progress.beat(lag=sum((await self.lag()).values()))
+        self.progress.beat(lag=sum(self._behind(self._ends).values()))
         return found
 
     async def _poll(self, positions: Mapping[str, int]) -> Inputs:
         limits, log = self._limits, self._ports.log
-        return {
+        self._ends = await self._ask_ends()  # before the reads: where one finds nothing, there is nothing up to here
+        inputs = {
             topic: await log.read(
                 topic, self.index, positions.get(topic, 0), max_records=limits.batch_records, max_bytes=limits.batch_bytes
             )
             for topic in WORKER_INPUTS
         }
+        self._empty_before = {topic: self._ends[topic] for topic, records in inputs.items() if not records}
+        return inputs
 
     def _snapshot_due(self, state: Restored) -> bool:
         enough = max(self._limits.snapshot_readings, 10 * state.partition.detection.device_count())
@@ -184,32 +207,39 @@ class PartitionWorker:
         await self._after(state, step, snapshot)
 
     async def _until_durable(self, commit: Commit, sequence: int) -> None:
-        """Commit until it holds. An error may hide a commit that went through, so the journal is asked before a repeat."""
-        while True:
+        """Commit until it holds. An error may hide a commit that went through, so that is found out before a repeat."""
+        log, done = self._ports.log, False
+        while not done:
             try:
-                return await self._ports.log.commit(commit)
+                await log.commit(commit)
+                done = True
+            except OwnerReplacedError:
+                raise
             except DependencyError as error:
-                self.progress.blocked(str(error))
-                _log.error("commit_failed", partition=self.index, sequence=sequence, reason=str(error))
-                await asyncio.sleep(self._limits.commit_retry_seconds)
-                if await self._is_journaled(sequence):
-                    return None
+                self._blocked("commit_failed", error, sequence)
+                done = await self._patiently(lambda: has_gone_through(log, commit, sequence), sequence)
 
-    async def _is_journaled(self, sequence: int) -> bool:
-        log = self._ports.log
-        try:
-            end = await log.end_offset(topics.JOURNAL, self.index)
-            last = await log.read(topics.JOURNAL, self.index, end - 1, max_records=1, max_bytes=1)
-        except DependencyError:
-            return False
-        return bool(last) and decode(last[0].value or b"", JournalRecord).sequence == sequence
+    async def _patiently(self, ask: Callable[[], Awaitable[bool]], sequence: int) -> bool:
+        """The answer of `ask`, however often the log cannot be asked just now."""
+        while True:
+            await asyncio.sleep(self._limits.commit_retry_seconds)
+            try:
+                return await ask()
+            except OwnerReplacedError:
+                raise
+            except DependencyError as error:
+                self._blocked("commit_failed", error, sequence)
+
+    def _blocked(self, what: str, error: DependencyError, sequence: int) -> None:
+        self.progress.blocked(str(error))
+        _log.error(what, partition=self.index, sequence=sequence, reason=str(error))
 
     async def _report(self, state: Restored, step: Step) -> None:
         self._ports.metrics.batch(batch_report(step.facts, step.letters, step.undecodable, step.seconds))
         now = self._ports.clock.monotonic()
         if now - self._levels_at >= self._limits.tick_seconds:
             self._levels_at = now
-            lag = await self.lag()
+            lag = self._behind(self._ends)
             found = await self.call(lambda partition: levels(partition, lag, state.tick_ms))
             self._ports.metrics.levels(self.index, found)
 
@@ -220,4 +250,7 @@ class PartitionWorker:
             return
         self._batches_since = self._readings_since = 0
         state.generation += 1
-        await self._retention.after_snapshot(state.positions)
+        try:
+            await self._retention.after_snapshot(state.positions)
+        except DependencyError as error:  # the next snapshot makes up for it
+            _log.warning("trim_failed", partition=self.index, reason=str(error))

@@ -85,6 +85,11 @@ class EmbeddedLog:
         self._check(records)
         return await self._write(lambda store: store.append(records, self._clock.now_ms()))
 
+    async def take_over(self, partition: int) -> None:
+        """Nothing to do: whoever has the file open is the only owner, and a failed commit left nothing under way."""
+        self._check_partition(partition)
+        self._check_open()
+
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions together; after an error neither is there.
 

@@ -91,6 +91,11 @@ class MemoryLog:
             raise failure.error
         return offsets
 
+    async def take_over(self, partition: int) -> None:
+        """Nothing to do: there is one process, and a failed commit left nothing under way."""
+        self._check([partition])
+        await self._ready()
+
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions together."""
         self._check([commit.partition, *(record.partition for record in commit.outputs)])

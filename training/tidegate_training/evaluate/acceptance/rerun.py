@@ -29,7 +29,7 @@ from tidegate.ports import Log, Record
 from tidegate_training.evaluate.plan_checks import out_of_reach, over_capacity
 
 PARTITION: Final = 0
-"""The acceptance run's log has one."""
+"""The acceptance run's log has one; elsewhere it is said which."""
 
 _PAGE_RECORDS: Final = 64
 _PAGE_BYTES: Final = 64 * 1024 * 1024
@@ -58,16 +58,18 @@ async def rerun(
     forecasters: Mapping[str, Forecaster],
     watched: frozenset[DeviceId],
     progress: Callable[[int, int], None] = lambda *_: None,
+    *,
+    partition_index: int = PARTITION,
 ) -> Rerun:
-    """Step through the whole journal of `log` in one go. `progress` gets the batches done and in all.
+    """Step through the whole journal of one partition of `log` in one go. `progress` gets the batches done and in all.
 
     Raises:
         InputError: the log does not reach back to the first batch.
     """
     made = Rerun(surprise={device: {} for device in watched})
     partition: Partition | None = None
-    batches = await log.end_offset(topics.JOURNAL, PARTITION)
-    async for raw in records(log, topics.JOURNAL):
+    batches = await log.end_offset(topics.JOURNAL, partition_index)
+    async for raw in records(log, topics.JOURNAL, partition=partition_index):
         entry = decode(raw.value or b"", JournalRecord)
         if entry.configuration is not None:
             partition = partition or Partition(entry.configuration, forecasters)
@@ -82,20 +84,22 @@ async def rerun(
     return made
 
 
-async def digest_after_recovery(log: Log, forecasters: Mapping[str, Forecaster], configuration: CoreConfiguration) -> str:
+async def digest_after_recovery(
+    log: Log, forecasters: Mapping[str, Forecaster], configuration: CoreConfiguration, *, partition_index: int = PARTITION
+) -> str:
     """Digest of the state that the interrupted run left: restored as a start of the service restores it."""
-    restored = await Restorer(log, PARTITION, forecasters, configuration).restore()
+    restored = await Restorer(log, partition_index, forecasters, configuration).restore()
     return restored.partition.digest()
 
 
-async def published(log: Log) -> tuple[Counter[Identity], Counter[Identity]]:
+async def published(log: Log, *, partition_index: int = PARTITION) -> tuple[Counter[Identity], Counter[Identity]]:
     """How often each version of each anomaly and each fact of each plan is on its topic; once, if nothing was doubled."""
     anomalies: Counter[Identity] = Counter()
     decisions: Counter[Identity] = Counter()
-    async for record in records(log, topics.ANOMALIES):
+    async for record in records(log, topics.ANOMALIES, partition=partition_index):
         anomaly = decode(record.value or b"", Anomaly)
         anomalies[anomaly.id, anomaly.version] += 1
-    async for record in records(log, topics.DECISIONS):
+    async for record in records(log, topics.DECISIONS, partition=partition_index):
         decision = decode(record.value or b"", Decision)
         decisions[decision.plan_id, decision.version] += 1
     return anomalies, decisions
@@ -117,12 +121,14 @@ async def commit_latencies_ms(log: Log, from_offset: int) -> list[float]:
     return latencies
 
 
-async def records(log: Log, topic: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Record]:
+async def records(
+    log: Log, topic: str, start: int = 0, stop: int | None = None, *, partition: int = PARTITION
+) -> AsyncIterator[Record]:
     """The records of `topic` from `start` to `stop` (exclusive; its end by default), page by page."""
-    end = await log.end_offset(topic, PARTITION) if stop is None else stop
+    end = await log.end_offset(topic, partition) if stop is None else stop
     offset = start
     while offset < end:
-        page = await log.read(topic, PARTITION, offset, max_records=_PAGE_RECORDS, max_bytes=_PAGE_BYTES)
+        page = await log.read(topic, partition, offset, max_records=_PAGE_RECORDS, max_bytes=_PAGE_BYTES)
         if not page:
             return
         for record in page:
@@ -133,7 +139,10 @@ async def records(log: Log, topic: str, start: int = 0, stop: int | None = None)
 
 
 async def _batch(log: Log, entry: JournalRecord) -> Batch:
-    spans = {span.topic: [each async for each in records(log, span.topic, span.start, span.end)] for span in entry.inputs}
+    spans = {
+        span.topic: [each async for each in records(log, span.topic, span.start, span.end, partition=entry.partition)]
+        for span in entry.inputs
+    }
     telemetry = decode_telemetry(spans.get(topics.TELEMETRY, []), log.partitions)
     commands, _ = decode_commands(spans.get(topics.COMMANDS, []))
     undecodable = sum(letter.readings for letter in telemetry.letters)

@@ -1,0 +1,258 @@
+"""Real Kafka brokers on loopback ports, without Docker: for trying Tidegate out on Kafka, and for its tests. Not for production.
+
+    python deploy/kafka/broker.py run [--brokers 3] [--port 9092] [--data FOLDER]
+    python deploy/kafka/broker.py fetch
+
+Needs Java 17 and, the first time, Maven: the jars that `pom.xml` names are copied into the user's cache folder and used from
+there ever after. Node 1 is also the controller (KRaft); what a broker says goes to a file beside its data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 60.0
+"""Longest time for a broker to answer: some 5 s on an idle machine."""
+
+CLUSTER_ID = "tidegate-local-brokers"
+"""22 characters, as Kafka wants them."""
+
+_HERE = Path(__file__).resolve().parent
+
+
+class BrokerError(RuntimeError):
+    """No broker could be had; says what is missing."""
+
+
+def missing_tools() -> list[str]:
+    """What this machine lacks to run a broker; empty means it can."""
+    needed = ["java"] if jars_folder().is_dir() else ["java", "mvn"]
+    return [tool for tool in needed if shutil.which(tool) is None]
+
+
+def jars_folder() -> Path:
+    """Where the jars of this `pom.xml` are cached; another pom has another folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "tidegate" / f"kafka-{hashlib.sha256((_HERE / 'pom.xml').read_bytes()).hexdigest()[:12]}"
+
+
+def fetch_jars() -> Path:
+    """Return the folder with the jars, copied there by Maven if this is the first time.
+
+    Raises:
+        BrokerError: Maven is missing or failed.
+    """
+    folder = jars_folder()
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        jars = Path(temporary) / "jars"
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={jars}", "-DincludeScope=runtime"]
+        try:
+            _run(["mvn", "--quiet", "--batch-mode", "--file", str(_HERE / "pom.xml"), *goal], "Maven cannot fetch the jars")
+            jars.rename(folder)  # whole or not at all: a second process may do the same just now
+        except OSError as error:
+            if not folder.is_dir():
+                raise BrokerError(f"no Kafka jars: {error}") from error
+    return folder
+
+
+@dataclass(slots=True)
+class Broker:
+    """One broker process. `start` and `stop` any number of times; data and port stay."""
+
+    node: int
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """What clients connect to."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the process and wait until its port is open.
+
+        Raises:
+            BrokerError: it ended, or is not up in time; shows the last lines it said.
+        """
+        with (self.folder / "broker.log").open("ab") as said:
+            self.process = subprocess.Popen(
+                [*_java(), "kafka.Kafka", str(self.folder / "server.properties")],
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not _is_open(self.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise BrokerError(f"broker {self.node} did not start:\n{self._last_words()}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop in order, as a rolling restart does; killed when that takes too long."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut does to a process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _last_words(self) -> str:
+        return "\n".join((self.folder / "broker.log").read_text(errors="replace").splitlines()[-20:])
+
+
+@contextmanager
+def brokers(count: int = 1, *, port: int = 0, folder: Path | None = None) -> Iterator[list[Broker]]:
+    """`count` running brokers of one cluster, stopped at the end. `port` is the first one's; 0 takes free ones.
+
+    Data goes to `folder` and stays there; without one it goes to a temporary folder and away.
+
+    Raises:
+        BrokerError: Java or the jars are missing, or a broker does not start.
+    """
+    lacking = missing_tools()
+    if lacking:
+        raise BrokerError(f"cannot run a broker without {' and '.join(lacking)}")
+    with ExitStack() as stack:
+        base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-kafka-")))
+        made = _formatted(base, count, port)
+        for broker in made:
+            stack.callback(broker.kill if folder is None else broker.stop)
+            broker.start()
+        yield made
+
+
+def _formatted(base: Path, count: int, port: int) -> list[Broker]:
+    free = _free_ports(count + 1)
+    controller, ports = free[0], [port or free[1], *free[2:]]
+    made = [Broker(node, base / f"broker-{node}", ports[node - 1]) for node in range(1, count + 1)]
+    for broker in made:
+        broker.folder.mkdir(parents=True, exist_ok=True)
+        properties = broker.folder / "server.properties"
+        properties.write_text(_properties(broker, controller, count))
+        command = [*_java(), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+        _run([*command, "--cluster-id", CLUSTER_ID, "--config", str(properties)], "cannot format the broker's storage")
+    return made
+
+
+def _properties(broker: Broker, controller: int, count: int) -> str:
+    """Small and quick, yet as strict as production where it matters: no unclean leaders, no topics made by mistake."""
+    first = broker.node == 1
+    listeners = f"PLAINTEXT://{broker.address}" + (f",CONTROLLER://127.0.0.1:{controller}" if first else "")
+    replicas = min(count, 3)
+    settings = {
+        "process.roles": "broker,controller" if first else "broker",
+        "node.id": broker.node,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": listeners,
+        "advertised.listeners": f"PLAINTEXT://{broker.address}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": broker.folder / "data",
+        "auto.create.topics.enable": "false",
+        "unclean.leader.election.enable": "false",
+        "default.replication.factor": replicas,
+        "min.insync.replicas": max(1, replicas - 1),
+        "offsets.topic.replication.factor": replicas,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": max(1, replicas - 1),
+        "transaction.state.log.num.partitions": 4,
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+        "group.initial.rebalance.delay.ms": 0,
+        "num.network.threads": 2,
+        "num.io.threads": 2,
+        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+        "log.cleaner.threads": 1,
+    }
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def _java() -> list[str]:
+    jars = fetch_jars()
+    options = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
+    logging = f"-Dlog4j2.configurationFile={_HERE / 'log4j2.properties'}"
+    return ["java", *options, logging, "-cp", str(jars / "*")]
+
+
+def _run(command: list[str], complaint: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    except OSError as error:
+        raise BrokerError(f"{complaint}: {error}") from error
+    if done.returncode != 0:
+        raise BrokerError(f"{complaint}:\n{done.stdout}\n{done.stderr}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free now; all are held until all are known, so that they differ."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def main() -> int:
+    """Run brokers until SIGINT or SIGTERM, or only fetch their jars."""
+    parser = argparse.ArgumentParser(description="Kafka brokers on loopback ports, for trying out and for tests.")
+    parser.add_argument("what", choices=["run", "fetch"])
+    parser.add_argument("--brokers", type=int, default=1, help="how many (default 1)")
+    parser.add_argument("--port", type=int, default=9092, help="of the first broker; 0 takes a free one (default 9092)")
+    parser.add_argument("--data", type=Path, default=None, help="folder that outlives the run (default: a temporary one)")
+    options = parser.parse_args()
+    try:
+        if options.what == "fetch":
+            print(fetch_jars())
+        else:
+            _serve(options.brokers, options.port, options.data)
+    except BrokerError as error:
+        print(f"broker: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def _serve(count: int, port: int, folder: Path | None) -> None:
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with brokers(count, port=port, folder=folder) as running:
+        addresses = ",".join(broker.address for broker in running)
+        print(f"TIDEGATE_KAFKA__BOOTSTRAP_SERVERS={addresses}", flush=True)
+        stopping.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Making, feeding and abandoning aiokafka's producers; what each caller promises on top is its own."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
+from aiokafka.structs import RecordMetadata
+
+from tidegate.adapters.kafka.connection import KafkaConnection
+from tidegate.errors import RecordTooLargeError
+from tidegate.ports import Outgoing
+
+BATCH_BYTES: Final = 512 * 1024
+"""Bytes of one record batch; a larger record travels alone."""
+
+MAX_RECORD_BYTES: Final = 10 * 1024 * 1024
+"""Bytes; `tidegate topics create` lets topics take as much: a request body of 8 MiB and its envelope."""
+
+_CLOSE_SECONDS: Final = 0.5
+
+
+async def open_producer(connection: KafkaConnection, **settings: Any) -> AIOKafkaProducer:
+    """A started idempotent producer; with a `transactional_id` it has fenced the one before, and finished what that had begun."""
+    producer = AIOKafkaProducer(
+        **connection.client_settings(),
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=BATCH_BYTES,
+        max_request_size=MAX_RECORD_BYTES,
+        **settings,
+    )
+    try:
+        async with asyncio.timeout(connection.request_seconds):
+            await producer.start()
+    except BaseException:
+        await discard(producer)
+        raise
+    return producer
+
+
+async def enqueue(
+    producer: AIOKafkaProducer, connection: KafkaConnection, records: Sequence[Outgoing]
+) -> "list[asyncio.Future[RecordMetadata]]":
+    """Hand `records` to the producer in order; each has its own future, and every future must be awaited (`delivered`).
+
+    Raises:
+        RecordTooLargeError: one is larger than `MAX_RECORD_BYTES`; none was handed over.
+    """
+    _check_sizes(records)
+    futures = []
+    try:
+        for record in records:
+            futures.append(
+                await producer.send(
+                    connection.topic(record.topic),
+                    record.value,
+                    record.key,
+                    record.partition,
+                    headers=list(record.headers),
+                )
+            )
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+    return futures
+
+
+async def delivered(futures: "Sequence[asyncio.Future[RecordMetadata]]") -> list[int]:
+    """Offsets of what was enqueued; raises the first failure, after all are settled."""
+    settled = await asyncio.gather(*futures, return_exceptions=True)
+    offsets = []
+    for outcome in settled:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        offsets.append(int(outcome.offset))
+    return offsets
+
+
+def _check_sizes(records: Sequence[Outgoing]) -> None:
+    for record in records:
+        size = len(record.key or b"") + len(record.value or b"")
+        if size > MAX_RECORD_BYTES - 1024:
+            raise RecordTooLargeError(f"a record of {size} bytes for {record.topic}, expected below {MAX_RECORD_BYTES}")
+
+
+async def discard(producer: AIOKafkaProducer) -> None:
+    """Close a producer, also one whose broker is gone and that would wait for it for ever. Never raises.
+
+    aiokafka's `stop` flushes first, without a limit. After the limit its sender is ended by force; what it had not
+    delivered is dropped, and the transaction it had open is aborted by its successor or by the cluster's own time limit.
+    """
+    _hear_failures(producer)
+    with suppress(Exception):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await producer.stop()
+        return
+    sender = producer._sender.sender_task
+    with suppress(Exception):
+        while sender is not None and not sender.done():
+            sender.cancel()
+            await asyncio.wait([sender], timeout=0.05)
+        producer._message_accumulator.fail_all(ProducerClosed())  # or its flush, and all who wait, would wait for ever
+        _hear_failures(producer)
+        await producer.client.close()
+
+
+def _hear_failures(producer: AIOKafkaProducer) -> None:
+    """Look at failures that aiokafka also sets on futures which nobody awaits: asyncio would log each with a traceback."""
+    transactions = producer._txn_manager
+    futures = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
+    if transactions is not None and transactions._transaction_waiter is not None:
+        futures.append(transactions._transaction_waiter)
+    for future in futures:
+        if future.done() and not future.cancelled():
+            future.exception()

@@ -1,0 +1,61 @@
+"""A real Kafka broker for the tests marked `kafka`: one for the session, started when the first of them needs it.
+
+`TIDEGATE_TEST_KAFKA=host:port` names one that runs already. Where there is neither that nor Java, these tests are skipped,
+and the summary says so; with `TIDEGATE_REQUIRE_KAFKA=1`, as in CI, they fail instead.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from broker import Broker, brokers, missing_tools
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests of the broker in one process: one broker is enough for this machine."""
+    for item in items:
+        if item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    lacking = _lacking()
+    if item.get_closest_marker("kafka") and lacking:
+        if os.environ.get("TIDEGATE_REQUIRE_KAFKA") == "1":
+            pytest.fail(f"no broker: {lacking}", pytrace=False)
+        pytest.skip(f"no broker: {lacking}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    left_out = [report for report in terminalreporter.stats.get("skipped", []) if "no broker:" in str(report.longrepr)]
+    if left_out:
+        terminalreporter.section("NOT RUN AGAINST KAFKA", sep="!", red=True)
+        terminalreporter.line(f"{len(left_out)} tests need a broker, and there is none: {_lacking()}.")
+        terminalreporter.line("Install Java 17 and Maven, or run one (make kafka) and set TIDEGATE_TEST_KAFKA=host:port.")
+
+
+def _lacking() -> str:
+    """What is missing to have a broker; empty when nothing is."""
+    if os.environ.get("TIDEGATE_TEST_KAFKA"):
+        return ""
+    tools = missing_tools()
+    return f"{' and '.join(tools)} not found" if tools else ""
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Address of a running broker."""
+    running = os.environ.get("TIDEGATE_TEST_KAFKA")
+    if running:
+        yield running
+        return
+    with brokers() as made:
+        yield made[0].address
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Broker]:
+    """A broker that the test may stop, kill and start again; nobody else uses it."""
+    with brokers() as made:
+        yield made[0]
