@@ -26,7 +26,8 @@ ITEM_BYTES: Final = {"float32": 4, "float64": 8}
 """Bytes by dtype that a state tensor may have."""
 
 MAX_PARITY_ABS: Final = 1e-5
-"""Largest difference torch ↔ ONNX at export that is believed, in running-scale units (issue: universal bundle)."""
+"""Largest difference torch ↔ ONNX at export that is believed, as a share of the forecast's own scale (running unit plus width of
+its band): float32 resolves a wide band no finer, whatever computes it."""
 
 MAX_FILE_BYTES: Final = 256 << 20
 """A larger model or manifest is refused before it is read: it would not fit beside the state of a worker."""
