@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -52,3 +53,18 @@ def _until_ready(client: httpx.Client) -> None:
     while client.get("/readyz").status_code != httpx.codes.OK:
         assert time.monotonic() < deadline, client.get("/readyz").text
         time.sleep(0.02)
+
+
+def settled(client: httpx.Client, expected: int) -> dict[str, Any]:
+    """The summary once `expected` readings were received and nothing waits."""
+    deadline = time.monotonic() + 2 * PATIENCE
+    while True:
+        summary: dict[str, Any] = client.get("/v1/summary").json()
+        if summary["balance"]["received"] >= expected and not any(summary["lag"].values()):
+            return summary
+        assert time.monotonic() < deadline, summary
+        time.sleep(0.02)
+
+
+def all_scored(count: int) -> dict[str, int]:
+    return {"received": count, "scored": count, "duplicate": 0, "quarantined": 0, "dead_lettered": 0}

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from broker import Broker
 from kafka_logs import fresh_connection
-from serving import PATIENCE, TIDEGATE, environment, serving
+from serving import PATIENCE, TIDEGATE, all_scored, environment, serving, settled
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog
 from tidegate.bootstrap import core_configuration, load_forecasters
 from tidegate.contracts.codec import encode
@@ -63,21 +62,6 @@ async def produce(connection: KafkaConnection, site: str, parts: list[range]) ->
                 connection.topic(TELEMETRY), value, key=site.encode(), partition=partition, headers=headers
             )
     return sum(len(seconds) * DEVICES for seconds in parts)
-
-
-def settled(client: httpx.Client, expected: int) -> dict[str, Any]:
-    """The summary once `expected` readings were received and nothing waits."""
-    deadline = time.monotonic() + 2 * PATIENCE
-    while True:
-        summary: dict[str, Any] = client.get("/v1/summary").json()
-        if summary["balance"]["received"] >= expected and not any(summary["lag"].values()):
-            return summary
-        assert time.monotonic() < deadline, summary
-        time.sleep(0.02)
-
-
-def all_scored(count: int) -> dict[str, int]:
-    return {"received": count, "scored": count, "duplicate": 0, "quarantined": 0, "dead_lettered": 0}
 
 
 def settings_for(connection: KafkaConnection, folder: Path) -> dict[str, str]:

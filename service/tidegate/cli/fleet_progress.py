@@ -11,9 +11,20 @@ from typing import Any
 
 from rich.console import Console
 
+from tidegate.adapters.kafka import KafkaLog
+from tidegate.bootstrap import kafka_connection
 from tidegate.fleet.door import RestDoor
+from tidegate.fleet.log_sink import LogSink
 from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.sinks import JsonLinesSink, Sink
+from tidegate.ports import Log
+from tidegate.settings import load_settings
+
+KAFKA = "kafka://"
+"""How a target that is a Kafka cluster begins."""
+
+TARGETS = "Address of a service, kafka://host:port for the topics themselves, or a file for JSON lines."
+"""What `--to` may name."""
 
 LINE_SECONDS = 2.0
 """Seconds between two lines of progress."""
@@ -25,13 +36,21 @@ def is_url(target: str) -> bool:
 
 
 def open_sink(target: str) -> Sink:
-    """The sink `--to` names: an address or a file.
+    """The sink `--to` names: brokers (`kafka://host:port,host:port`), the address of a service, or a file.
 
     Raises:
         ConfigurationError: an address that is none.
         DependencyError: a file that cannot be written.
     """
+    if target.startswith(KAFKA):
+        return LogSink(lambda: _open_kafka(target.removeprefix(KAFKA)))
     return RestDoor(target) if is_url(target) else JsonLinesSink(Path(target))
+
+
+async def _open_kafka(servers: str) -> Log:
+    """The topics a service with the same settings reads; the prefix comes from the settings' `kafka` group."""
+    kafka = load_settings().kafka.model_copy(update={"bootstrap_servers": servers})
+    return await KafkaLog.open(kafka_connection(kafka))
 
 
 def run(work: Coroutine[Any, Any, None], traffic: Traffic, *, quiet: bool) -> None:

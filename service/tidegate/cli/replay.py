@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
-from tidegate.cli.fleet_progress import open_sink, run
+from tidegate.cli.fleet_progress import TARGETS, open_sink, run
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.topology import Topology
 from tidegate.errors import ConfigurationError
@@ -38,13 +38,13 @@ def register(app: typer.Typer) -> None:
 
 def replay_data(
     data: Annotated[Path, typer.Argument(help="A file or folder in a format of docs/data-formats.md.")],
-    to: Annotated[str, typer.Option(help="Address of a service, or a file for JSON lines.")] = "http://127.0.0.1:8080",
+    to: Annotated[str, typer.Option(help=TARGETS)] = "http://127.0.0.1:8080",
     speed: Annotated[float, typer.Option(help="How many times faster than recorded; 0 is as fast as it is taken.")] = 60.0,
     shift: Annotated[bool, typer.Option("--shift-to-now/--keep-times", help="Move event times to now, or keep them.")] = False,
     align: Annotated[bool, typer.Option(help="Let all series begin together, whenever they were recorded.")] = False,
     part: Annotated[Part, typer.Option(help="train, test or all, where the data set parts its rows.")] = "all",
     site: Annotated[str | None, typer.Option(help="Site of all devices. Default: a site per data set.")] = None,
-    gateways: Annotated[int, typer.Option(help="Gateways of a site whose profiles map demand; 0 registers no topology.")] = 3,
+    gateways: Annotated[int, typer.Option(help="Gateways of each site; 0 registers no topology.")] = 3,
     eua: Annotated[Path | None, typer.Option(help="Folder of the EUA set: gateways and devices stand at its places.")] = None,
     profiles: Annotated[
         list[Path] | None, typer.Option(help="Further profiles, YAML file or folder; repeat for several.")

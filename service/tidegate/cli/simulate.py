@@ -1,4 +1,4 @@
-"""`tidegate simulate`: a made fleet through the public door, or into a file."""
+"""`tidegate simulate`: a made fleet through the public door, onto Kafka's topics, or into a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from tidegate.adapters.profiles import shipped_profiles
-from tidegate.cli.fleet_progress import is_url, open_sink, run
+from tidegate.cli.fleet_progress import TARGETS, is_url, open_sink, run
 from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor
 from tidegate.fleet.jsonlines import JsonLinesFile
+from tidegate.fleet.log_sink import LogSink
 from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.pace import AtOnce, WallClock, now_ms
 from tidegate.fleet.simulator.faults import FaultType, Label
@@ -34,6 +35,8 @@ Examples:
 
   tidegate simulate --to http://127.0.0.1:8080
 
+  tidegate simulate --to kafka://localhost:9092 --sites 8
+
   tidegate simulate --to fleet.jsonl --labels labels.jsonl --duration 3600 --seed 7
 
   tidegate simulate --to http://127.0.0.1:8080 --sites 4 --devices 250 --rate 500 --faults random --fault spike --fault drift
@@ -46,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate_fleet(
-    to: Annotated[str, typer.Option(help="Address of a service, or a file for JSON lines.")] = "http://127.0.0.1:8080",
+    to: Annotated[str, typer.Option(help=TARGETS)] = "http://127.0.0.1:8080",
     sites: Annotated[int, typer.Option(help="Sites.")] = 2,
     gateways: Annotated[int, typer.Option(help="Gateways per site.")] = 4,
     devices: Annotated[int, typer.Option(help="Devices per site.")] = 30,
@@ -117,7 +120,7 @@ async def _simulate(
     fleet: Fleet, sink: Sink, live_from_ms: int | None, labels: Path | None, traffic: Traffic, end_ms: int | None
 ) -> None:
     pace = AtOnce() if live_from_ms is None else WallClock(live_from_ms, live_from_ms)
-    feedback = sink if isinstance(sink, RestDoor) else None
+    feedback = sink if isinstance(sink, RestDoor | LogSink) else None
     file = None if labels is None else JsonLinesFile(labels)
 
     def note(label: Label) -> None:
