@@ -17,7 +17,6 @@ from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.adapters.embedded.compaction import COMPACT_AFTER
 from tidegate.adapters.embedded.store import Store
 from tidegate.adapters.embedded.worker import StoreThread
-from tidegate.adapters.memory import ManualClock
 from tidegate.contracts.topics import FORECASTS, JOURNAL, TELEMETRY
 from tidegate.errors import ConfigurationError, DependencyError, LogFullError, LogInUseError, StateLostError
 from tidegate.ports import Commit, Outgoing, Record
@@ -330,20 +329,6 @@ async def test_trimming_gives_space_back_to_later_records(tmp_path: Path) -> Non
     await log.append(telemetry(b"x" * 500, 4000))
     await log.close()
     assert (tmp_path / "log.db").stat().st_size <= full
-
-
-async def test_retention_by_age_finds_the_first_record_young_enough(tmp_path: Path) -> None:
-    clock = ManualClock(now_ms=1_000_000)
-    log = await EmbeddedLog.open(tmp_path / "log.db", clock=clock)
-    for _ in range(10):
-        await log.append(telemetry(b"a", 3))
-        clock.advance(60)
-    assert await log.first_since(TELEMETRY, 0, 0) == 0
-    assert await log.first_since(TELEMETRY, 0, 1_000_000 + 4 * 60_000) == 12
-    assert await log.first_since(TELEMETRY, 0, 1_000_000 + 4 * 60_000 + 1) == 15
-    assert await log.first_since(TELEMETRY, 0, clock.now_ms()) == 30
-    assert await log.first_since("never-written", 0, 0) == 0
-    await log.close()
 
 
 async def test_writers_that_wait_together_share_one_transaction(tmp_path: Path) -> None:

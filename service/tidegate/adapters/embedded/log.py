@@ -145,11 +145,6 @@ class EmbeddedLog:
         while await self._write(lambda store: trim_step(store, topic, partition, before_offset, STEP_RECORDS)) == STEP_RECORDS:
             pass
 
-    async def first_since(self, topic: str, partition: int, timestamp_ms: int) -> int:
-        """Oldest kept offset taken in at `timestamp_ms` or later (the end offset when none): what retention by age trims to."""
-        self._check_partition(partition)
-        return await self._read(lambda store: store.first_since(topic, partition, timestamp_ms))
-
     async def used_bytes(self) -> int:
         """Bytes of the file in use; space freed by trimming is reused before the file grows."""
         return await self._read(Store.used_bytes)

@@ -4,7 +4,6 @@
 is durable, so memory never runs ahead of the disk.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,28 +145,6 @@ class Store:
                 headers = _decode_headers(packed) if packed else ()
                 records.append(Record(topic, partition, stream.offset(row), key, value, headers, timestamp_ms))
         return records
-
-    def first_since(self, topic: str, partition: int, timestamp_ms: int) -> int:
-        """The first offset taken in at `timestamp_ms` or later, the end when none was; by bisection.
-
-        Where the clock stepped back it is one of the places where older and younger records meet.
-        """
-        stream = self.stream(topic, partition) or Stream(0)
-        low, high = stream.start_offset, stream.end_offset
-        while low < high:
-            middle = (low + high) // 2
-            offset, taken_in_ms = self._at_or_after(stream, middle)
-            if taken_in_ms < timestamp_ms:
-                low = offset + 1
-            else:
-                high = middle
-        return low
-
-    def _at_or_after(self, stream: Stream, offset: int) -> tuple[int, float]:
-        query = "SELECT id, timestamp_ms FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT 1"
-        with translated(self.path):
-            row = self.connection.execute(query, (stream.row(offset), stream.row(stream.end_offset))).fetchone()
-        return (stream.end_offset, math.inf) if row is None else (stream.offset(row[0]), row[1])
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something; freed pages are reused before the file grows."""
