@@ -154,6 +154,22 @@ async def test_a_record_that_only_the_broker_finds_too_large_aborts_its_whole_tr
     await log.close()
 
 
+async def test_a_record_that_the_broker_finds_invalid_aborts_its_whole_transaction_and_topics_are_suspected(
+    log: KafkaLog,
+) -> None:
+    await log.take_over(0)
+    without_key = Outgoing(FORECASTS, 0, None, b"a compacted topic wants a key")
+    with pytest.raises(DependencyError, match="refused a record") as refused:
+        await log.commit(Commit(0, [*facts("before"), without_key], {TELEMETRY: 5}))
+    assert "tidegate topics check" in refused.value.advice
+    await log.take_over(0)
+    assert await seen(log) == []
+    assert await log.positions(0) == {}
+    await log.commit(Commit(0, facts("after"), {TELEMETRY: 1}))
+    await log.take_over(0)
+    assert await seen(log) == ["after"]
+
+
 async def test_what_others_append_wakes_those_who_wait(log: KafkaLog, connection: KafkaConnection) -> None:
     assert await seen(log, TELEMETRY) == []
     await log.wait(0)

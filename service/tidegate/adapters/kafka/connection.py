@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, ProducerFenced
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    UnknownError,
+)
 
 from tidegate.contracts.topics import with_prefix
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
@@ -68,6 +75,11 @@ def translated(connection: KafkaConnection, doing: str) -> Iterator[None]:
         ) from error
     except KafkaConnectionError as error:
         raise DependencyError(f"cannot {doing}: {where} cannot be reached", advice="check address and broker") from error
+    except (InvalidTimestampError, UnknownError) as error:  # aiokafka has no name for Kafka's "invalid record"
+        raise DependencyError(
+            f"cannot {doing}: {where} refused a record and said {error!r}",
+            advice="compare the topics' settings with what Tidegate needs: `tidegate topics check`",
+        ) from error
     except KafkaError as error:
         raise DependencyError(f"cannot {doing}: {where} said {error!r}") from error
     except TimeoutError as error:
