@@ -10,6 +10,7 @@ from tidegate.adapters.memory import ManualClock, NullMetrics
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import InlinePlanner
 from tidegate.contracts import topics
+from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.codec import encode
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import CoreConfiguration
@@ -64,6 +65,16 @@ def readings(second: int, *, start_ms: int, silent: str | None = None, spike: st
     return ReadingBatch(SITE, rows)
 
 
+def heartbeat(gateway: str, sent_at_ms: int) -> Ack:
+    """A gateway's sign of life."""
+    return Ack(SITE, GatewayId(gateway), AckKind.HEARTBEAT, sent_at_ms)
+
+
+def word(kind: AckKind, gateway: str, device: str, epoch: int, sent_at_ms: int) -> Ack:
+    """What a gateway says about one of its devices."""
+    return Ack(SITE, GatewayId(gateway), kind, sent_at_ms, DeviceId(device), epoch)
+
+
 @dataclass
 class Rig:
     """A log, a clock and the worker of the moment."""
@@ -84,13 +95,13 @@ class Rig:
         self.worker = PartitionWorker(0, ports, self.configuration, self.limits)
         self.task = asyncio.create_task(self.worker.run(self.stop))
 
-    async def send(self, *messages: ReadingBatch | Command) -> None:
+    async def send(self, *messages: ReadingBatch | Command | Ack) -> None:
         """Append messages to the topics they belong on."""
         await self.log.append([_outgoing(message) for message in messages])
 
-    async def send_raw(self, *values: bytes) -> None:
-        """Append bytes to the telemetry topic."""
-        await self.log.append([Outgoing(topics.TELEMETRY, 0, b"plant", value) for value in values])
+    async def send_raw(self, *values: bytes, topic: str = topics.TELEMETRY) -> None:
+        """Append bytes to an input topic."""
+        await self.log.append([Outgoing(topic, 0, b"plant", value) for value in values])
 
     async def drained(self, seconds: float = 30.0) -> None:
         """Wait until the worker has committed everything there is, plans included."""
@@ -147,6 +158,6 @@ def values(records: Sequence[Record]) -> list[bytes]:
     return [record.value or b"" for record in records]
 
 
-def _outgoing(message: ReadingBatch | Command) -> Outgoing:
-    topic = topics.COMMANDS if isinstance(message, Command) else topics.TELEMETRY
+def _outgoing(message: ReadingBatch | Command | Ack) -> Outgoing:
+    topic = {ReadingBatch: topics.TELEMETRY, Command: topics.COMMANDS, Ack: topics.ACKS}[type(message)]
     return Outgoing(topic, 0, message.site.encode(), encode(message))

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, Incident, IncidentStatus, Severity
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.forecast import Forecast
@@ -24,6 +25,7 @@ from tidegate.contracts.views import (
     DecisionView,
     DeviceView,
     Explanation,
+    GatewayView,
     Health,
     SiteView,
 )
@@ -206,6 +208,14 @@ class LiveState(Protocol):
 
     async def topology(self, site: str) -> Topology | None:
         """The site's topology in force; None when none was set or the site is unknown."""
+        ...
+
+    async def gateways(self, site: str) -> Sequence[GatewayView]:
+        """The gateways of the site's topology, in its order; empty without one."""
+        ...
+
+    async def words(self, site: str) -> Sequence[Ack]:
+        """The last ack about each device's present assignment, by device."""
         ...
 
     async def device_views(self, site: str | None) -> Sequence[DeviceView]:

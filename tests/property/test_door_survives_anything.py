@@ -31,6 +31,7 @@ from tidegate.ports import Outgoing
 SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BODIES = [("/v1/readings", body) for body in examples.READING_BODIES.values()]
 BODIES += [("/v1/commands", body) for body in examples.COMMAND_BODIES.values()]
+BODIES += [("/v1/acks", body) for body in examples.ACK_BODIES.values()]
 BODIES += [(f"/v1/decisions/{quote(examples.DECISION.plan_id)}/approve", {"digest": "d", "issued_by": "anna"})]
 
 SCALARS = st.one_of(
@@ -69,6 +70,12 @@ class _Worker:
 
     async def topology(self, site: str) -> Any:
         return examples.TOPOLOGY if site == examples.SITE.site else None
+
+    async def gateways(self, site: str) -> list[Any]:
+        return [examples.GATEWAY]
+
+    async def words(self, site: str) -> list[Any]:
+        return [examples.ACK]
 
     async def device_views(self, site: str | None) -> list[Any]:
         return [examples.DEVICE]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from message_strategies import JSON, almost, messages
 from pydantic import TypeAdapter, ValidationError
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import decode, encode, from_builtins, pack, to_builtins, unpack
 from tidegate.contracts.command import Command
-from tidegate.contracts.plan import Ack
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.contracts.schemas import MESSAGES
 from tidegate.contracts.topology import Topology

@@ -8,7 +8,8 @@ from tidegate.contracts import topics
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import MAX_BATCH_READINGS
-from tidegate.pipeline.decode import MAX_MESSAGE_BYTES, decode_commands, decode_telemetry
+from tidegate.pipeline.decode import MAX_MESSAGE_BYTES, decode_telemetry
+from tidegate.pipeline.decode_words import decode_commands
 from tidegate.ports import Record
 
 READING = {"site": "s", "device": "d", "profile": "p", "event_time_ms": 1, "metrics": {"m": 1.0}}
@@ -94,6 +95,6 @@ def test_the_content_type_decides_before_the_bytes_do() -> None:
 def test_a_command_that_breaks_its_own_rules_becomes_a_dead_letter() -> None:
     good = {"id": "c1", "site": "s", "kind": "freeze"}
     bad = [{"id": "c2", "site": "s", "kind": "drain"}, {"id": "c3", "site": "s", "kind": "explode"}, b"{"]
-    commands, letters = decode_commands([record(value) for value in [good, *bad]])
-    assert [command.id for command in commands] == ["c1"]
-    assert [letter.reason for letter in letters] == [DeadLetterReason.COMMAND_INVALID] * 3
+    commands = decode_commands([record(value) for value in [good, *bad]], 1)
+    assert [command.id for command in commands.messages] == ["c1"]
+    assert [letter.reason for letter in commands.letters] == [DeadLetterReason.COMMAND_INVALID] * 3

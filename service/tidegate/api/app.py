@@ -8,6 +8,7 @@ from tidegate.api import openapi, problems
 from tidegate.api.dependencies import ApiDependencies, open_door
 from tidegate.api.edge import Edge
 from tidegate.api.routers import (
+    acks,
     anomalies,
     commands,
     deadletters,
@@ -21,7 +22,7 @@ from tidegate.api.routers import (
     summary,
 )
 
-ROUTERS: Final = (readings, commands, sites, devices, anomalies, decisions, deadletters, summary, stream, operation, docs)
+ROUTERS: Final = (readings, commands, acks, sites, devices, anomalies, decisions, deadletters, summary, stream, operation, docs)
 """In the order in which the documentation shows them."""
 
 

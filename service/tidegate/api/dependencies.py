@@ -35,9 +35,10 @@ class ApiLimits:
     """What one request, and all that wait, may claim.
 
     `max_body_bytes` is also what the worker takes in one message: a larger one would be a dead letter. `max_pending_records`
-    is how far the worker may be behind before requests are turned away (503), so that the log does not grow without bound.
-    At most `max_bodies` requests hold a body at a time, each for at most `body_seconds` until it has arrived; the others wait
-    unread, which slows their senders down. `max_stream_clients` and `stream_buffer` (facts) bound the live stream.
+    is how far the worker may be behind in a topic before requests for it are turned away (503), so that the log does not grow
+    without bound. At most `max_bodies` requests hold a body at a time, each for at most `body_seconds` until it has arrived;
+    the others wait unread, which slows their senders down. `max_stream_clients` and `stream_buffer` (facts) bound the live
+    stream.
     """
 
     max_body_bytes: int = 8 * MEBIBYTE

@@ -5,7 +5,8 @@ They are real values of the contracts, so that they cannot drift from them; a te
 
 from typing import Any, Final, TypeVar
 
-from tidegate.api.messages import Approval, CommandReceipt, ReadingsReceipt, Summary
+from tidegate.api.messages import AcksReceipt, Approval, CommandReceipt, ReadingsReceipt, Summary
+from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.anomaly import (
     Anomaly,
     AnomalyStatus,
@@ -35,6 +36,7 @@ from tidegate.contracts.views import (
     DecisionView,
     DeviceView,
     Explanation,
+    GatewayView,
     Health,
     SiteView,
 )
@@ -114,6 +116,19 @@ COMMAND: Final = CommandView(
     "gateway 'gw-a' is not in the topology (revision 3)",
     _NOW_MS,
 )
+
+ACK: Final = Ack(_SITE, _SPARE, AckKind.ACTIVE, _NOW_MS, _PUMP, 5)
+ACK_BODIES: Final = {
+    "active": _without_nulls(to_builtins(ACK)),
+    "heartbeat": _without_nulls(to_builtins(Ack(_SITE, _SPARE, AckKind.HEARTBEAT, _NOW_MS))),
+    "list": [
+        _without_nulls(to_builtins(Ack(_SITE, _GATEWAY, AckKind.RELEASED, _NOW_MS, _PUMP, 4))),
+        _without_nulls(to_builtins(Ack(_SITE, _SPARE, AckKind.REFUSED, _NOW_MS, _PUMP, 5, "out of memory"))),
+    ],
+}
+ACKS_RECEIPT: Final = AcksReceipt(accepted=1, site=_SITE, partition=0, offset=311)
+ACKS: Final = _page(ACK)
+GATEWAY: Final = GatewayView(_SITE, _SPARE, 118, False, False, True, _NOW_MS, _NOW_MS + 40)
 
 SITE: Final = SiteView(_SITE, 3, 2, {DeviceState.OK: 118, DeviceState.WARMING: 2})
 ASSIGNMENT: Final = Assignment(

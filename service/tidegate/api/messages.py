@@ -20,6 +20,16 @@ class ReadingsReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class AcksReceipt:
+    """The acks are durable on the log, the first of them at this place; what each was worth is the worker's to say."""
+
+    accepted: int
+    site: SiteId
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class CommandReceipt:
     """The command is durable on the log; `outcome` is the path that says what became of it."""
 

@@ -9,13 +9,18 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
+from tidegate.api.acking import MAX_ACKS
 from tidegate.api.messages import Approval
 from tidegate.api.problems import MEDIA_TYPE, ProblemDetails, internal_problem
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import Command
-from tidegate.contracts.reading import Reading, ReadingBatch
+from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 
 _REFERENCE: Final = "#/components/schemas/{model}"
+
+_MOST: Final = {Reading: MAX_BATCH_READINGS, Ack: MAX_ACKS}
+"""Items in a list of them as a body."""
 
 COMMAND_REQUEST: Final = "CommandRequest"
 """A command as REST takes it: the schema of `Command`, its id optional."""
@@ -50,7 +55,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document["components"]["schemas"]
-    for kind in (ReadingBatch, Reading, Command, Approval, ProblemDetails):
+    for kind in (ReadingBatch, Reading, Command, Ack, Approval, ProblemDetails):
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[kind.__name__] = schema
@@ -84,5 +89,6 @@ def _schema_of(kind: Any) -> dict[str, Any]:
     if isinstance(kind, str):
         return {"$ref": _REFERENCE.format(model=kind)}
     if getattr(kind, "__origin__", None) is list:
-        return {"type": "array", "items": _schema_of(kind.__args__[0]), "minItems": 1, "maxItems": 10_000}
+        (part,) = kind.__args__
+        return {"type": "array", "items": _schema_of(part), "minItems": 1, "maxItems": _MOST[part]}
     return {"$ref": _REFERENCE.format(model=kind.__name__)}

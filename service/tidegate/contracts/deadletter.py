@@ -28,6 +28,8 @@ class DeadLetterReason(StrEnum):
     CLOCK_IMPLAUSIBLE = "clock-implausible"
     TOO_MANY_DEVICES = "too-many-devices"
     COMMAND_INVALID = "command-invalid"
+    ACK_INVALID = "ack-invalid"
+    ACK_UNKNOWN = "ack-unknown"
 
 
 QUARANTINE_REASONS: Final = frozenset({DeadLetterReason.CLOCK_AHEAD, DeadLetterReason.CLOCK_IMPLAUSIBLE})

@@ -6,7 +6,7 @@ A plan is a value; a decision is a fact in its life; an assignment is what a gat
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, PlanField, SiteField, TimeField, WholeField
+from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, PlanField, SiteField, WholeField
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.version import SCHEMA_VERSION
 
@@ -147,29 +147,4 @@ class Assignment:
     plan_id: PlanField | None
     assigned_at_ms: int
     reason: str
-    schema_version: int = SCHEMA_VERSION
-
-
-class AckKind(StrEnum):
-    """What a gateway says about itself or about a device."""
-
-    HEARTBEAT = "heartbeat"
-    RESERVED = "reserved"
-    RELEASED = "released"
-    ACTIVE = "active"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """A gateway's word. `device` and `epoch` are absent in a heartbeat."""
-
-    site: SiteField
-    gateway: GatewayField
-    kind: AckKind
-    sent_at_ms: TimeField
-    device: DeviceField | None = None
-    epoch: WholeField | None = None
-    reason: str = ""
-    detail: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.command import Command
 from tidegate.contracts.deadletter import DeadLetter
@@ -17,7 +18,7 @@ from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.journal import JournalRecord
 from tidegate.contracts.manifest import BundleManifest
 from tidegate.contracts.outcome import CommandOutcome
-from tidegate.contracts.plan import Ack, Assignment, Decision, Plan
+from tidegate.contracts.plan import Assignment, Decision, Plan
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.contracts.snapshot import SnapshotChunk

@@ -72,6 +72,25 @@ class SiteView:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayView:
+    """A gateway of a topology: how many devices are assigned to it, what orders stand, and when it last spoke of itself.
+
+    `silent`: its devices fell silent together. A heartbeat does not take that back, for it vouches for the gateway's
+    controller and not for what its devices get through it. `heartbeat_sent_at_ms` is by the gateway's clock,
+    `heartbeat_heard_at_ms` by ours; null until the first.
+    """
+
+    site: SiteId
+    gateway: GatewayId
+    devices: int
+    silent: bool
+    draining: bool
+    cordoned: bool
+    heartbeat_sent_at_ms: int | None
+    heartbeat_heard_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """`alive`: restarting would not help. `ready`: making progress; otherwise `reasons` say what is in the way."""
 

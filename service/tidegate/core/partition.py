@@ -3,7 +3,8 @@
 `step` is the only way state changes, and it is a function of (state, batch): no clock, no randomness, no I/O. Replaying
 the same batches over the same state gives the same facts and the same digest, which is what recovery rests on.
 
-Order within a batch, fixed because replay must repeat it: configuration, commands, readings, silence, allocation.
+Order within a batch, fixed because replay must repeat it: configuration, commands, acks, readings, silence, allocation.
+Acks come after commands because they speak of assignments that a command of the same batch may have changed.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.codec import from_builtins, pack, to_builtins
 from tidegate.contracts.command import Command
@@ -22,6 +24,7 @@ from tidegate.contracts.plan import Assignment, Decision
 from tidegate.contracts.reading import Reading
 from tidegate.contracts.version import STATE_VERSION
 from tidegate.contracts.views import Balance
+from tidegate.core.acks import hear_acks
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.demand import SiteDemand, device_forecasts, site_demand
@@ -42,12 +45,14 @@ class Batch:
     tick_ms: int
     readings: Sequence[Reading] = ()
     commands: Sequence[Command] = ()
+    acks: Sequence[Ack] = ()
     undecodable: int = 0
 
 
 @dataclass(slots=True)
 class Facts:
-    """What one step says. `rejections` index into the batch's readings; `requests` go to the planner, never to a topic."""
+    """What one step says. `rejections` index into the batch's readings, `ack_rejections` into its acks; `requests` go to the
+    planner, never to a topic."""
 
     detection: DetectionResult
     anomalies: list[Anomaly] = field(default_factory=list)
@@ -57,6 +62,7 @@ class Facts:
     assignments: list[Assignment] = field(default_factory=list)
     outcomes: list[CommandOutcome] = field(default_factory=list)
     requests: list[PlanRequest] = field(default_factory=list)
+    ack_rejections: list[Rejection] = field(default_factory=list)
 
     @property
     def rejections(self) -> list[Rejection]:
@@ -89,10 +95,12 @@ class Partition:
     def step(self, batch: Batch) -> Facts:
         """Take one batch and return its facts. Never raises on input: what cannot be used is a rejection or an outcome."""
         allocation, outcomes = self._obey(batch)
+        unheard = hear_acks(self.allocator, batch.acks, self.configuration.detection, batch.tick_ms)
         result = self.detection.observe(batch.readings, batch.tick_ms)
         silence = self.detection.tick(batch.tick_ms)
         facts = Facts(result, result.anomalies + silence.anomalies, result.incidents + silence.incidents, outcomes=outcomes)
         facts.add(allocation)
+        facts.ack_rejections = unheard
         facts.forecasts = self._forecasts(result)
         self._allocate(batch.tick_ms, facts)
         self._count(batch, result)

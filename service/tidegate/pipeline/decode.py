@@ -1,4 +1,4 @@
-"""Records to readings and commands. What cannot be decoded becomes a dead letter, never an exception.
+"""Telemetry records to readings. What cannot be decoded becomes a dead letter, never an exception.
 
 A telemetry record is one reading or one batch of a single site, JSON; the content type says which, and without one the
 bytes decide. Pure: a replay decodes the same records to the same values.
@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from tidegate.contracts.codec import decode, encode, split_batch
-from tidegate.contracts.command import Command, check_command
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.ids import is_clean
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.core.detection.results import Rejection
-from tidegate.errors import InputError, SchemaVersionError, TidegateError
+from tidegate.errors import InputError, SchemaVersionError
 from tidegate.pipeline.deadletters import dead_letter
 from tidegate.ports import Record
 
@@ -63,20 +62,6 @@ def decode_telemetry(records: Sequence[Record], partitions: int) -> Telemetry:
         except _Unusable as error:
             telemetry.letters.append(dead_letter(record, error.reason, error.message, readings=error.readings))
     return telemetry
-
-
-def decode_commands(records: Sequence[Record]) -> tuple[list[Command], list[DeadLetter]]:
-    """Decode `records` of the commands topic; a command that breaks its own rules is a dead letter."""
-    commands, letters = [], []
-    for record in records:
-        try:
-            command = decode(record.value or b"", Command)
-            check_command(command)
-        except TidegateError as error:
-            letters.append(dead_letter(record, DeadLetterReason.COMMAND_INVALID, error.message))
-            continue
-        commands.append(command)
-    return commands, letters
 
 
 def reject(telemetry: Telemetry, rejection: Rejection) -> DeadLetter:

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
-from tidegate.contracts.views import Balance, DeviceView, Explanation, Health, SiteView
+from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, SiteView
 from tidegate.core.partition import Partition
 from tidegate.pipeline.worker import PartitionWorker
 
@@ -59,6 +60,14 @@ class LiveWorkers:
     async def topology(self, site: str) -> Topology | None:
         """The site's topology in force."""
         return await self._owner(site).call(lambda partition: partition.allocator.topology(SiteId(site)))
+
+    async def gateways(self, site: str) -> Sequence[GatewayView]:
+        """The gateways of the site's topology, in its order."""
+        return await self._owner(site).call(lambda partition: partition.allocator.gateway_views(SiteId(site)))
+
+    async def words(self, site: str) -> Sequence[Ack]:
+        """The last ack about each device's present assignment."""
+        return await self._owner(site).call(lambda partition: partition.allocator.words(SiteId(site)))
 
     async def device_views(self, site: str | None) -> Sequence[DeviceView]:
         """The devices of `site`, or of every site."""

@@ -18,7 +18,8 @@ from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Batch, Partition
 from tidegate.errors import BundleError, InputError, StateLostError
-from tidegate.pipeline.decode import decode_commands, decode_telemetry
+from tidegate.pipeline.decode import decode_telemetry
+from tidegate.pipeline.decode_words import decode_acks, decode_commands
 from tidegate.pipeline.snapshots import Snapshot, join_chunks, read_chunk
 from tidegate.ports import Log, Record
 
@@ -124,9 +125,10 @@ class Restorer:
     async def _batch(self, record: JournalRecord) -> Batch:
         spans = {span.topic: [r async for r in self._records(span.topic, span.start, span.end)] for span in record.inputs}
         telemetry = decode_telemetry(spans.get(topics.TELEMETRY, []), self.log.partitions)
-        commands, _ = decode_commands(spans.get(topics.COMMANDS, []))
+        commands = decode_commands(spans.get(topics.COMMANDS, []), self.log.partitions).messages
+        acks = decode_acks(spans.get(topics.ACKS, []), self.log.partitions).messages
         undecodable = sum(letter.readings for letter in telemetry.letters)
-        return Batch(record.tick_ms, telemetry.readings, commands, undecodable)
+        return Batch(record.tick_ms, telemetry.readings, commands, acks, undecodable)
 
     async def _records(self, topic: str, start: int = 0, end: int | None = None) -> AsyncIterator[Record]:
         oldest = await self.log.start_offset(topic, self.index)

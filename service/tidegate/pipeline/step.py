@@ -10,7 +10,8 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.journal import JournalRecord, OffsetRange
 from tidegate.core.partition import Batch, Facts
-from tidegate.pipeline.decode import Telemetry, decode_commands, decode_telemetry, reject
+from tidegate.pipeline.decode import Telemetry, decode_telemetry, reject
+from tidegate.pipeline.decode_words import decode_acks, decode_commands
 from tidegate.pipeline.encode import FactEncoder
 from tidegate.pipeline.replay import Restored
 from tidegate.pipeline.snapshots import chunk_snapshot
@@ -51,11 +52,13 @@ class Stepper:
         introduced = self._introduce(state)
         started = self._clock.monotonic()
         telemetry = decode_telemetry(inputs.get(topics.TELEMETRY, ()), self._partitions)
-        commands, bad_commands = decode_commands(inputs.get(topics.COMMANDS, ()))
+        commands = decode_commands(inputs.get(topics.COMMANDS, ()), self._partitions)
+        acks = decode_acks(inputs.get(topics.ACKS, ()), self._partitions)
         undecodable = sum(letter.readings for letter in telemetry.letters)
         decoded = self._clock.monotonic()
-        facts = state.partition.step(Batch(tick_ms, telemetry.readings, commands, undecodable))
-        letters = [*telemetry.letters, *bad_commands, *_rejected(telemetry, facts)]
+        facts = state.partition.step(Batch(tick_ms, telemetry.readings, commands.messages, acks.messages, undecodable))
+        letters = [*telemetry.letters, *commands.letters, *acks.letters, *_rejected(telemetry, facts)]
+        letters += map(acks.reject, facts.ack_rejections)
         positions = state.positions | {topic: records[-1].offset + 1 for topic, records in inputs.items() if records}
         outputs = [*self._encoder.facts(facts), *self._encoder.letters(letters)]
         outputs.append(self._encoder.journal(self._record(state.sequence, inputs, tick_ms, introduced)))

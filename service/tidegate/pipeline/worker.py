@@ -36,8 +36,8 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-WORKER_INPUTS: Final = (topics.COMMANDS, topics.TELEMETRY)
-"""What a worker reads. Acks join them with the hand-over protocol (docs/decisions/0004)."""
+WORKER_INPUTS: Final = (topics.COMMANDS, topics.ACKS, topics.TELEMETRY)
+"""What a worker reads. Of each it takes a bounded part every time, so that none waits behind a flood of another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
 from tidegate.api.views import Projection
 from tidegate.contracts import topics
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import encode
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
-from tidegate.contracts.views import Balance, DeviceView, Explanation, Health, SiteView
+from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, SiteView
 from tidegate.ports import Outgoing
 
 PARTITIONS = 3
@@ -29,6 +30,8 @@ class LiveByHand:
 
     devices: list[DeviceView] = field(default_factory=list)
     explanations: dict[tuple[str, str], Explanation] = field(default_factory=dict)
+    gateway_views: list[GatewayView] = field(default_factory=list)
+    acks: list[Ack] = field(default_factory=list)
     topologies: dict[str, Topology] = field(default_factory=dict)
     site_views: list[SiteView] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=lambda: {topics.TELEMETRY: 0})
@@ -56,6 +59,12 @@ class LiveByHand:
 
     async def topology(self, site: str) -> Topology | None:
         return self.topologies.get(site)
+
+    async def gateways(self, site: str) -> Sequence[GatewayView]:
+        return [view for view in self.gateway_views if view.site == site]
+
+    async def words(self, site: str) -> Sequence[Ack]:
+        return [ack for ack in self.acks if ack.site == site]
 
     async def device_views(self, site: str | None) -> Sequence[DeviceView]:
         self._check()

@@ -12,7 +12,8 @@ from tidegate.contracts.plan import Assignment, Phase
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.errors import DependencyError
 from tidegate.fleet.log_sink import LogSink
-from tidegate.pipeline.decode import decode_commands, decode_telemetry
+from tidegate.pipeline.decode import decode_telemetry
+from tidegate.pipeline.decode_words import decode_commands
 from tidegate.ports import Log, Outgoing, Record
 
 PARTITIONS = 4
@@ -47,7 +48,7 @@ async def test_batches_and_commands_land_where_the_worker_of_their_site_reads() 
     await sink.send(ReadingBatch(SITE, [reading, reading]))
     await sink.command(Command(CommandId("c"), SITE, CommandKind.FREEZE))
     assert decode_telemetry(await opened.all(topics.TELEMETRY), PARTITIONS).readings == [reading, reading]
-    assert [command.id for command in decode_commands(await opened.all(topics.COMMANDS))[0]] == ["c"]
+    assert [command.id for command in decode_commands(await opened.all(topics.COMMANDS), PARTITIONS).messages] == ["c"]
     assert opened.times == 1
 
 

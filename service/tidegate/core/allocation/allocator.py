@@ -9,6 +9,7 @@ Safety, in this order: kill switch, freeze, mass-failure guard, evacuation of th
 import hashlib
 from typing import Any, Final
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import digest as message_digest
 from tidegate.contracts.codec import pack
 from tidegate.contracts.command import Command, CommandKind, check_command
@@ -16,9 +17,11 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
+from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation import lifecycle, orders, state
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.guard import guarded, suspicion
+from tidegate.core.allocation.hearing import gateway_views, hear
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.needs import needs_of
 from tidegate.core.allocation.result import AllocationResult
@@ -129,6 +132,16 @@ class Allocator:
             raise CommandRefused(f"plan {site.in_flight.id} is being made already", advice="wait for its decision")
         return AllocationResult(requests=[self._request(site, Trigger.OPERATOR, "", now_ms)])
 
+    # Acks
+
+    def hear(self, ack: Ack, now_ms: int) -> str | None:
+        """Remember what a gateway said, at tick `now_ms`; returns what of it is not known here, None when all is.
+
+        A repeat, a word overtaken by a later one, and one about an epoch that is over have no effect.
+        """
+        site = self._sites.get(ack.site)
+        return f"site {ack.site!r} has no topology" if site is None else hear(site, ack, now_ms)
+
     # Reviews
 
     def review(self, site: SiteId, now_ms: int, demand: SiteDemand, silent: frozenset[GatewayId]) -> AllocationResult:
@@ -199,6 +212,16 @@ class Allocator:
         """The desired state of every device of the topology."""
         known = self._sites.get(site)
         return [] if known is None else list(known.assignments.values())
+
+    def words(self, site: SiteId) -> list[Ack]:
+        """The last ack about each device's present assignment, by device; devices nothing was said of are left out."""
+        known = self._sites.get(site)
+        return [] if known is None else [ack for _, ack in sorted(known.words.items())]
+
+    def gateway_views(self, site: SiteId) -> list[GatewayView]:
+        """The gateways of the topology as they stand, in its order."""
+        known = self._sites.get(site)
+        return [] if known is None else gateway_views(known)
 
     def gateway_of(self, site: SiteId, device: DeviceId) -> GatewayId | None:
         """The gateway that is to serve `device`; None for nowhere or an unknown device."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
@@ -39,6 +40,14 @@ class Death:
     count: int
     began_ms: int
     last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A gateway's last heartbeat: when it was sent by the gateway's clock, and the tick at which it was taken in."""
+
+    sent_at_ms: int
+    heard_at_ms: int
 
 
 URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigger.UNSERVED_DEVICES})
@@ -85,7 +94,8 @@ class Site:
 
     `demand` float64 [device, resource] is what was last told, columns as in the ground's frame. `epoch_floor` is the
     highest epoch of any device that left the topology: whoever comes, or comes back, starts above it, so none is reused.
-    `requests` counts plans asked for; `asked` holds, by trigger, what the last request was about.
+    `requests` counts plans asked for; `asked` holds, by trigger, what the last request was about. `words` holds the last ack
+    about each device's present epoch.
     """
 
     id: SiteId
@@ -106,6 +116,8 @@ class Site:
     open: OpenPlan | None = None
     asked: dict[Trigger, Asked] = field(default_factory=dict)
     unplaced: list[DeviceId] = field(default_factory=list)
+    heartbeats: dict[GatewayId, Heartbeat] = field(default_factory=dict)
+    words: dict[DeviceId, Ack] = field(default_factory=dict)
     _placed: Placed | None = None
 
     @classmethod
@@ -135,6 +147,7 @@ class Site:
         self.cordoned &= names
         self.silent &= names
         self.deaths = {gateway: death for gateway, death in self.deaths.items() if gateway in names}
+        self.heartbeats = {gateway: beat for gateway, beat in self.heartbeats.items() if gateway in names}
 
     def replace_ground(self, configuration: CoreConfiguration) -> None:
         """Stand on another configuration; what readings said of demand is unknown until the next review."""
@@ -150,6 +163,7 @@ class Site:
         phase = Phase.UNSERVED if gateway is None else Phase.ACTIVE
         assignment = Assignment(self.id, device, gateway, epoch, grant, phase, plan, now_ms, reason)
         self.assignments[device] = assignment
+        self.words.pop(device, None)
         self._placed = None
         return assignment
 

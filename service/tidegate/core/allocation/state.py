@@ -1,9 +1,10 @@
 """A site's state as bytes and back, for snapshots and digests. What is built from other state is left out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
@@ -11,12 +12,15 @@ from tidegate.contracts.plan import Assignment, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
-from tidegate.core.allocation.site import Asked, Death, OpenPlan, Site
+from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site
 
 
 @dataclass(frozen=True, slots=True)
 class _SiteState:
-    """`Site` with lists in place of sets. The request in flight goes without its topology, which is always the site's."""
+    """`Site` with lists in place of sets. The request in flight goes without its topology, which is always the site's.
+
+    Fields with a default came later: a snapshot without them is of a site that had heard no ack.
+    """
 
     id: SiteId
     topology: Topology
@@ -35,6 +39,8 @@ class _SiteState:
     open: OpenPlan | None
     asked: dict[Trigger, Asked]
     unplaced: list[DeviceId]
+    heartbeats: dict[GatewayId, Heartbeat] = field(default_factory=dict)
+    words: dict[DeviceId, Ack] = field(default_factory=dict)
 
 
 def export_site(site: Site) -> bytes:
@@ -59,6 +65,8 @@ def export_site(site: Site) -> bytes:
             open=site.open,
             asked=dict(sorted(site.asked.items())),
             unplaced=site.unplaced,
+            heartbeats=dict(sorted(site.heartbeats.items())),
+            words=dict(sorted(site.words.items())),
         )
     )
 
@@ -89,6 +97,8 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         open=state.open,
         asked=state.asked,
         unplaced=state.unplaced,
+        heartbeats=state.heartbeats,
+        words=state.words,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)

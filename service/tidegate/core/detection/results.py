@@ -13,7 +13,7 @@ from tidegate.core.forecaster import Float64
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Reading `index` of the batch could not be used, and why."""
+    """Reading (or ack) `index` of the batch could not be used, and why."""
 
     index: int
     reason: DeadLetterReason

@@ -23,7 +23,8 @@ from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Batch, Facts, Partition
 from tidegate.errors import InputError
-from tidegate.pipeline.decode import decode_commands, decode_telemetry
+from tidegate.pipeline.decode import decode_telemetry
+from tidegate.pipeline.decode_words import decode_acks, decode_commands
 from tidegate.pipeline.replay import Restorer
 from tidegate.ports import Log, Record
 from tidegate_training.evaluate.plan_checks import out_of_reach, over_capacity
@@ -144,9 +145,10 @@ async def _batch(log: Log, entry: JournalRecord) -> Batch:
         for span in entry.inputs
     }
     telemetry = decode_telemetry(spans.get(topics.TELEMETRY, []), log.partitions)
-    commands, _ = decode_commands(spans.get(topics.COMMANDS, []))
+    commands = decode_commands(spans.get(topics.COMMANDS, []), log.partitions).messages
+    acks = decode_acks(spans.get(topics.ACKS, []), log.partitions).messages
     undecodable = sum(letter.readings for letter in telemetry.letters)
-    return Batch(entry.tick_ms, telemetry.readings, commands, undecodable)
+    return Batch(entry.tick_ms, telemetry.readings, commands, acks, undecodable)
 
 
 def _gather(made: Rerun, batch: Batch, facts: Facts) -> None:

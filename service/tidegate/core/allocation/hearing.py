@@ -1,0 +1,66 @@
+"""What gateways say of themselves and of their devices, remembered per site: the last heartbeat, the last word per assignment.
+
+Bounded by the topology: of what is not in it nothing is kept. Repeats and words overtaken by later ones have no effect.
+"""
+
+from collections import Counter
+
+from tidegate.contracts.ack import Ack
+from tidegate.contracts.ids import DeviceId, GatewayId
+from tidegate.contracts.views import GatewayView
+from tidegate.core.allocation.site import Heartbeat, Site
+
+
+def hear(site: Site, ack: Ack, now_ms: int) -> str | None:
+    """Remember `ack`, taken in at tick `now_ms`; returns what of it the site does not know, None when all is known.
+
+    A word about an epoch that is over has no effect: what it was about is no longer wanted.
+    """
+    if ack.gateway not in site.gateway_names():
+        return f"gateway {ack.gateway!r} is not in revision {site.topology.revision} of site {site.id!r}"
+    if ack.device is None or ack.epoch is None:
+        _hear_heartbeat(site, ack, now_ms)
+        return None
+    return _hear_word(site, ack, ack.device, ack.epoch)
+
+
+def _hear_heartbeat(site: Site, ack: Ack, now_ms: int) -> None:
+    before = site.heartbeats.get(ack.gateway)
+    if before is None or ack.sent_at_ms > before.sent_at_ms:
+        site.heartbeats[ack.gateway] = Heartbeat(ack.sent_at_ms, now_ms)
+
+
+def _hear_word(site: Site, ack: Ack, device: DeviceId, epoch: int) -> str | None:
+    assignment = site.assignments.get(device)
+    if assignment is None:
+        return f"device {device!r} is not in revision {site.topology.revision} of site {site.id!r}"
+    if epoch < assignment.epoch:
+        return None
+    if epoch > assignment.epoch:
+        return f"epoch {epoch} of device {device!r} was never given out, the last is {assignment.epoch}"
+    if assignment.gateway != ack.gateway:
+        return f"device {device!r} is assigned to {assignment.gateway!r} under epoch {epoch}, not to {ack.gateway!r}"
+    before = site.words.get(device)
+    if before is None or ack.sent_at_ms > before.sent_at_ms:
+        site.words[device] = ack
+    return None
+
+
+def gateway_views(site: Site) -> list[GatewayView]:
+    """The gateways of the topology as they stand, in its order."""
+    served = Counter(assignment.gateway for assignment in site.assignments.values())
+    return [_view(site, gateway.id, served[gateway.id]) for gateway in site.topology.gateways]
+
+
+def _view(site: Site, gateway: GatewayId, devices: int) -> GatewayView:
+    heartbeat = site.heartbeats.get(gateway)
+    return GatewayView(
+        site=site.id,
+        gateway=gateway,
+        devices=devices,
+        silent=gateway in site.silent,
+        draining=gateway in site.draining,
+        cordoned=gateway in site.cordoned,
+        heartbeat_sent_at_ms=None if heartbeat is None else heartbeat.sent_at_ms,
+        heartbeat_heard_at_ms=None if heartbeat is None else heartbeat.heard_at_ms,
+    )
