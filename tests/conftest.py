@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker import Broker, brokers, missing_tools
+from broker import Broker, Security, brokers, missing_tools
+from certificates import PASSWORD, USER, SecuredBroker, make_certificates
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +53,14 @@ def kafka() -> Iterator[str]:
         return
     with brokers() as made:
         yield made[0].address
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
+    """A broker with every secured listener, and the certificates to meet it with."""
+    files = make_certificates(tmp_path_factory.mktemp("certificates"))
+    with brokers(security=Security(files.broker, files.authority, {USER: PASSWORD})) as made:
+        yield SecuredBroker(made[0], files)
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 START_SECONDS = 60.0
@@ -31,7 +31,23 @@ START_SECONDS = 60.0
 CLUSTER_ID = "tidegate-local-brokers"
 """22 characters, as Kafka wants them."""
 
+SECURE_LISTENERS = {"TLS": "SSL", "MUTUAL": "SSL", "LOGIN": "SASL_SSL", "BARE": "SASL_PLAINTEXT"}
+"""What a secured broker listens on besides plaintext, by the security protocol of each."""
+
 _HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What the secured listeners want of clients; brokers go on talking to each other in plaintext.
+
+    `certificate_file` is PEM: the broker's PKCS #8 key and certificate, which names 127.0.0.1. Listener MUTUAL asks for a client
+    certificate signed by one of `ca_file`; LOGIN and BARE, with and without TLS, for a password of `users` (PLAIN or SCRAM).
+    """
+
+    certificate_file: Path
+    ca_file: Path
+    users: Mapping[str, str]
 
 
 class BrokerError(RuntimeError):
@@ -79,11 +95,13 @@ class Broker:
     node: int
     folder: Path
     port: int
+    secured: Mapping[str, str] = field(default_factory=dict)
+    """Addresses by listener, of `SECURE_LISTENERS`."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        """What clients connect to."""
+        """What clients connect to in plaintext."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -128,10 +146,13 @@ class Broker:
 
 
 @contextmanager
-def brokers(count: int = 1, *, port: int = 0, folder: Path | None = None) -> Iterator[list[Broker]]:
+def brokers(
+    count: int = 1, *, port: int = 0, folder: Path | None = None, security: Security | None = None
+) -> Iterator[list[Broker]]:
     """`count` running brokers of one cluster, stopped at the end. `port` is the first one's; 0 takes free ones.
 
-    Data goes to `folder` and stays there; without one it goes to a temporary folder and away.
+    With `security` each also has the `SECURE_LISTENERS`. Data goes to `folder` and stays there; without one it goes to a
+    temporary folder and away.
 
     Raises:
         BrokerError: Java or the jars are missing, or a broker does not start.
@@ -141,39 +162,45 @@ def brokers(count: int = 1, *, port: int = 0, folder: Path | None = None) -> Ite
         raise BrokerError(f"cannot run a broker without {' and '.join(lacking)}")
     with ExitStack() as stack:
         base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-kafka-")))
-        made = _formatted(base, count, port)
+        made = _formatted(base, count, port, security)
         for broker in made:
             stack.callback(broker.kill if folder is None else broker.stop)
             broker.start()
         yield made
 
 
-def _formatted(base: Path, count: int, port: int) -> list[Broker]:
-    free = _free_ports(count + 1)
-    controller, ports = free[0], [port or free[1], *free[2:]]
-    made = [Broker(node, base / f"broker-{node}", ports[node - 1]) for node in range(1, count + 1)]
+def _formatted(base: Path, count: int, port: int, security: Security | None) -> list[Broker]:
+    each = 1 + len(SECURE_LISTENERS if security else ())
+    controller, *free = _free_ports(1 + count * each)
+    made = []
+    for node in range(1, count + 1):
+        plain, *others = free[(node - 1) * each : node * each]
+        secured = {name: f"127.0.0.1:{number}" for name, number in zip(SECURE_LISTENERS, others, strict=False)}
+        made.append(Broker(node, base / f"broker-{node}", port if port and node == 1 else plain, secured))
+    users = _scram_users(security) if security else []
     for broker in made:
         broker.folder.mkdir(parents=True, exist_ok=True)
         properties = broker.folder / "server.properties"
-        properties.write_text(_properties(broker, controller, count))
-        command = [*_java(), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+        properties.write_text(_lines(_settings(broker, controller, count) | (_secure_settings(security) if security else {})))
+        command = [*_java(), "kafka.tools.StorageTool", "format", "--ignore-formatted", *users]
         _run([*command, "--cluster-id", CLUSTER_ID, "--config", str(properties)], "cannot format the broker's storage")
     return made
 
 
-def _properties(broker: Broker, controller: int, count: int) -> str:
+def _settings(broker: Broker, controller: int, count: int) -> dict[str, object]:
     """Small and quick, yet as strict as production where it matters: no unclean leaders, no topics made by mistake."""
     first = broker.node == 1
-    listeners = f"PLAINTEXT://{broker.address}" + (f",CONTROLLER://127.0.0.1:{controller}" if first else "")
+    listeners = ",".join(f"{name}://{address}" for name, address in {"PLAINTEXT": broker.address, **broker.secured}.items())
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **SECURE_LISTENERS}
     replicas = min(count, 3)
-    settings = {
+    return {
         "process.roles": "broker,controller" if first else "broker",
         "node.id": broker.node,
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": listeners,
-        "advertised.listeners": f"PLAINTEXT://{broker.address}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": listeners + (f",CONTROLLER://127.0.0.1:{controller}" if first else ""),
+        "advertised.listeners": listeners,
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "log.dirs": broker.folder / "data",
         "auto.create.topics.enable": "false",
         "unclean.leader.election.enable": "false",
@@ -191,6 +218,43 @@ def _properties(broker: Broker, controller: int, count: int) -> str:
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
         "log.cleaner.threads": 1,
     }
+
+
+def _secure_settings(security: Security) -> dict[str, object]:
+    module = "org.apache.kafka.common.security"
+    plain = " ".join(f'user_{name}="{password}"' for name, password in security.users.items())
+    logins = {
+        "plain": f"{module}.plain.PlainLoginModule required {plain};",
+        "scram-sha-256": f"{module}.scram.ScramLoginModule required;",
+        "scram-sha-512": f"{module}.scram.ScramLoginModule required;",
+    }
+    return {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": security.certificate_file,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": security.ca_file,
+        "listener.name.mutual.ssl.client.auth": "required",
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+        "listener.name.bare.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+        "connection.failed.authentication.delay.ms": 0,
+        **{
+            f"listener.name.{listener}.{mechanism}.sasl.jaas.config": login
+            for listener in ("login", "bare")
+            for mechanism, login in logins.items()
+        },
+    }
+
+
+def _scram_users(security: Security) -> list[str]:
+    """The passwords as SCRAM keeps them: it only knows those that the storage was formatted with, or that an admin added."""
+    options = []
+    for name, password in security.users.items():
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+            options += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
+    return options
+
+
+def _lines(settings: Mapping[str, object]) -> str:
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 

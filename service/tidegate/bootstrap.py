@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 
 import structlog
 import uvicorn
+from pydantic import SecretStr
 
 from tidegate.adapters.bundles import bundle_catalogue
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
-from tidegate.adapters.kafka import KafkaConnection, KafkaLog
+from tidegate.adapters.kafka import KafkaConnection, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
 from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import ProcessPlanner
@@ -116,8 +117,35 @@ async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
 
 
 def kafka_connection(settings: KafkaSettings) -> KafkaConnection:
-    """How to reach the Kafka of `settings`."""
-    return KafkaConnection(settings.bootstrap_servers, settings.group, settings.topic_prefix)
+    """How to reach the Kafka of `settings`; reads the files of its security.
+
+    Raises:
+        ConfigurationError: a file cannot be used, or a password is missing or would travel readable.
+    """
+    return KafkaConnection(settings.bootstrap_servers, settings.group, settings.topic_prefix, security=_security(settings))
+
+
+def _security(settings: KafkaSettings) -> KafkaSecurity:
+    chosen, tls, login = settings.security, None, None
+    if chosen.protocol.endswith("SSL"):
+        key_password = _secret("key_password", chosen.key_password, chosen.key_password_file)
+        tls = TlsFiles(chosen.ca_file, chosen.certificate_file, chosen.key_file, key_password, chosen.check_hostname)
+    if chosen.protocol.startswith("SASL"):
+        password = _secret("password", chosen.password, chosen.password_file)
+        login = Login(chosen.mechanism, chosen.username or "", password)
+    return secured(settings.bootstrap_servers, tls, login)
+
+
+def _secret(name: str, value: SecretStr | None, file: Path | None) -> str:
+    """The secret itself, or the first line of its file; empty when neither is set."""
+    if file is None:
+        return value.get_secret_value() if value is not None else ""
+    if value is not None:
+        raise ConfigurationError(f"kafka.security.{name} and {name}_file are both set", advice="keep one of them")
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read kafka.security.{name}_file {file}: {type(error).__name__}") from error
 
 
 def core_configuration(settings: Settings) -> CoreConfiguration:

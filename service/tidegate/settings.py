@@ -8,10 +8,10 @@ mean the default.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from tidegate.errors import ConfigurationError
 
@@ -23,9 +23,13 @@ CONFIG_VARIABLE = "TIDEGATE_CONFIG"
 
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "TIDEGATE_REQUIRE_KAFKA", "TIDEGATE_TEST_KAFKA"})
 
+_VERBATIM = frozenset({"username", "password", "key_password"})
+"""Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
+
 
 class _Area(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # Inputs stay out of pydantic's messages: one of them may be a password. `_explain` shows those that may be seen.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class LogSettings(_Area):
@@ -35,6 +39,46 @@ class LogSettings(_Area):
     """File of the embedded log; its folder is made if it is missing."""
     partitions: int = Field(default=1, ge=1, le=256)
     """Partitions of every topic; fixed once the file exists."""
+
+
+class KafkaSecuritySettings(_Area):
+    """How connections to Kafka are encrypted, and who we are there (docs/kafka.md). Read once, at the start."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Kafka's name for what the port speaks: SSL encrypts, SASL logs in by user and password."""
+    ca_file: Path | None = None
+    """Certificates that are trusted, PEM; none means those the system trusts."""
+    certificate_file: Path | None = None
+    """Our certificate with its chain, PEM, where brokers ask for one."""
+    key_file: Path | None = None
+    """Its private key, PEM; none means that it is in `certificate_file`."""
+    key_password: SecretStr | None = None
+    """Of the private key."""
+    key_password_file: Path | None = None
+    """File whose first line is the key's password."""
+    check_hostname: bool = True
+    """Whether a broker's certificate must name the host we connect to."""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the password is proved; PLAIN sends it, and so wants encryption."""
+    username: str | None = None
+    """Whom we log in as."""
+    password: SecretStr | None = None
+    """Of that user."""
+    password_file: Path | None = None
+    """File whose first line is the user's password."""
+
+    @model_validator(mode="after")
+    def _all_used(self) -> Self:
+        """What the protocol makes no use of is refused: whoever set it believes in a protection that is not there."""
+        unused = []
+        if not self.protocol.endswith("SSL"):
+            unused += ["ca_file", "certificate_file", "key_file", "key_password", "key_password_file"]
+        if not self.protocol.startswith("SASL"):
+            unused += ["username", "password", "password_file"]
+        without_effect = [name for name in unused if getattr(self, name) is not None]
+        if without_effect:
+            raise ValueError(f"{', '.join(without_effect)} would have no effect with protocol {self.protocol}")
+        return self
 
 
 class KafkaSettings(_Area):
@@ -54,6 +98,8 @@ class KafkaSettings(_Area):
     """Copies that must be written before a record counts as durable; 2 in production."""
     retention_days: int = Field(default=7, ge=1, le=3650)
     """Days for which inputs, journal and facts are kept, where snapshots do not let them go sooner."""
+    security: KafkaSecuritySettings = KafkaSecuritySettings()
+    """Encryption and login."""
 
 
 class ApiSettings(_Area):
@@ -165,7 +211,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             area = area.setdefault(part, {})
             if not isinstance(area, dict):
                 raise ConfigurationError(f"environment variable {name} contradicts another one for {part!r}")
-        area[key] = _scalar(text)
+        area[key] = text if key in _VERBATIM else _scalar(text)
     return values
 
 
@@ -187,9 +233,14 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
 
 def _explain(error: ValidationError) -> str:
     lines = []
-    for problem in error.errors():
+    for problem in error.errors(include_url=False, include_context=False):
         where = "__".join(str(part) for part in problem["loc"])
-        variable = PREFIX + where.upper()
-        what = "is not a setting" if problem["type"] == "extra_forbidden" else f"{problem['msg']}, got {problem['input']!r}"
-        lines.append(f"{where.replace('__', '.')} ({variable}): {what}")
+        lines.append(f"{where.replace('__', '.')} ({PREFIX}{where.upper()}): {_complaint(problem)}")
     return "; ".join(lines)
+
+
+def _complaint(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "is not a setting"
+    shown = not isinstance(problem["input"], dict) and problem["loc"][-1] not in _VERBATIM
+    return f"{problem['msg']}, got {problem['input']!r}" if shown else str(problem["msg"])

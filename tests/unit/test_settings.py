@@ -56,3 +56,37 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent\.yaml"):
         load_settings(tmp_path / "absent.yaml", {})
+
+
+SECURITY = "TIDEGATE_KAFKA__SECURITY__"
+
+
+def test_a_password_is_taken_as_it_stands_and_shown_nowhere() -> None:
+    given = {f"{SECURITY}PROTOCOL": "SASL_SSL", f"{SECURITY}USERNAME": "007", f"{SECURITY}PASSWORD": "0123"}
+    security = load_settings(environment=given).kafka.security
+    assert security.password is not None
+    assert (security.username, security.password.get_secret_value()) == ("007", "0123")
+    assert "0123" not in repr(security) + str(security.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kafka: {security: {protocol: SASL_SSL, password: 4711}}",
+        "kafka: {security: {protocol: SSL, password: '4711'}}",
+        "kafka: {security: {protocol: nonsense, password: '4711'}}",
+        "kafka: {security: {protocol: SASL_SSL, password: ['4711']}}",
+    ],
+)
+def test_no_complaint_repeats_a_password(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tidegate.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match="SECURITY") as refusal:
+        load_settings(file, {})
+    assert "4711" not in str(refusal.value)
+    assert "4711" not in str(refusal.value.__cause__)
+
+
+def test_what_the_protocol_makes_no_use_of_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="ca_file, username would have no effect with protocol PLAINTEXT"):
+        load_settings(environment={f"{SECURITY}CA_FILE": "ca.pem", f"{SECURITY}USERNAME": "plant"})

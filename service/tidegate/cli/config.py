@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from tidegate.bootstrap import core_configuration
+from tidegate.bootstrap import core_configuration, kafka_connection
 from tidegate.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Show or check the configuration.")
@@ -22,6 +22,8 @@ def show(config: _File = None) -> None:
 
 @app.command()
 def check(config: _File = None) -> None:
-    """Check settings and profiles; names the key, file and line of what is wrong."""
-    configuration = core_configuration(load_settings(config))
+    """Check settings, profiles and the files they name; says which key, file and line is wrong. Connects to nothing."""
+    settings = load_settings(config)
+    configuration = core_configuration(settings)
+    kafka_connection(settings.kafka)
     typer.echo(f"ok: {len(configuration.profiles)} profiles")

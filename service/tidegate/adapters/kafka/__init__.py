@@ -2,6 +2,17 @@
 
 from tidegate.adapters.kafka.connection import KafkaConnection
 from tidegate.adapters.kafka.log import KafkaLog
+from tidegate.adapters.kafka.security import KafkaSecurity, Login, TlsFiles, secured
 from tidegate.adapters.kafka.topics import TopicPlan, check_topics, create_topics
 
-__all__ = ["KafkaConnection", "KafkaLog", "TopicPlan", "check_topics", "create_topics"]
+__all__ = [
+    "KafkaConnection",
+    "KafkaLog",
+    "KafkaSecurity",
+    "Login",
+    "TlsFiles",
+    "TopicPlan",
+    "check_topics",
+    "create_topics",
+    "secured",
+]

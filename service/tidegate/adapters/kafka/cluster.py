@@ -17,6 +17,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
 from tidegate.adapters.kafka.connection import KafkaConnection, translated
+from tidegate.adapters.kafka.refusal import connecting
 
 T = TypeVar("T")
 
@@ -45,9 +46,9 @@ class Cluster:
 
         Raises:
             DependencyError: no broker answers.
-            ConfigurationError: the addresses cannot be understood.
+            ConfigurationError: the addresses cannot be understood, or a broker and we refuse each other.
         """
-        with translated(connection, "connect"):
+        async with connecting(connection, "connect"):
             cluster = cls(connection)
             try:
                 async with asyncio.timeout(connection.request_seconds):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.errors import (
@@ -14,6 +14,7 @@ from aiokafka.errors import (
     UnknownError,
 )
 
+from tidegate.adapters.kafka.security import KafkaSecurity
 from tidegate.contracts.topics import with_prefix
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
 
@@ -32,6 +33,7 @@ class KafkaConnection:
     topic_prefix: str = ""
     request_seconds: float = 8.0
     transaction_seconds: float = 10.0
+    security: KafkaSecurity = field(default_factory=KafkaSecurity)
 
     def topic(self, plain: str) -> str:
         """What the topic `plain` is called on this cluster."""
@@ -47,6 +49,7 @@ class KafkaConnection:
             "bootstrap_servers": self.bootstrap_servers,
             "request_timeout_ms": int(self.request_seconds * 1000),
             "retry_backoff_ms": 50,
+            **self.security.client_settings(),
         }
 
 

@@ -10,8 +10,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from tidegate.adapters.kafka.connection import KafkaConnection, translated
+from tidegate.adapters.kafka.connection import KafkaConnection
 from tidegate.adapters.kafka.producers import MAX_RECORD_BYTES
+from tidegate.adapters.kafka.refusal import connecting
 from tidegate.contracts.topics import CLEANUP, INPUTS, JOURNAL, Cleanup
 from tidegate.errors import DependencyError
 
@@ -148,7 +149,7 @@ async def _settings(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[st
 
 @asynccontextmanager
 async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
-    with translated(connection, "look after topics"):
+    async with connecting(connection, "look after topics"):
         admin = AIOKafkaAdminClient(**connection.client_settings())
         try:
             await admin.start()
