@@ -53,6 +53,7 @@ check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/tidegate schemas check docs/schemas
 	$(BIN)/python -m tidegate.cli.metrics check docs/metrics.md
+	$(BIN)/python deploy/grafana/dashboards.py check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/e2e/test_readme.py
 
 acceptance: $(VENV)/dev.stamp ## real data through the running service: make acceptance DATA=<folder>
@@ -65,6 +66,11 @@ bench: $(VENV)/dev.stamp ## speed as ratios to frozen ceilings, printed and neve
 train: $(VENV)/dev.stamp ## train the universal bundle again: make train DATA=<folder>
 	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make train DATA=<folder>' >&2; exit 2; }
 	$(BIN)/tidegate train universal --data '$(DATA)' --out runs/universal
+
+docs: $(VENV)/dev.stamp ## write anew what is generated: schemas, metrics page, dashboards
+	$(BIN)/tidegate schemas write docs/schemas
+	$(BIN)/python -m tidegate.cli.metrics write docs/metrics.md
+	$(BIN)/python deploy/grafana/dashboards.py write
 
 lock: $(VENV)/dev.stamp ## compile requirements/ci.txt anew
 	$(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-header \

@@ -150,6 +150,9 @@ ever one, so the number of series does not grow with the fleet. Counters and his
 """
 
 _FOOT: Final = """
+Beside them stand the process's own, as every exporter names them: `process_resident_memory_bytes`,
+`process_cpu_seconds_total`, `process_open_fds`, `process_start_time_seconds` and others.
+
 Gauges are sums over the partitions of this process; `tidegate_event_time_lag_seconds` and
 `tidegate_gateway_utilisation_max_ratio` are the worst of them.
 """

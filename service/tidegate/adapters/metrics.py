@@ -10,10 +10,11 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics, generate_latest
 
 from tidegate import __version__
 from tidegate.adapters import catalogue as c
@@ -21,6 +22,7 @@ from tidegate.adapters.catalogue import Instrument, Kind
 from tidegate.adapters.histogram import BatchHistogram
 from tidegate.contracts.anomaly import DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
+from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.contracts.views import Balance
 from tidegate.ports import BatchReport, Levels
 
@@ -35,6 +37,7 @@ class PrometheusMetrics:
         # A `_created` series beside each counter doubles the page, and nobody reads it.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has not typed it
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self._counters = {each: self._counter(each) for each in c.INSTRUMENTS if each.kind is Kind.COUNTER}
         self._gauges = {each: self._gauge(each) for each in c.INSTRUMENTS if each.kind is Kind.GAUGE}
         self._histograms = {each: self._histogram(each) for each in c.INSTRUMENTS if each.kind is Kind.HISTOGRAM}
@@ -100,6 +103,7 @@ class PrometheusMetrics:
         self._add(c.READINGS, dict.fromkeys(OUTCOMES, 0).items())
         self._add(c.DEADLETTERS, dict.fromkeys(DeadLetterReason, 0).items())
         self._add(c.ANOMALIES, dict.fromkeys(Severity, 0).items())
+        self._add(c.DECISIONS, dict.fromkeys(product(DecisionStatus, Trigger), 0).items())
 
     def _sum_up(self, levels: list[Levels]) -> None:
         devices = _summed(each.devices for each in levels)

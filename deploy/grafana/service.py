@@ -1,0 +1,139 @@
+"""Dashboard "service": throughput, progress, latency by stage, the process and the door."""
+
+from board import Board, Number, Panel, Query, Row
+from promql import increase, quantile, quantiles, rate, series, total, worst
+
+SERVICE = Board(
+    uid="tidegate-service",
+    title="Tidegate / Service",
+    text="Whether Tidegate keeps up, where its time goes, and what holds it up.",
+    rows=[
+        Row(
+            "Now",
+            [
+                Number("Processes up", "Processes that Prometheus reaches.", total("up")),
+                Number("Readings per second", "Scored.", rate("tidegate_readings_total", where='outcome="scored"'), unit="cps"),
+                Number(
+                    "Messages waiting",
+                    "Telemetry messages that no worker has taken yet.",
+                    total("tidegate_pending_messages"),
+                    limits=(1000, 10_000),
+                ),
+                Number(
+                    "Event time behind",
+                    "How far the newest event time is behind the tick, worst partition.",
+                    worst("tidegate_event_time_lag_seconds"),
+                    unit="s",
+                    limits=(60, 300),
+                ),
+                Number(
+                    "Batch, p99",
+                    "Decode, score and commit of one batch: the sum of the stages.",
+                    f"sum({quantile(0.99, 'tidegate_batch_seconds', 'stage')})",
+                    unit="s",
+                    limits=(0.5, 2),
+                ),
+                Number("Memory", "Resident memory of the largest process.", worst("process_resident_memory_bytes"), unit="bytes"),
+            ],
+        ),
+        Row(
+            "Progress",
+            [
+                Panel(
+                    "Readings per second",
+                    "By outcome.",
+                    [Query(rate("tidegate_readings_total", "outcome"), "{{outcome}}")],
+                    unit="cps",
+                ),
+                Panel(
+                    "Lag by input",
+                    "Records not yet taken. Rising while readings per second stand still: the workers are at their limit.",
+                    [Query(total("tidegate_lag_records", "topic"), "{{topic}}")],
+                ),
+                Panel(
+                    "Event time behind the tick",
+                    "By process, worst partition. It also rises when producers fall silent.",
+                    [Query(worst("tidegate_event_time_lag_seconds", "instance"), "{{instance}}")],
+                    unit="s",
+                ),
+            ],
+        ),
+        Row(
+            "Where the time goes",
+            [
+                Panel(
+                    "Batch by stage",
+                    "Time of one batch: decode, core, commit.",
+                    quantiles("tidegate_batch_seconds", "stage"),
+                    unit="s",
+                ),
+                Panel(
+                    "Share of time by stage",
+                    "Seconds spent in each second. A sum near 1 for each partition: no time is left.",
+                    [Query(rate("tidegate_batch_seconds_sum", "stage"), "{{stage}}")],
+                    unit="percentunit",
+                    stacked=True,
+                ),
+                Panel(
+                    "Readings per batch",
+                    "Large batches mean that the workers catch up.",
+                    [Query(f"{rate('tidegate_batch_readings_sum')} / {rate('tidegate_batch_readings_count')}", "mean")],
+                ),
+            ],
+        ),
+        Row(
+            "Process",
+            [
+                Panel("Memory", "Resident.", [Query(series("process_resident_memory_bytes"), "{{instance}}")], unit="bytes"),
+                Panel("CPU", "Cores in use.", [Query(rate("process_cpu_seconds_total", "instance"), "{{instance}}")]),
+                Panel("Open files", "Files and sockets.", [Query(series("process_open_fds"), "{{instance}}")]),
+            ],
+        ),
+        Row(
+            "Recovery and bundles",
+            [
+                Panel(
+                    "Batches replayed",
+                    "From the journal, at starts and when partitions move.",
+                    [Query(increase("tidegate_replayed_batches_total", "5m", "instance"), "{{instance}}")],
+                ),
+                Panel(
+                    "Time since the process started",
+                    "A saw-tooth is a process that keeps falling over.",
+                    [Query(f"time() - {series('process_start_time_seconds')}", "{{instance}}")],
+                    unit="s",
+                ),
+                Panel(
+                    "Bundles in service",
+                    "Processes by bundle. Two versions of one name: a roll-out is under way.",
+                    [
+                        Query(
+                            f"count by (bundle, version, digest) ({series('tidegate_bundle_info')})",
+                            "{{bundle}}/{{version}} {{digest}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
+            "The door",
+            [
+                Panel(
+                    "Requests",
+                    "By status: 4xx is the caller's doing, 5xx ours or the log's.",
+                    [Query(rate("tidegate_http_requests_total", "status"), "{{status}}")],
+                    unit="reqps",
+                    stacked=True,
+                    width=12,
+                ),
+                Panel(
+                    "Slowest routes",
+                    "p99 of the five slowest.",
+                    [Query(f"topk(5, {quantile(0.99, 'tidegate_http_request_seconds', 'route')})", "{{route}}")],
+                    unit="s",
+                    width=12,
+                ),
+            ],
+        ),
+    ],
+)
