@@ -2,7 +2,6 @@
 
 from typing import Any, Final, cast
 
-from board import Bars, Board, Item, Number, Panel, Query
 from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, StackingConfig, VizLegendOptions, VizTooltipOptions
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -16,6 +15,8 @@ from grafana_foundation_sdk.models.common import (
     VizOrientation,
 )
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DataSourceRef, Threshold, ThresholdsMode
+
+from board import Bars, Board, Item, Number, Panel, Query
 
 _DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _COLOURS: Final = ("green", "yellow", "red")

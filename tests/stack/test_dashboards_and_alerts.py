@@ -28,7 +28,9 @@ def panels() -> Iterator[tuple[str, str]]:
 
 
 def test_the_dashboards_are_what_the_code_says() -> None:
-    done = subprocess.run([sys.executable, str(DEPLOY / "grafana" / "dashboards.py"), "check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(DEPLOY / "grafana" / "dashboards.py"), "check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert len(BOARDS) == 3
 
@@ -40,7 +42,7 @@ def test_configuration_and_rules_are_sound_and_each_alert_fires_for_its_cause_an
         ["promtool", "test", "rules", str(folder / "alerting.test.yml")],
         ["amtool", "check-config", str(DEPLOY / "alertmanager" / "alertmanager.yml")],
     ):
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
