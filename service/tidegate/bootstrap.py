@@ -1,7 +1,7 @@
 """The one place that knows every concrete class: builds the service from settings and runs it until told to stop.
 
-Start order: log, bundles, workers (restore), door. Stop order, within one time budget: the door closes, each worker
-finishes its batch and leaves a snapshot, the planner's process ends, the log closes.
+Start order: log, bundles, membership, workers (restore), door. Stop order, within one time budget: the door closes, each
+worker finishes its batch and leaves a snapshot, the process leaves the group, the planner's process ends, the log closes.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import dataclasses
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,12 +22,13 @@ from pydantic import SecretStr
 from tidegate.adapters.bundles import bundle_catalogue
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
-from tidegate.adapters.kafka import KafkaConnection, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
+from tidegate.adapters.kafka import KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
+from tidegate.adapters.membership import SoleMember
 from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import ProcessPlanner
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
-from tidegate.api.app import create_app
+from tidegate.api.app import OPERATION, ROUTERS, create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
 from tidegate.api.views import Projection
@@ -37,7 +39,8 @@ from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, ConfigurationError, DependencyError, InputError
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
-from tidegate.ports import Clock, Metrics
+from tidegate.pipeline.workers import Workers
+from tidegate.ports import Clock, Membership, Metrics
 from tidegate.settings import KafkaSettings, Settings
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +56,7 @@ class Service:
     """A built service: what runs, and how to reach it."""
 
     settings: Settings
-    workers: Sequence[PartitionWorker]
+    workers: Workers
     projection: Projection
     live: LiveWorkers
     server: uvicorn.Server
@@ -94,13 +97,18 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     planner = ProcessPlanner(settings.worker.planner_seconds)
     stack.push_async_callback(planner.close)
     ports = WorkerPorts(log, planner, clock, metrics, forecasters)
-    workers = [PartitionWorker(index, ports, configuration, _limits(settings)) for index in range(log.partitions)]
+    membership = join(settings, log)
+    stack.push_async_callback(membership.close)
+    workers = Workers(
+        log, membership, metrics, partial(PartitionWorker, ports=ports, configuration=configuration, limits=_limits(settings))
+    )
     live = LiveWorkers(workers, bundles)
     if isinstance(log, EmbeddedLog):
         stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed()
     projection = Projection(log, feed)
-    app = create_app(ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings)))
+    dependencies = ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings))
+    app = create_app(dependencies, ROUTERS if "api" in settings.roles else OPERATION)
     return Service(settings, workers, projection, live, _server(app), listener)
 
 
@@ -114,6 +122,24 @@ async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
     if settings.kafka.bootstrap_servers:
         return await KafkaLog.open(kafka_connection(settings.kafka))
     return await EmbeddedLog.open(settings.log.path, partitions=settings.log.partitions, clock=clock)
+
+
+def join(settings: Settings, log: EmbeddedLog | KafkaLog) -> Membership:
+    """The group on Kafka; all partitions on the embedded log, which has no other process; none without the worker's role.
+
+    Raises:
+        ConfigurationError: the roles are apart, and there is no Kafka between them.
+    """
+    if isinstance(log, EmbeddedLog):
+        if set(settings.roles) != {"worker", "api"}:
+            raise ConfigurationError(
+                f"role {settings.roles[0]!r} alone is of no use on the embedded log, which one process holds",
+                advice="leave `roles` at worker,api, or set TIDEGATE_KAFKA__BOOTSTRAP_SERVERS",
+            )
+        return SoleMember(range(log.partitions))
+    if "worker" not in settings.roles:
+        return SoleMember(())
+    return KafkaGroup(kafka_connection(settings.kafka), settings.kafka.session_seconds)
 
 
 def kafka_connection(settings: KafkaSettings) -> KafkaConnection:
@@ -188,11 +214,12 @@ async def _weigh(log: EmbeddedLog, metrics: Metrics) -> None:
 
 async def _run(service: Service, stop: asyncio.Event) -> None:
     workers_stop = asyncio.Event()
-    workers = [asyncio.create_task(worker.run(workers_stop), name=f"worker-{worker.index}") for worker in service.workers]
+    workers = asyncio.create_task(service.workers.run(workers_stop), name="workers")
     door = asyncio.create_task(service.server.serve(sockets=[service.listener]), name="door")
-    projection = asyncio.create_task(service.projection.run(), name="projection")
     waiting = asyncio.create_task(stop.wait(), name="stop")
-    parts = [*workers, door, projection]
+    parts = [workers, door]
+    if "api" in service.settings.roles:
+        parts.append(asyncio.create_task(service.projection.run(), name="projection"))
     try:
         done, _ = await asyncio.wait([waiting, *parts], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping", because=", ".join(task.get_name() for task in done))
@@ -205,7 +232,7 @@ async def _run(service: Service, stop: asyncio.Event) -> None:
 
 
 async def _shut_down(
-    service: Service, door: "asyncio.Task[None]", workers: Sequence["asyncio.Task[None]"], workers_stop: asyncio.Event
+    service: Service, door: "asyncio.Task[None]", workers: "asyncio.Task[None]", workers_stop: asyncio.Event
 ) -> None:
     budget = service.settings.worker.shutdown_seconds
     service.server.should_exit = True
@@ -213,7 +240,7 @@ async def _shut_down(
         async with asyncio.timeout(budget):
             await asyncio.wait([door])
             workers_stop.set()
-            await asyncio.wait(workers)
+            await asyncio.wait([workers])
     except TimeoutError:
         # Safe: an unfinished batch was not committed, and a missing snapshot only lengthens the next replay.
         _log.warning("shutdown_cut_short", budget_seconds=budget)

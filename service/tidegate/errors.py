@@ -84,7 +84,10 @@ class LogFullError(DependencyError):
 
 
 class OwnerReplacedError(DependencyError):
-    """Another process became the committing owner of this partition; this one must stop, not try again."""
+    """Another process became the committing owner of this partition, or the cluster aborted our transaction for its age.
+
+    The state in memory is of no use any more: it is dropped, and only a new place in the group allows taking over again.
+    """
 
     code = "owner-replaced"
 

@@ -3,7 +3,7 @@
 Promises over time are in each docstring: may it block, may it be called twice, what survives a crash.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -27,6 +27,7 @@ from tidegate.contracts.views import (
     Explanation,
     GatewayView,
     Health,
+    PartitionView,
     SiteView,
 )
 from tidegate.core.allocation.model import PlanRequest
@@ -123,6 +124,10 @@ class Log(Protocol):
         """
         ...
 
+    async def release(self, partition: int) -> None:
+        """Let go of what `take_over` opened; a commit under way is left to whoever takes over next. Idempotent, never raises."""
+        ...
+
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions in one transaction; returns once durable, which readers see then or a moment later.
 
@@ -142,6 +147,44 @@ class Log(Protocol):
 
     async def close(self) -> None:
         """Release files and sockets. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which partitions this process is to work. `generation` rises with every sharing out in which this process took part.
+
+    Not `settled` while the group shares out anew, or before the first time: `partitions` are then those of the last time,
+    some of which may be another's already.
+    """
+
+    generation: int = 0
+    partitions: frozenset[int] = frozenset()
+    settled: bool = False
+
+
+class Membership(Protocol):
+    """This process's place among those that share the partitions.
+
+    Only advice on who should work what: two processes may believe in the same partition for a while, and only
+    `Log.take_over` decides which of them can commit.
+    """
+
+    @property
+    def share(self) -> Share:
+        """What is ours by the latest word. Never blocks."""
+        ...
+
+    async def changed(self, since: Share) -> Share:
+        """Return the share once it is another than `since`; changes in quick succession may be seen as one."""
+        ...
+
+    def rejoin(self) -> None:
+        """Have our place confirmed: a share of a later generation follows. Returns at once; may be called repeatedly."""
+        ...
+
+    async def close(self) -> None:
+        """Leave, so that others need not wait until we are missed; stop committing first. Idempotent."""
         ...
 
 
@@ -177,13 +220,13 @@ class Clock(Protocol):
 
 
 class LiveState(Protocol):
-    """What the workers of this process know right now. Changes nothing.
+    """What the workers of this process know right now, of the partitions it works. Changes nothing.
 
     Every call but `health` waits for the batch at hand, some milliseconds, because a state is looked at only between two
     batches.
 
     Raises:
-        DependencyError: the partition asked about is still being restored.
+        DependencyError: the partition asked about is still being restored, or worked by another process.
     """
 
     def health(self) -> Health:
@@ -196,6 +239,10 @@ class LiveState(Protocol):
 
     async def balance(self) -> Balance:
         """Where every reading went, summed over partitions."""
+        ...
+
+    async def partitions(self) -> Sequence[PartitionView]:
+        """The partitions this process works, by number; also those that it is restoring."""
         ...
 
     def bundles(self) -> Mapping[str, str]:
@@ -335,7 +382,23 @@ class Metrics(Protocol):
         ...
 
     def replayed(self, batches: int) -> None:
-        """Count batches replayed from the journal at a start."""
+        """Count batches replayed from the journal when a partition was taken over."""
+        ...
+
+    def owned(self, partitions: Collection[int]) -> None:
+        """Set which partitions this process works; forgets how others stood."""
+        ...
+
+    def rebalanced(self) -> None:
+        """Count a sharing out of the partitions."""
+        ...
+
+    def taken_over(self) -> None:
+        """Count a partition restored and put to work here."""
+        ...
+
+    def fenced(self) -> None:
+        """Count a partition whose commit was refused because another owner took it over, or the cluster aborted it."""
         ...
 
     def planning(self) -> AbstractContextManager[None]:

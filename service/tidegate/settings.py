@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from tidegate.errors import ConfigurationError
 
@@ -87,7 +87,9 @@ class KafkaSettings(_Area):
     bootstrap_servers: str = ""
     """`host:port,host:port` of some brokers; empty means the embedded log."""
     group: str = Field(default="tidegate", min_length=1)
-    """Name of this installation: of its committed positions and of its transactions. One worker process for each."""
+    """Name of this installation: of the consumer group that its workers form, and of its transactions."""
+    session_seconds: float = Field(default=10.0, ge=1, le=300)
+    """A process not heard of for so long is missed: the group gives its partitions to others. Brokers take 6 s or more."""
     topic_prefix: str = ""
     """Stands before every topic's name, so that installations can share a cluster."""
     partitions: int = Field(default=4, ge=1, le=256)
@@ -145,9 +147,15 @@ class LoggingSettings(_Area):
     """`json` for machines, `console` for people; `auto` is console in a terminal and json elsewhere."""
 
 
+Role = Literal["worker", "api"]
+"""`worker` scores and decides; `api` takes readings and commands and answers questions."""
+
+
 class Settings(_Area):
     """All deployment settings, by area."""
 
+    roles: tuple[Role, ...] = Field(default=("worker", "api"), min_length=1)
+    """What this process does; health and metrics are served in any case. Roles apart need Kafka between them."""
     log: LogSettings = LogSettings()
     """The embedded log."""
     kafka: KafkaSettings = KafkaSettings()
@@ -166,6 +174,12 @@ class Settings(_Area):
     """Overrides of detection settings; see `tidegate.contracts.configuration.DetectionSettings`."""
     allocation: dict[str, Any] = {}
     """Overrides of allocation settings; see `tidegate.contracts.configuration.AllocationSettings`."""
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """`worker,api` as an environment variable or option gives it."""
+        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
 def load_settings(

@@ -89,7 +89,16 @@ UNSERVED: Final = _gauge("tidegate_unserved_devices", "Devices of a topology tha
 UTILISATION: Final = _gauge(
     "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."
 )
-REPLAYED: Final = _counter("tidegate_replayed_batches_total", "Batches replayed from the journal at a start.")
+REPLAYED: Final = _counter("tidegate_replayed_batches_total", "Batches replayed from the journal to restore partitions.")
+PARTITIONS: Final = _gauge("tidegate_partitions_owned", "Partitions this process works, or restores to work them.")
+REBALANCES: Final = _counter(
+    "tidegate_rebalances_total", "Times that the group shared out its partitions with this process in it."
+)
+TAKE_OVERS: Final = _counter("tidegate_takeovers_total", "Partitions restored and put to work in this process.")
+FENCED: Final = _counter(
+    "tidegate_fenced_total",
+    "Commits refused because another process took the partition over, or because this one stood still in the middle of one.",
+)
 PLAN_SECONDS: Final = _histogram("tidegate_plan_seconds", "Time from a plan's request to its answer.", _PLAN_SECONDS)
 PLANS_FAILED: Final = _counter("tidegate_plans_failed_total", "Plan requests the planner did not answer.")
 BUNDLE_INFO: Final = _gauge("tidegate_bundle_info", "1 for each bundle that serves.", "bundle", "version", "digest")
@@ -112,6 +121,10 @@ INSTRUMENTS: Final = (
     LAG,
     EVENT_TIME_LAG,
     PENDING,
+    PARTITIONS,
+    REBALANCES,
+    TAKE_OVERS,
+    FENCED,
     REPLAYED,
     DEVICES,
     UNKNOWN,

@@ -7,7 +7,7 @@ import platform
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from itertools import product
@@ -66,6 +66,24 @@ class PrometheusMetrics:
     def replayed(self, batches: int) -> None:
         """Count batches replayed at a start."""
         self._counters[c.REPLAYED].inc(batches)
+
+    def owned(self, partitions: Collection[int]) -> None:
+        """Set which partitions this process works."""
+        with self._lock:
+            self._levels = {index: levels for index, levels in self._levels.items() if index in partitions}
+        self._gauges[c.PARTITIONS].set(len(partitions))
+
+    def rebalanced(self) -> None:
+        """Count a sharing out of the partitions."""
+        self._counters[c.REBALANCES].inc()
+
+    def taken_over(self) -> None:
+        """Count a partition restored and put to work."""
+        self._counters[c.TAKE_OVERS].inc()
+
+    def fenced(self) -> None:
+        """Count a partition whose commit was refused."""
+        self._counters[c.FENCED].inc()
 
     @contextmanager
     def planning(self) -> Iterator[None]:

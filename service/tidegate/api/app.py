@@ -1,5 +1,7 @@
 """The REST door as an ASGI application."""
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Final
 
 from fastapi import FastAPI
@@ -26,13 +28,17 @@ ROUTERS: Final = (readings, commands, acks, sites, devices, anomalies, decisions
 """In the order in which the documentation shows them."""
 
 
-def create_app(dependencies: ApiDependencies) -> FastAPI:
+OPERATION: Final = (operation, docs)
+"""What a process without the api role serves: for whoever keeps it running."""
+
+
+def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = ROUTERS) -> FastAPI:
     """The application over `dependencies`. Holds no task and opens nothing; two of them do not know of each other."""
     app = FastAPI(title="Tidegate", version=dependencies.version, redirect_slashes=False, docs_url=None, redoc_url=None)
     app.state.door = open_door(dependencies)
-    for module in ROUTERS:
+    for module in routers:
         app.include_router(module.router)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
     problems.install(app)
-    openapi.install(app, [route for module in ROUTERS for route in module.router.routes])
+    openapi.install(app, [route for module in routers for route in module.router.routes])
     return app

@@ -38,6 +38,7 @@ from tidegate.contracts.views import (
     Explanation,
     GatewayView,
     Health,
+    PartitionView,
     SiteView,
 )
 
@@ -267,6 +268,10 @@ DEAD_LETTERS: Final = _page(
 
 HEALTHY: Final = Health(alive=True, ready=True)
 NOT_READY: Final = Health(alive=True, ready=False, reasons=["partition 0: restoring: 120 batches replayed"])
+PARTITIONS: Final = [
+    PartitionView(0, sequence=5_210, digest="9b1f0c"),
+    PartitionView(2, reasons=["restoring: 120 batches replayed"]),
+]
 SUMMARY: Final = Summary(
     version="0.1.0",
     uptime_seconds=3600.0,

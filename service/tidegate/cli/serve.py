@@ -1,4 +1,4 @@
-"""`tidegate serve`: worker and REST door in one process, on the embedded log or on Kafka."""
+"""`tidegate serve`: worker and REST door in one process, or one of them, on the embedded log or on Kafka."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ Examples:
 
   TIDEGATE_API__PORT=9000 tidegate serve --config tidegate.yaml
 
-  TIDEGATE_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 tidegate serve
+  TIDEGATE_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 tidegate serve --roles worker
 """
 
 
@@ -38,16 +38,18 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. Default 8080.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the embedded log. Default ./var.")] = None,
+    roles: Annotated[str | None, typer.Option(help="What this process does: worker, api, or worker,api (default).")] = None,
 ) -> None:
     """Run the service until SIGINT or SIGTERM: scores readings, raises anomalies, decides who serves whom."""
-    settings = load_settings(config, options=_options(host, port, data_dir))
+    settings = load_settings(config, options=_options(host, port, data_dir, roles))
     configure_logging(settings.logging)
     uvloop.run(_serve(settings))
 
 
-def _options(host: str | None, port: int | None, data_dir: Path | None) -> dict[str, Any]:
+def _options(host: str | None, port: int | None, data_dir: Path | None, roles: str | None) -> dict[str, Any]:
     api = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
-    return {"api": api} | ({"log": {"path": data_dir / "tidegate.db"}} if data_dir else {})
+    log = {"log": {"path": data_dir / "tidegate.db"}} if data_dir else {}
+    return {"api": api} | log | ({"roles": roles} if roles else {})
 
 
 async def _serve(settings: Settings) -> None:

@@ -99,6 +99,20 @@ class Health:
     reasons: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionView:
+    """A partition that this process works. `digest` is of the state after `sequence` journaled batches.
+
+    Both are null until it is restored; `reasons` say what keeps it from making progress. Equal sequences of a partition have
+    equal digests, in whichever process and after whatever recovery.
+    """
+
+    partition: int
+    sequence: int | None = None
+    digest: str | None = None
+    reasons: list[str] = field(default_factory=list)
+
+
 class CommandStatus(StrEnum):
     """What became of a command; `pending` until the worker that owns its site has decided."""
 

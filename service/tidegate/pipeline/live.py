@@ -1,4 +1,4 @@
-"""What the workers of this process know right now, joined over partitions: the REST door's look at the live state."""
+"""What the workers of this process know right now, joined over its partitions: the REST door's look at the live state."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,11 @@ from tidegate.contracts.ack import Ack
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
-from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, SiteView
+from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, PartitionView, SiteView
 from tidegate.core.partition import Partition
+from tidegate.errors import DependencyError
 from tidegate.pipeline.worker import PartitionWorker
+from tidegate.pipeline.workers import Workers
 
 T = TypeVar("T")
 
@@ -19,16 +21,20 @@ MOST_UNPLACED = 20
 
 
 class LiveWorkers:
-    """Implements `ports.LiveState` over the workers of one process, which own all partitions."""
+    """Implements `ports.LiveState` over the workers of one process: of the partitions that are its own now."""
 
-    def __init__(self, workers: Sequence[PartitionWorker], bundles: Mapping[str, str]) -> None:
-        self._workers = list(workers)
+    def __init__(self, workers: Workers, bundles: Mapping[str, str]) -> None:
+        self._workers = workers
         self._bundles = dict(bundles)
 
     def health(self) -> Health:
-        """Alive when every loop goes round, ready when every worker makes progress."""
-        reasons = [f"partition {w.index}: {reason}" for w in self._workers for reason in w.progress.not_ready()]
-        return Health(alive=all(w.progress.alive() for w in self._workers), ready=not reasons, reasons=reasons)
+        """Alive when every loop goes round, ready when every partition of ours makes progress, if there is one."""
+        reasons = self._workers.not_ready()
+        return Health(alive=self._workers.alive(), ready=not reasons, reasons=reasons)
+
+    async def partitions(self) -> Sequence[PartitionView]:
+        """What this process works, by partition."""
+        return [await self._partition(index, worker) for index, worker in sorted(self._workers.working.items())]
 
     def bundles(self) -> Mapping[str, str]:
         """Name of each loaded bundle and its identity."""
@@ -37,7 +43,7 @@ class LiveWorkers:
     async def lag(self) -> Mapping[str, int]:
         """Records not yet taken, by input topic."""
         total: Counter[str] = Counter()
-        for worker in self._workers:
+        for worker in self._now():
             total.update(await worker.lag())
         return dict(total)
 
@@ -79,11 +85,29 @@ class LiveWorkers:
         """Why this device alarms, or why not."""
         return await self._owner(site).call(lambda partition: partition.detection.explain(SiteId(site), DeviceId(device)))
 
+    async def _partition(self, index: int, worker: PartitionWorker) -> PartitionView:
+        reasons = self._workers.held_up(index)
+        try:
+            sequence, digest = await worker.standing()
+        except DependencyError:
+            return PartitionView(index, reasons=reasons)
+        return PartitionView(index, sequence, digest, reasons)
+
     def _owner(self, site: str) -> PartitionWorker:
-        return self._workers[partition_of(site, len(self._workers))]
+        index = partition_of(site, self._workers.partitions)
+        worker = self._workers.working.get(index)
+        if worker is None:
+            raise DependencyError(
+                f"site {site!r} is of partition {index}, which another process of the group works",
+                advice="ask that one; /v1/partitions of each says what it works",
+            )
+        return worker
+
+    def _now(self) -> list[PartitionWorker]:
+        return list(self._workers.working.values())  # a copy: partitions come and go while each is asked
 
     async def _all(self, look: Callable[[Partition], T]) -> list[T]:
-        return [await worker.call(look) for worker in self._workers]
+        return [await worker.call(look) for worker in self._now()]
 
 
 def _site_views(partition: Partition) -> list[SiteView]:

@@ -38,7 +38,7 @@ async def _is_journaled(log: Log, commit: Commit, sequence: int) -> bool:
         return False
     raise OwnerReplacedError(
         f"partition {commit.partition}: the journal has another batch {found}, ours is {sequence}",
-        advice="run one worker process for each consumer group",
+        advice="nothing to do: it is restored once the group says that it is this process's",
     )
 
 

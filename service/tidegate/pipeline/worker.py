@@ -7,7 +7,7 @@ Commit order of one batch, all in one transaction of the log:
   4. the input positions.
 Only after it returned do plan requests leave for the planner and metrics move. A commit that fails is tried again with
 the same records, for the state in memory already includes the batch; the journal tells whether it had gone through, or
-whether another process took the partition over meanwhile, in which case this one stops.
+whether another process took the partition over meanwhile, in which case this worker ends and its state goes with it.
 """
 
 import asyncio
@@ -72,14 +72,23 @@ class WorkerPorts:
 
 
 class PartitionWorker:
-    """Owns one partition from restore to last snapshot.
+    """Owns one partition from take-over and restore to last snapshot; `run` is called once.
 
     The core runs in a thread of its own, one call at a time, so that neither scoring nor a look at the state ever blocks
     the event loop or races with a step.
     """
 
-    def __init__(self, index: int, ports: WorkerPorts, configuration: CoreConfiguration, limits: WorkerLimits) -> None:
+    def __init__(
+        self,
+        index: int,
+        ports: WorkerPorts,
+        configuration: CoreConfiguration,
+        limits: WorkerLimits,
+        may_take_over: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`may_take_over` says whether a commit without an answer may be settled now: not while somebody else may be next."""
         self.index = index
+        self._may_take_over = may_take_over
         self.progress = Progress(ports.clock)
         self._ports = ports
         self._limits = limits
@@ -92,7 +101,7 @@ class PartitionWorker:
         self._state: Restored | None = None
         self._ends: dict[str, int] = {}
         self._empty_before: dict[str, int] = {}
-        self._batches_since = self._readings_since = 0
+        self._batches_since = self._readings_since = self._steps = 0
         self._levels_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,6 +139,14 @@ class PartitionWorker:
         except RuntimeError as error:  # the executor's word for "shut down"
             raise DependencyError(f"partition {self.index} has stopped") from error
 
+    async def standing(self) -> tuple[int, str]:
+        """How many journaled batches the state includes, and its digest. The last of them may not be durable yet.
+
+        Raises:
+            DependencyError: as `call`.
+        """
+        return await self.call(lambda partition: (self._steps, partition.digest()))
+
     async def lag(self) -> dict[str, int]:
         """Records not yet taken, by input topic; before the restore, everything."""
         return self._behind(await self._ask_ends())
@@ -152,8 +169,10 @@ class PartitionWorker:
         ports.metrics.replayed(state.replayed_batches)
         _log.info("restored", partition=self.index, batches=state.replayed_batches, sequence=state.sequence)
         self._batches_since = state.replayed_batches
+        self._steps = state.sequence
         self._state = state
         self.progress.restored()
+        ports.metrics.taken_over()
         return state
 
     async def _work(self, state: Restored) -> bool:
@@ -195,7 +214,7 @@ class PartitionWorker:
         # The system clock may step back; the core's time never does.
         tick_ms = max(self._ports.clock.now_ms(), state.tick_ms)
         loop = asyncio.get_running_loop()
-        step = await loop.run_in_executor(self._thread, lambda: self._stepper.step(state, inputs, tick_ms, snapshot=snapshot))
+        step = await loop.run_in_executor(self._thread, lambda: self._step(state, inputs, tick_ms, snapshot=snapshot))
         started = self._ports.clock.monotonic()
         await self._until_durable(Commit(self.index, step.outputs, step.positions), state.sequence)
         step.seconds["commit"] = self._ports.clock.monotonic() - started
@@ -205,6 +224,11 @@ class PartitionWorker:
         self._desk.ask(step.facts.requests)
         await self._report(state, step)
         await self._after(state, step, snapshot)
+
+    def _step(self, state: Restored, inputs: Inputs, tick_ms: int, *, snapshot: bool) -> Step:
+        step = self._stepper.step(state, inputs, tick_ms, snapshot=snapshot)
+        self._steps = state.sequence + 1
+        return step
 
     async def _until_durable(self, commit: Commit, sequence: int) -> None:
         """Commit until it holds. An error may hide a commit that went through, so that is found out before a repeat."""
@@ -223,6 +247,9 @@ class PartitionWorker:
         """The answer of `ask`, however often the log cannot be asked just now."""
         while True:
             await asyncio.sleep(self._limits.commit_retry_seconds)
+            if not self._may_take_over():
+                self.progress.blocked("the group shares out its partitions, and a commit waits to be settled")
+                continue
             try:
                 return await ask()
             except OwnerReplacedError:

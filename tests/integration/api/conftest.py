@@ -18,7 +18,7 @@ from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import encode
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
-from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, SiteView
+from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, PartitionView, SiteView
 from tidegate.ports import Outgoing
 
 PARTITIONS = 3
@@ -44,6 +44,9 @@ class LiveByHand:
 
     def bundles(self) -> Mapping[str, str]:
         return {"universal/1.0.0": "3f9ab2"}
+
+    async def partitions(self) -> Sequence[PartitionView]:
+        return [PartitionView(0, 7, "0a1b"), PartitionView(2)]
 
     async def lag(self) -> Mapping[str, int]:
         self._check()

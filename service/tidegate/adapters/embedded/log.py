@@ -90,6 +90,9 @@ class EmbeddedLog:
         self._check_partition(partition)
         self._check_open()
 
+    async def release(self, partition: int) -> None:
+        """Nothing to let go of: the file stays open."""
+
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions together; after an error neither is there.
 

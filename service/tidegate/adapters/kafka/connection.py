@@ -70,7 +70,7 @@ def translated(connection: KafkaConnection, doing: str) -> Iterator[None]:
         raise OwnerReplacedError(
             f"cannot {doing}: another process owns this partition now, or this one stood still for longer than "
             f"{connection.transaction_seconds:.0f} s",
-            advice=f"run one worker process for group {connection.group!r}; start this one again if it is the only one",
+            advice="nothing to do: it is taken over again once the group says that it is this process's",
         ) from error
     except MessageSizeTooLargeError as error:
         raise RecordTooLargeError(

@@ -1,7 +1,7 @@
 """`ports.Log` over Kafka: exactly once for what is committed, by one transactional producer per partition.
 
 What is returned as written is on all in-sync replicas. Reads are read-committed and see nothing of an open or aborted
-transaction. One process owns all partitions; a second one of the same group takes them over, and the first must stop.
+transaction. Who takes a partition over can commit it, and nobody before can any more; who should is the group's affair.
 """
 
 from collections.abc import Collection, Sequence
@@ -76,6 +76,10 @@ class KafkaLog:
         """
         self._check_partition(partition)
         await self._owners[partition].take_over()
+
+    async def release(self, partition: int) -> None:
+        """Close the producer that may commit `partition`."""
+        await self._owners[partition].close()
 
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions in one transaction.

@@ -96,6 +96,9 @@ class MemoryLog:
         self._check([partition])
         await self._ready()
 
+    async def release(self, partition: int) -> None:
+        """Nothing to let go of."""
+
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions together."""
         self._check([commit.partition, *(record.partition for record in commit.outputs)])

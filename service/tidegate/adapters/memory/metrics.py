@@ -1,6 +1,6 @@
 """Metrics that count nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from tidegate.ports import BatchReport, Levels
@@ -16,6 +16,18 @@ class NullMetrics:
         """Nothing."""
 
     def replayed(self, batches: int) -> None:
+        """Nothing."""
+
+    def owned(self, partitions: Collection[int]) -> None:
+        """Nothing."""
+
+    def rebalanced(self) -> None:
+        """Nothing."""
+
+    def taken_over(self) -> None:
+        """Nothing."""
+
+    def fenced(self) -> None:
         """Nothing."""
 
     def planning(self) -> AbstractContextManager[None]:

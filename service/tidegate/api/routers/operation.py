@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`: for whoever keeps the service running."""
+"""`/healthz`, `/readyz`, `/v1/partitions`, `/metrics`: for whoever keeps the service running."""
 
 from http import HTTPStatus
 
@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of
 from tidegate.api.dependencies import Here
-from tidegate.contracts.views import Health
+from tidegate.contracts.views import Health, PartitionView
 
 router = APIRouter(tags=["operation"])
 
@@ -27,6 +27,12 @@ async def get_readiness(door: Here) -> Response:
     """Say whether the service makes progress: its partitions are restored, and their position moves or nothing waits."""
     health = door.ports.live.health()
     return as_json(health, HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@router.get("/v1/partitions", response_model=list[PartitionView], responses=example_of(examples.PARTITIONS))
+async def list_partitions(door: Here) -> Response:
+    """List the partitions that this process works, with how far each is and its state's digest (takes a while if large)."""
+    return as_json(await door.ports.live.partitions())
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
