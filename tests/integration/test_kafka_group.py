@@ -37,6 +37,22 @@ async def settled(group: KafkaGroup, *partitions: int, after: int = 0) -> Share:
     return share
 
 
+async def shared_out(*groups: KafkaGroup, counts: list[int]) -> None:
+    """Return once all are settled, with so many partitions each, in any order."""
+
+    def is_so() -> bool:
+        shares = [group.share for group in groups]
+        return all(share.settled for share in shares) and sorted(len(share.partitions) for share in shares) == counts
+
+    async with asyncio.timeout(60):
+        while not is_so():
+            changes = [asyncio.create_task(group.changed(group.share)) for group in groups]
+            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+            for change in changes:
+                change.cancel()
+            await asyncio.gather(*changes, return_exceptions=True)
+
+
 async def test_members_share_the_partitions_and_whoever_leaves_gives_them_back(
     log: KafkaLog, connection: KafkaConnection
 ) -> None:
@@ -44,9 +60,7 @@ async def test_members_share_the_partitions_and_whoever_leaves_gives_them_back(
     assert first.share == Share()
     await settled(first, 0, 1, 2, 3)
     second = KafkaGroup(connection, SESSION_SECONDS)
-    async with asyncio.timeout(40):
-        while not (first.share.settled and second.share.settled and len(first.share.partitions) == 2):
-            await asyncio.sleep(0.01)
+    await shared_out(first, second, counts=[2, 2])
     assert sorted(first.share.partitions | second.share.partitions) == [0, 1, 2, 3]
     assert sorted(second.share.partitions) in ([0, 1], [2, 3]), "neighbours, by the range assignor"
     await second.close()
@@ -56,10 +70,8 @@ async def test_members_share_the_partitions_and_whoever_leaves_gives_them_back(
 
 async def test_more_members_than_partitions_leave_some_without(log: KafkaLog, connection: KafkaConnection) -> None:
     groups = [KafkaGroup(connection, SESSION_SECONDS) for _ in range(PARTITIONS + 1)]
-    async with asyncio.timeout(60):
-        while not all(group.share.settled for group in groups) or sum(len(group.share.partitions) for group in groups) != 4:
-            await asyncio.sleep(0.01)
-    assert sorted(len(group.share.partitions) for group in groups) == [0, 1, 1, 1, 1]
+    await shared_out(*groups, counts=[0, 1, 1, 1, 1])
+    assert sorted(index for group in groups for index in group.share.partitions) == [0, 1, 2, 3]
     await asyncio.gather(*(group.close() for group in groups))
 
 

@@ -93,11 +93,11 @@ class House:
                     self.task.result()
                 await asyncio.sleep(0.001)
 
-    async def drained(self, index: int = OURS) -> None:
+    async def drained(self, index: int = OURS, workers: Workers | None = None) -> None:
         """Everything there is was taken, and committed."""
 
         async def behind() -> bool:
-            worker = self.workers.working.get(index)
+            worker = (workers or self.workers).working.get(index)
             return worker is None or worker.progress.not_ready() != [] or any((await worker.lag()).values())
 
         async with asyncio.timeout(20):
@@ -185,9 +185,7 @@ async def test_a_partition_that_comes_back_is_restored_from_what_others_left(hou
     stop = asyncio.Event()
     task = asyncio.create_task(successor.run(stop))
     await house.send(1)
-    await house.until(lambda: OURS in successor.working and successor.working[OURS].progress.not_ready() == [])
-    while any((await successor.working[OURS].lag()).values()):
-        await asyncio.sleep(0.001)
+    await house.drained(workers=successor)
     stop.set()
     await task
     await alone.close()
