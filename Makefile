@@ -72,9 +72,10 @@ docs: $(VENV)/dev.stamp ## write anew what is generated: schemas, metrics page, 
 	$(BIN)/python -m tidegate.cli.metrics write docs/metrics.md
 	$(BIN)/python deploy/grafana/dashboards.py write
 
-lock: $(VENV)/dev.stamp ## compile requirements/ci.txt anew
-	$(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-header \
-	  --extra evaluate --output-file requirements/ci.txt pyproject.toml requirements/ci.in
+COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-header
+lock: $(VENV)/dev.stamp ## compile what CI and the image install: requirements/*.txt
+	$(COMPILE) --extra evaluate --output-file requirements/ci.txt pyproject.toml requirements/ci.in
+	$(COMPILE) --output-file requirements/service.txt pyproject.toml
 
 clean: ## remove the environment and what runs left behind
 	rm -rf $(VENV) var runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
