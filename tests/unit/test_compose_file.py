@@ -1,4 +1,4 @@
-"""The compose file keeps what it says of itself: loopback only, no password, nobody is root, everything is watched and bounded."""
+"""The compose file keeps what it promises: loopback only, no password, nobody is root, everything is watched and bounded."""
 
 import re
 import subprocess
