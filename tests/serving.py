@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def serving(
+    folder: Path, *options: str, program: Sequence[str] = TIDEGATE, **settings: str
+) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """A running service on a free port, ready; killed at the end if it still runs. `settings` are environment variables."""
     log = folder / "serve.log"
-    command = [*TIDEGATE, "serve", "--port", "0", "--data-dir", str(folder / "data"), *options]
+    command = [*program, "serve", "--port", "0", "--data-dir", str(folder / "data"), *options]
     with log.open("a") as out, subprocess.Popen(command, stderr=out, text=True, env=environment(**settings)) as process:
         try:
             before = log.stat().st_size

@@ -11,6 +11,7 @@
     │   ├── LogFullError        the disk under the log is full
     │   ├── OwnerReplacedError  another process took this partition over
     │   └── StateLostError      neither snapshot nor log can rebuild the state
+    ├── BatchFailedError        the core raised on a batch: a bug of ours, or an input that finds one
     ├── BundleError             a model bundle is missing, corrupt, or not what its manifest says
     └── AllocationError         a plan or topology breaks a rule of its own
 
@@ -96,6 +97,12 @@ class StateLostError(DependencyError):
     """Neither a snapshot nor the log is complete enough to rebuild the state."""
 
     code = "state-lost"
+
+
+class BatchFailedError(TidegateError):
+    """The core raised something it should not have; the state in memory is worth nothing and has to be rebuilt."""
+
+    code = "batch-failed"
 
 
 class BundleError(TidegateError):

@@ -401,6 +401,10 @@ class Metrics(Protocol):
         """Count a partition whose commit was refused because another owner took it over, or the cluster aborted it."""
         ...
 
+    def batch_failed(self) -> None:
+        """Count a batch on which the core raised."""
+        ...
+
     def planning(self) -> AbstractContextManager[None]:
         """Measure the block as one plan; one that raises counts as failed."""
         ...

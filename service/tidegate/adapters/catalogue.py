@@ -66,6 +66,11 @@ BATCH_SECONDS: Final = _histogram(
     "tidegate_batch_seconds", "Time of a batch by stage: decode, core or commit.", _STAGE_SECONDS, "stage"
 )
 BATCH_READINGS: Final = _histogram("tidegate_batch_readings", "Readings received in one batch.", _BATCH_READINGS)
+BATCHES_FAILED: Final = _counter(
+    "tidegate_batches_failed_total",
+    "Batches on which the core raised. Their input is taken again in smaller parts until one is left; "
+    '`tidegate_deadletters_total{reason="poison"}` counts those.',
+)
 SCORES: Final = _histogram(
     "tidegate_score_neg_log10_p",
     "Rarity of scored readings, −log10 p. Drifting upwards means calibration has lost the fleet.",
@@ -118,6 +123,7 @@ INSTRUMENTS: Final = (
     SCORES,
     BATCH_READINGS,
     BATCH_SECONDS,
+    BATCHES_FAILED,
     LAG,
     EVENT_TIME_LAG,
     PENDING,

@@ -85,6 +85,10 @@ class PrometheusMetrics:
         """Count a partition whose commit was refused."""
         self._counters[c.FENCED].inc()
 
+    def batch_failed(self) -> None:
+        """Count a batch on which the core raised."""
+        self._counters[c.BATCHES_FAILED].inc()
+
     @contextmanager
     def planning(self) -> Iterator[None]:
         """Measure the block as one plan."""

@@ -30,6 +30,7 @@ class DeadLetterReason(StrEnum):
     COMMAND_INVALID = "command-invalid"
     ACK_INVALID = "ack-invalid"
     ACK_UNKNOWN = "ack-unknown"
+    POISON = "poison"
 
 
 QUARANTINE_REASONS: Final = frozenset({DeadLetterReason.CLOCK_AHEAD, DeadLetterReason.CLOCK_IMPLAUSIBLE})

@@ -33,6 +33,10 @@ class Progress:
         self._beat_at = self._clock.monotonic()
         self.lag = lag
 
+    def waiting(self) -> None:
+        """The loop waits for another partition's trial."""
+        self._beat_at = self._clock.monotonic()
+
     def committed(self) -> None:
         """A batch became durable."""
         self._committed_at = self._clock.monotonic()

@@ -13,13 +13,12 @@ import structlog
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.journal import JournalRecord
+from tidegate.contracts.journal import JournalRecord, Trial
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.core.forecaster import Forecaster
-from tidegate.core.partition import Batch, Partition
+from tidegate.core.partition import Partition
 from tidegate.errors import BundleError, InputError, StateLostError
-from tidegate.pipeline.decode import decode_telemetry
-from tidegate.pipeline.decode_words import decode_acks, decode_commands
+from tidegate.pipeline.portion import Portion, decode_portion, journaled_ranges
 from tidegate.pipeline.snapshots import Snapshot, join_chunks, read_chunk
 from tidegate.ports import Log, Record
 
@@ -31,13 +30,18 @@ _PAGE_BYTES = 16 * 1024 * 1024
 
 @dataclass(slots=True)
 class Restored:
-    """A partition as of its last committed batch. `sequence` is the next journal sequence, `generation` the next snapshot's."""
+    """A partition as of its last committed batch. `sequence` is the next journal sequence, `generation` the next snapshot's.
+
+    `taken` readings of the record at the telemetry position were taken already; `trial` is what the last batch announced.
+    """
 
     partition: Partition
     positions: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
     generation: int = 0
     tick_ms: int = 0
+    taken: int = 0
+    trial: Trial | None = None
     replayed_batches: int = 0
 
 
@@ -116,19 +120,19 @@ class Restorer:
         self._check_bundles(record)
         if record.configuration is not None:
             partition.configure(record.configuration)
-        partition.step(await self._batch(record))
+        portion = await self._portion(record)
+        partition.step(decode_portion(portion, self.log.partitions).batch(record.tick_ms))
         restored.positions.update({span.topic: span.end for span in record.inputs})
         restored.sequence = record.sequence + 1
         restored.tick_ms = record.tick_ms
+        restored.taken = portion.taken_after(restored.taken)
+        restored.trial = record.trial
         restored.replayed_batches += 1
 
-    async def _batch(self, record: JournalRecord) -> Batch:
-        spans = {span.topic: [r async for r in self._records(span.topic, span.start, span.end)] for span in record.inputs}
-        telemetry = decode_telemetry(spans.get(topics.TELEMETRY, []), self.log.partitions)
-        commands = decode_commands(spans.get(topics.COMMANDS, []), self.log.partitions).messages
-        acks = decode_acks(spans.get(topics.ACKS, []), self.log.partitions).messages
-        undecodable = sum(letter.readings for letter in telemetry.letters)
-        return Batch(record.tick_ms, telemetry.readings, commands, acks, undecodable)
+    async def _portion(self, record: JournalRecord) -> Portion:
+        ranges = journaled_ranges(record)
+        inputs = {each.topic: [r async for r in self._records(each.topic, each.start, each.end)] for each in ranges}
+        return Portion(inputs, record.part, tuple(record.excluded))
 
     async def _records(self, topic: str, start: int = 0, end: int | None = None) -> AsyncIterator[Record]:
         oldest = await self.log.start_offset(topic, self.index)

@@ -1,35 +1,35 @@
 """One batch through the core: from records to the records of its commit. Touches no port but the clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidegate import __version__
-from tidegate.contracts import topics
 from tidegate.contracts.codec import digest
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.deadletter import DeadLetter
-from tidegate.contracts.journal import JournalRecord, OffsetRange
-from tidegate.core.partition import Batch, Facts
-from tidegate.pipeline.decode import Telemetry, decode_telemetry, reject
-from tidegate.pipeline.decode_words import decode_acks, decode_commands
+from tidegate.contracts.journal import JournalRecord, Trial
+from tidegate.core.partition import Facts
+from tidegate.pipeline.decode import Telemetry, reject
 from tidegate.pipeline.encode import FactEncoder
+from tidegate.pipeline.portion import Portion, decode_portion
 from tidegate.pipeline.replay import Restored
 from tidegate.pipeline.snapshots import chunk_snapshot
-from tidegate.ports import Clock, Outgoing, Record
-
-Inputs = Mapping[str, Sequence[Record]]
-"""Records of one batch by input topic, in offset order."""
+from tidegate.ports import Clock, Outgoing
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one batch came to: `outputs` and `positions` to commit together, and what to tell once they are."""
+    """What one batch came to: `outputs` and `positions` to commit together, and what to tell once they are.
+
+    `taken` counts the readings of the record at the telemetry position that were taken before the rest of it.
+    """
 
     facts: Facts
     letters: list[DeadLetter]
     undecodable: int
     outputs: list[Outgoing]
     positions: dict[str, int]
+    taken: int
     seconds: dict[str, float]
 
 
@@ -47,26 +47,25 @@ class Stepper:
         self._clock = clock
         self._encoder = FactEncoder(index)
 
-    def step(self, state: Restored, inputs: Inputs, tick_ms: int, *, snapshot: bool) -> Step:
-        """Step `state.partition` with `inputs` at `tick_ms`; the partition changes, the rest of `state` is the caller's."""
+    def step(self, state: Restored, portion: Portion, tick_ms: int, *, snapshot: bool, trial: Trial | None = None) -> Step:
+        """Step `state.partition` with `portion` at `tick_ms`; the partition changes, the rest of `state` is the caller's.
+
+        The journal's record carries `trial`, if there is one.
+        """
         introduced = self._introduce(state)
         started = self._clock.monotonic()
-        telemetry = decode_telemetry(inputs.get(topics.TELEMETRY, ()), self._partitions)
-        commands = decode_commands(inputs.get(topics.COMMANDS, ()), self._partitions)
-        acks = decode_acks(inputs.get(topics.ACKS, ()), self._partitions)
-        undecodable = sum(letter.readings for letter in telemetry.letters)
+        taken = decode_portion(portion, self._partitions)
         decoded = self._clock.monotonic()
-        facts = state.partition.step(Batch(tick_ms, telemetry.readings, commands.messages, acks.messages, undecodable))
-        letters = [*telemetry.letters, *commands.letters, *acks.letters, *_rejected(telemetry, facts)]
-        letters += map(acks.reject, facts.ack_rejections)
-        positions = state.positions | {topic: records[-1].offset + 1 for topic, records in inputs.items() if records}
+        facts = state.partition.step(taken.batch(tick_ms))
+        letters = [*taken.letters, *_rejected(taken.telemetry, facts), *map(taken.acks.reject, facts.ack_rejections)]
+        positions = state.positions | {each.topic: each.end for each in portion.finished()}
         outputs = [*self._encoder.facts(facts), *self._encoder.letters(letters)]
-        outputs.append(self._encoder.journal(self._record(state.sequence, inputs, tick_ms, introduced)))
+        outputs.append(self._encoder.journal(self._record(state.sequence, portion, tick_ms, introduced, trial)))
         if snapshot:
             chunks = chunk_snapshot(self._index, state.sequence, positions, state.partition.export_state())
             outputs += self._encoder.snapshot(chunks, state.generation)
         seconds = {"decode": decoded - started, "core": self._clock.monotonic() - decoded}
-        return Step(facts, letters, undecodable, outputs, positions, seconds)
+        return Step(facts, letters, taken.undecodable, outputs, positions, portion.taken_after(state.taken), seconds)
 
     def _introduce(self, state: Restored) -> bool:
         """Put the configuration in force where it is not; true when the journal has to carry it."""
@@ -77,16 +76,19 @@ class Stepper:
         partition.configure(self._configuration)
         return changed
 
-    def _record(self, sequence: int, inputs: Inputs, tick_ms: int, introduced: bool) -> JournalRecord:
+    def _record(self, sequence: int, portion: Portion, tick_ms: int, introduced: bool, trial: Trial | None) -> JournalRecord:
         return JournalRecord(
             partition=self._index,
             sequence=sequence,
             tick_ms=tick_ms,
-            inputs=[OffsetRange(topic, r[0].offset, r[-1].offset + 1) for topic, r in inputs.items() if r],
+            inputs=portion.finished(),
             configuration_digest=self._configuration_digest,
             bundles=self._bundles,
             code_version=__version__,
             configuration=self._configuration if introduced else None,
+            part=portion.part,
+            excluded=list(portion.excluded),
+            trial=trial,
         )
 
 

@@ -8,28 +8,34 @@ Commit order of one batch, all in one transaction of the log:
 Only after it returned do plan requests leave for the planner and metrics move. A commit that fails is tried again with
 the same records, for the state in memory already includes the batch; the journal tells whether it had gone through, or
 whether another process took the partition over meanwhile, in which case this worker ends and its state goes with it.
+A batch on which the core raises is never committed: the state is rebuilt from the log, and the input taken in smaller parts
+(`poison`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import structlog
 
 from tidegate.contracts import topics
 from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.journal import Trial
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
-from tidegate.errors import DependencyError, OwnerReplacedError, StateLostError
+from tidegate.errors import BatchFailedError, BundleError, DependencyError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.planning import PlanDesk
+from tidegate.pipeline.poison import MAX_WHY_CHARACTERS, NOBODYS_POISON, Suspicion, suspicion_after
+from tidegate.pipeline.portion import Inputs, Portion, count_readings
 from tidegate.pipeline.progress import Progress
 from tidegate.pipeline.replay import Restored, Restorer
 from tidegate.pipeline.reporting import batch_report, levels
 from tidegate.pipeline.retention import Retention
 from tidegate.pipeline.settle import has_gone_through
-from tidegate.pipeline.step import Inputs, Step, Stepper
+from tidegate.pipeline.step import Step, Stepper
+from tidegate.pipeline.turns import Turns
 from tidegate.ports import Clock, Commit, Log, Metrics, Planner
 
 _log = structlog.get_logger(__name__)
@@ -62,13 +68,14 @@ class WorkerLimits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerPorts:
-    """What a worker needs of the outside."""
+    """What a worker needs of the outside; `turns` it has in common with the other workers of its process."""
 
     log: Log
     planner: Planner
     clock: Clock
     metrics: Metrics
     forecasters: Mapping[str, Forecaster]
+    turns: Turns = field(default_factory=Turns)
 
 
 class PartitionWorker:
@@ -99,6 +106,7 @@ class PartitionWorker:
         self._retention = Retention(index, ports.log, limits.keep_facts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"partition-{index}")
         self._state: Restored | None = None
+        self._suspicion: Suspicion | None = None
         self._ends: dict[str, int] = {}
         self._empty_before: dict[str, int] = {}
         self._batches_since = self._readings_since = self._steps = 0
@@ -111,16 +119,24 @@ class PartitionWorker:
             StateLostError: the log cannot rebuild the state.
             BundleError: the journal was scored by a bundle that is not installed.
             OwnerReplacedError: another process took the partition over.
+            BatchFailedError: the core raises without any input.
             RecordTooLargeError: the log refuses what the batch came to.
         """
         try:
+            await self._ports.log.take_over(self.index)
             state = await self._restore()
+            self._ports.metrics.taken_over()
             self._desk.ask(await self.call(Partition.pending_requests))
             while not stop.is_set():
-                if not await self._work(state):
+                try:
+                    found = await self._work(state)
+                except BatchFailedError as error:
+                    state = await self._recover(error)
+                    continue
+                if not found:
                     await self._ports.log.wait(self._limits.tick_seconds / 4)
-            if self._batches_since:
-                await self._commit(state, {}, snapshot=True)
+            if self._batches_since and not state.taken:
+                await self._commit(state, Portion(), snapshot=True)
         finally:
             await self._desk.close()
             self._thread.shutdown(wait=False)
@@ -161,9 +177,8 @@ class PartitionWorker:
     async def _ask_ends(self) -> dict[str, int]:
         return {topic: await self._ports.log.end_offset(topic, self.index) for topic in WORKER_INPUTS}
 
-    async def _restore(self) -> Restored:
+    async def _restore(self, why: str = "") -> Restored:
         ports = self._ports
-        await ports.log.take_over(self.index)
         restorer = Restorer(ports.log, self.index, ports.forecasters, self._configuration, self.progress.replayed)
         state = await restorer.restore()
         ports.metrics.replayed(state.replayed_batches)
@@ -171,9 +186,16 @@ class PartitionWorker:
         self._batches_since = state.replayed_batches
         self._steps = state.sequence
         self._state = state
+        self._suspicion = suspicion_after(state.trial, why)
         self.progress.restored()
-        ports.metrics.taken_over()
         return state
+
+    async def _recover(self, error: BatchFailedError) -> Restored:
+        """Drop the state that a failed batch left and rebuild it; what the batch took is suspect from here on."""
+        self._ports.metrics.batch_failed()
+        self.progress.blocked(error.message)
+        self._state = None
+        return await self._restore(why=error.message)
 
     async def _work(self, state: Restored) -> bool:
         """Take one batch if there is input or a tick is due; true when there was input."""
@@ -186,8 +208,12 @@ class PartitionWorker:
             await asyncio.sleep(self._limits.commit_retry_seconds)
             return False
         found = any(inputs.values())
-        if found or self._tick_due(state):
-            await self._commit(state, inputs, snapshot=self._snapshot_due(state))
+        if not found:  # a journal that ends with an announcement would have something waiting
+            self._suspicion = None
+        if found and self._suspicion is not None:
+            await self._try(state, inputs, self._suspicion)
+        elif found or self._tick_due(state):
+            await self._commit(state, Portion(inputs), snapshot=self._snapshot_due(state) and not state.taken)
         self.progress.beat(lag=sum(self._behind(self._ends).values()))
         return found
 
@@ -203,6 +229,25 @@ class PartitionWorker:
         self._empty_before = {topic: self._ends[topic] for topic, records in inputs.items() if not records}
         return inputs
 
+    async def _try(self, state: Restored, inputs: Inputs, suspicion: Suspicion) -> None:
+        """Take as much of `inputs` as is dared now, announced first; without any suspect left, go back to taking all."""
+        bite = suspicion.bite(inputs, state.taken, lambda record: count_readings(record, self._ports.log.partitions))
+        if bite is None:
+            self._suspicion = None
+            return
+        async with self._ports.turns.trial(self.index, self.progress.waiting):
+            if bite.trial is not None:
+                await self._commit(state, Portion(), snapshot=False, trial=bite.trial)
+            try:
+                await self._commit(state, bite.portion, snapshot=False)
+            except BundleError:  # and so it would with other input: the announcement must not count against this one
+                await self._commit(await self._restore(), Portion(), snapshot=False)
+                raise
+        for each in bite.portion.excluded:
+            place = {"topic": each.topic, "offset": each.offset, "index": each.index}
+            _log.error("poison_isolated", partition=self.index, **place, why=bite.portion.why)
+        self._suspicion = suspicion.passed(bite)
+
     def _snapshot_due(self, state: Restored) -> bool:
         enough = max(self._limits.snapshot_readings, 10 * state.partition.detection.device_count())
         return self._batches_since >= self._limits.snapshot_batches or self._readings_since >= enough
@@ -210,25 +255,42 @@ class PartitionWorker:
     def _tick_due(self, state: Restored) -> bool:
         return self._ports.clock.now_ms() - state.tick_ms >= self._limits.tick_seconds * 1000
 
-    async def _commit(self, state: Restored, inputs: Inputs, *, snapshot: bool) -> None:
+    async def _commit(self, state: Restored, portion: Portion, *, snapshot: bool, trial: Trial | None = None) -> None:
         # The system clock may step back; the core's time never does.
         tick_ms = max(self._ports.clock.now_ms(), state.tick_ms)
-        loop = asyncio.get_running_loop()
-        step = await loop.run_in_executor(self._thread, lambda: self._step(state, inputs, tick_ms, snapshot=snapshot))
+        step = await self._step(lambda: self._stepped(state, portion, tick_ms, snapshot, trial), portion)
         started = self._ports.clock.monotonic()
         await self._until_durable(Commit(self.index, step.outputs, step.positions), state.sequence)
         step.seconds["commit"] = self._ports.clock.monotonic() - started
-        state.positions, state.tick_ms = step.positions, tick_ms
+        state.positions, state.tick_ms, state.taken = step.positions, tick_ms, step.taken
         state.sequence += 1
         self.progress.committed()
         self._desk.ask(step.facts.requests)
         await self._report(state, step)
         await self._after(state, step, snapshot)
 
-    def _step(self, state: Restored, inputs: Inputs, tick_ms: int, *, snapshot: bool) -> Step:
-        step = self._stepper.step(state, inputs, tick_ms, snapshot=snapshot)
+    def _stepped(self, state: Restored, portion: Portion, tick_ms: int, snapshot: bool, trial: Trial | None) -> Step:
+        step = self._stepper.step(state, portion, tick_ms, snapshot=snapshot, trial=trial)
         self._steps = state.sequence + 1
         return step
+
+    async def _step(self, step: Callable[[], Step], portion: Portion) -> Step:
+        """Run `step` in the core's thread.
+
+        Raises:
+            BatchFailedError: the core raised on input, and it is not about log, bundle or settings.
+        """
+        try:
+            async with self._ports.turns.step(self.index, self.progress.waiting):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, step)
+        except NOBODYS_POISON:
+            raise
+        except Exception as error:
+            searching = self._suspicion is not None and self._suspicion.until is not None  # one traceback is enough
+            _log.error("batch_failed", partition=self.index, reason=repr(error)[:MAX_WHY_CHARACTERS], exc_info=not searching)
+            if not portion.inputs or portion.excluded:  # nothing was taken that could be to blame
+                raise
+            raise BatchFailedError(f"the core failed on a batch: {error!r}"[:MAX_WHY_CHARACTERS]) from error
 
     async def _until_durable(self, commit: Commit, sequence: int) -> None:
         """Commit until it holds. An error may hide a commit that went through, so that is found out before a repeat."""

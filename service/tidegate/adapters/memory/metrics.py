@@ -30,6 +30,9 @@ class NullMetrics:
     def fenced(self) -> None:
         """Nothing."""
 
+    def batch_failed(self) -> None:
+        """Nothing."""
+
     def planning(self) -> AbstractContextManager[None]:
         """Run the block."""
         return nullcontext()

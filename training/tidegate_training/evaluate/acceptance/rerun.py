@@ -23,8 +23,7 @@ from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Batch, Facts, Partition
 from tidegate.errors import InputError
-from tidegate.pipeline.decode import decode_telemetry
-from tidegate.pipeline.decode_words import decode_acks, decode_commands
+from tidegate.pipeline.portion import Portion, decode_portion, journaled_ranges
 from tidegate.pipeline.replay import Restorer
 from tidegate.ports import Log, Record
 from tidegate_training.evaluate.plan_checks import out_of_reach, over_capacity
@@ -140,15 +139,11 @@ async def records(
 
 
 async def _batch(log: Log, entry: JournalRecord) -> Batch:
-    spans = {
+    inputs = {
         span.topic: [each async for each in records(log, span.topic, span.start, span.end, partition=entry.partition)]
-        for span in entry.inputs
+        for span in journaled_ranges(entry)
     }
-    telemetry = decode_telemetry(spans.get(topics.TELEMETRY, []), log.partitions)
-    commands = decode_commands(spans.get(topics.COMMANDS, []), log.partitions).messages
-    acks = decode_acks(spans.get(topics.ACKS, []), log.partitions).messages
-    undecodable = sum(letter.readings for letter in telemetry.letters)
-    return Batch(entry.tick_ms, telemetry.readings, commands, acks, undecodable)
+    return decode_portion(Portion(inputs, entry.part, tuple(entry.excluded)), log.partitions).batch(entry.tick_ms)
 
 
 def _gather(made: Rerun, batch: Batch, facts: Facts) -> None:
