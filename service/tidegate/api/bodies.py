@@ -1,28 +1,32 @@
 """Request bodies: read within bounds, of a kind we know. Says no before memory is spent, not after."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from fastapi import Request
 
 from tidegate.api.dependencies import Door
 from tidegate.api.errors import BodyTooLargeError, BodyTooSlowError, MediaTypeError
+from tidegate.contracts.content import HEADER, media_type
 
 JSON = "application/json"
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8; JSON need not have one, and some clients send it."""
+
 
 @asynccontextmanager
-async def json_body(request: Request, door: Door) -> AsyncIterator[bytes]:
-    """The raw body of `request`, JSON by its headers, without a byte order mark; holds a place at the door until the end.
+async def body_of_kind(request: Request, door: Door, kinds: Collection[str]) -> AsyncIterator[tuple[str, bytes]]:
+    """The media type of `request`, one of `kinds`, and its raw body; holds a place at the door until the end.
 
     Raises:
-        MediaTypeError: not declared as JSON, or compressed.
+        MediaTypeError: not declared as one of `kinds`, or compressed.
         BodyTooLargeError: more than the limit, declared or sent; the rest is not read.
         BodyTooSlowError: it did not arrive in time.
     """
     limits = door.ports.limits
-    _check_media_type(request)
+    kind = _kind(request, kinds)
     _check_declared_length(request, limits.max_body_bytes)
     async with door.places:
         try:
@@ -30,7 +34,14 @@ async def json_body(request: Request, door: Door) -> AsyncIterator[bytes]:
                 body = await _read(request, limits.max_body_bytes)
         except TimeoutError:
             raise BodyTooSlowError(f"the body did not arrive within {limits.body_seconds:g} s") from None
-        yield body.removeprefix(b"\xef\xbb\xbf")
+        yield kind, body
+
+
+@asynccontextmanager
+async def json_body(request: Request, door: Door) -> AsyncIterator[bytes]:
+    """The raw body of `request`, JSON by its headers, without a byte order mark. Raises as `body_of_kind`."""
+    async with body_of_kind(request, door, (JSON,)) as (_, body):
+        yield body.removeprefix(BYTE_ORDER_MARK)
 
 
 def too_large(what: str, max_bytes: int) -> BodyTooLargeError:
@@ -48,14 +59,18 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-def _check_media_type(request: Request) -> None:
-    declared = request.headers.get("content-type", "")
-    media_type = declared.partition(";")[0].strip().lower()
-    if media_type != JSON:
-        raise MediaTypeError(f"content-type is {declared[:100]!r}, expected {JSON!r}", advice=f"send Content-Type: {JSON}")
+def _kind(request: Request, kinds: Collection[str]) -> str:
+    declared = request.headers.get(HEADER, "")
+    kind = media_type(declared)
+    if kind not in kinds:
+        expected = " or ".join(map(repr, kinds))
+        raise MediaTypeError(
+            f"content-type is {declared[:100]!r}, expected {expected}", advice=f"send Content-Type: {next(iter(kinds))}"
+        )
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise MediaTypeError(f"content-encoding {encoding[:100]!r} is not read", advice="send the body uncompressed")
+    return kind
 
 
 def _check_declared_length(request: Request, max_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Telemetry bodies to one record: a batch object, a bare list of readings, or a single reading, all of one site.
+"""Telemetry bodies to one record: a batch object, a bare list of readings, a single reading, or a packed batch, all of one site.
 
 Checks structure only (types, required fields, bounds of a batch); whether a reading can be believed is the worker's to
 say. The bytes of a valid body go on unchanged, wrapped if need be: encoding 1,000 readings again would cost as much as
@@ -7,27 +7,26 @@ decoding them did.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
 from tidegate.contracts.codec import decode, encode
+from tidegate.contracts.columns import row_faults, unpack_batch
+from tidegate.contracts.content import ContentType
 from tidegate.contracts.ids import SiteId, is_clean
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.errors import InputError, SchemaVersionError
 
-BATCH_CONTENT_TYPE: Final = b"application/vnd.tidegate.batch+json"
-"""Content type of a batch record on the telemetry topic."""
-
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A body that may go on the log: its site, how many readings, and the bytes of a `ReadingBatch`."""
+    """A body that may go on the log: its site, how many readings, and the bytes of a batch in this form."""
 
     site: SiteId
     count: int
     payload: bytes
+    form: ContentType = ContentType.BATCH
 
 
 def take_in(body: bytes) -> Intake:
@@ -47,6 +46,20 @@ def take_in(body: bytes) -> Intake:
         return _from_reading(body)
     _check(batch.site, batch.readings, "$.readings[{}]")
     return Intake(batch.site, len(batch.readings), body)
+
+
+def take_in_packed(body: bytes) -> Intake:
+    """Decode the packed batch `body`, and give back what to append: itself.
+
+    Raises:
+        InputError: no packed batch, or one of its rows is no reading; names the column and the row.
+        SchemaVersionError: a version this release does not know.
+    """
+    columns = unpack_batch(body)
+    _check_frame(columns.site, len(columns))
+    for fault in row_faults(columns):
+        raise InputError(f"{fault.message} - at `$.{fault.column}[{fault.row}]`")
+    return Intake(columns.site, len(columns), body, ContentType.PACKED)
 
 
 class _Frame(msgspec.Struct):
@@ -81,17 +94,19 @@ def _wrap(site: SiteId, readings: bytes) -> bytes:
 
 
 def _check(site: SiteId, readings: Sequence[Reading], path: str) -> None:
-    if not readings:
-        raise _empty()
-    if len(readings) > MAX_BATCH_READINGS:
-        raise InputError(
-            f"{len(readings)} readings, expected at most {MAX_BATCH_READINGS}", advice="send them in smaller batches"
-        )
-    if not is_clean(site):
-        raise InputError(f"site {site!r} has control characters or surrounding blanks", advice="correct the site id")
+    _check_frame(site, len(readings))
     for index, reading in enumerate(readings):
         if reading.site != site or reading.schema_version != SCHEMA_VERSION:
             raise _refusal(site, reading, path.format(index))
+
+
+def _check_frame(site: SiteId, count: int) -> None:
+    if count == 0:
+        raise _empty()
+    if count > MAX_BATCH_READINGS:
+        raise InputError(f"{count} readings, expected at most {MAX_BATCH_READINGS}", advice="send them in smaller batches")
+    if not is_clean(site):
+        raise InputError(f"site {site!r} has control characters or surrounding blanks", advice="correct the site id")
 
 
 def _empty() -> InputError:

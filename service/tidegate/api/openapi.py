@@ -15,6 +15,7 @@ from tidegate.api.problems import MEDIA_TYPE, ProblemDetails, internal_problem
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import Command
+from tidegate.contracts.content import ContentType
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -39,6 +40,12 @@ def body_of(kinds: Sequence[type | str], bodies: Mapping[str, object]) -> dict[s
         "examples": {name: {"value": to_builtins(body)} for name, body in bodies.items()},
     }
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def also_packed(extra: dict[str, Any]) -> dict[str, Any]:
+    """`extra`, whose body may be a packed batch too; its bytes are in no schema that OpenAPI knows."""
+    extra["requestBody"]["content"][ContentType.PACKED.value] = {"schema": {"type": "string", "format": "binary"}}
+    return extra
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

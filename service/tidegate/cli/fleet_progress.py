@@ -13,7 +13,9 @@ from rich.console import Console
 
 from tidegate.adapters.kafka import KafkaLog
 from tidegate.bootstrap import kafka_connection
+from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor
+from tidegate.fleet.forms import Form
 from tidegate.fleet.log_sink import LogSink
 from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.sinks import JsonLinesSink, Sink
@@ -26,6 +28,9 @@ KAFKA = "kafka://"
 TARGETS = "Address of a service, kafka://host:port for the topics themselves, or a file for JSON lines."
 """What `--to` may name."""
 
+FORMS = "json: one reading a message; batch: JSON, a site's readings; packed: MessagePack with float32 columns."
+"""What `--format` may be."""
+
 LINE_SECONDS = 2.0
 """Seconds between two lines of progress."""
 
@@ -35,16 +40,20 @@ def is_url(target: str) -> bool:
     return "://" in target or re.fullmatch(r"[\w.-]+:\d+(/.*)?", target) is not None
 
 
-def open_sink(target: str) -> Sink:
-    """The sink `--to` names: brokers (`kafka://host:port,host:port`), the address of a service, or a file.
+def open_sink(target: str, form: Form = Form.BATCH) -> Sink:
+    """The sink `--to` names: brokers (`kafka://host:port,host:port`), the address of a service, or a file of JSON lines.
 
     Raises:
-        ConfigurationError: an address that is none.
+        ConfigurationError: an address that is none, or packed batches for a file.
         DependencyError: a file that cannot be written.
     """
     if target.startswith(KAFKA):
-        return LogSink(lambda: _open_kafka(target.removeprefix(KAFKA)))
-    return RestDoor(target) if is_url(target) else JsonLinesSink(Path(target))
+        return LogSink(lambda: _open_kafka(target.removeprefix(KAFKA)), form)
+    if is_url(target):
+        return RestDoor(target, form)
+    if form is Form.PACKED:
+        raise ConfigurationError(f"a file such as {target} is JSON lines, not packed batches", advice="leave --format out")
+    return JsonLinesSink(Path(target))
 
 
 async def _open_kafka(servers: str) -> Log:

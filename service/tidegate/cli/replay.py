@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
-from tidegate.cli.fleet_progress import TARGETS, open_sink, run
+from tidegate.cli.fleet_progress import FORMS, TARGETS, open_sink, run
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.topology import Topology
 from tidegate.errors import ConfigurationError
 from tidegate.fleet.eua import eua_topology
+from tidegate.fleet.forms import Form
 from tidegate.fleet.merge import aligned, moved, shift_to_now_ms
 from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.pace import AtOnce, Pace, WallClock, now_ms
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
 def replay_data(
     data: Annotated[Path, typer.Argument(help="A file or folder in a format of docs/data-formats.md.")],
     to: Annotated[str, typer.Option(help=TARGETS)] = "http://127.0.0.1:8080",
+    form: Annotated[Form, typer.Option("--format", help=FORMS)] = Form.BATCH,
     speed: Annotated[float, typer.Option(help="How many times faster than recorded; 0 is as fast as it is taken.")] = 60.0,
     shift: Annotated[bool, typer.Option("--shift-to-now/--keep-times", help="Move event times to now, or keep them.")] = False,
     align: Annotated[bool, typer.Option(help="Let all series begin together, whenever they were recorded.")] = False,
@@ -65,7 +67,7 @@ def replay_data(
         placed = eua_topology(eua, series, known, site=_only_site(plan), revision=started_ms // 1000, gateways=gateways)
         plan = _on_map(plan, placed)
     traffic = Traffic()
-    run(_replay(plan, open_sink(to), _pace(series, started_ms, speed), traffic, limit), traffic, quiet=quiet)
+    run(_replay(plan, open_sink(to, form), _pace(series, started_ms, speed), traffic, limit), traffic, quiet=quiet)
 
 
 def _timed(series: Sequence[Series], shift: bool, align: bool, started_ms: int, speed: float) -> list[Series]:

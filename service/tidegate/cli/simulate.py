@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from tidegate.adapters.profiles import shipped_profiles
-from tidegate.cli.fleet_progress import TARGETS, is_url, open_sink, run
+from tidegate.cli.fleet_progress import FORMS, TARGETS, is_url, open_sink, run
 from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor
+from tidegate.fleet.forms import Form
 from tidegate.fleet.jsonlines import JsonLinesFile
 from tidegate.fleet.log_sink import LogSink
 from tidegate.fleet.outbox import Traffic
@@ -35,7 +36,7 @@ Examples:
 
   tidegate simulate --to http://127.0.0.1:8080
 
-  tidegate simulate --to kafka://localhost:9092 --sites 8
+  tidegate simulate --to kafka://localhost:9092 --sites 8 --format packed
 
   tidegate simulate --to fleet.jsonl --labels labels.jsonl --duration 3600 --seed 7
 
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 def simulate_fleet(
     to: Annotated[str, typer.Option(help=TARGETS)] = "http://127.0.0.1:8080",
+    form: Annotated[Form, typer.Option("--format", help=FORMS)] = Form.BATCH,
     sites: Annotated[int, typer.Option(help="Sites.")] = 2,
     gateways: Annotated[int, typer.Option(help="Gateways per site.")] = 4,
     devices: Annotated[int, typer.Option(help="Devices per site.")] = 30,
@@ -95,7 +97,7 @@ def simulate_fleet(
     fleet = _fleet(spec, _programme(faults, live_from_ms, fault_every, fault))
     end_ms = None if duration is None else live_from_ms + round(duration * 1000)
     traffic = Traffic()
-    run(_simulate(fleet, open_sink(to), live_from_ms if live else None, labels, traffic, end_ms), traffic, quiet=quiet)
+    run(_simulate(fleet, open_sink(to, form), live_from_ms if live else None, labels, traffic, end_ms), traffic, quiet=quiet)
 
 
 def _interval(rate: float, devices: int) -> float:

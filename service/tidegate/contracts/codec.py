@@ -37,12 +37,7 @@ def decode(raw: bytes, kind: type[T]) -> T:
         message: T = _json_decoder(kind).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"not a valid {kind.__name__}: {error}") from error
-    version = getattr(message, "schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise SchemaVersionError(
-            f"schema version {version} of {kind.__name__} is not known, expected {SCHEMA_VERSION}",
-            advice="upgrade Tidegate or send the expected version",
-        )
+    check_version(message)
     return message
 
 
@@ -67,6 +62,20 @@ class _BatchFrame(msgspec.Struct):
 def pack(message: object) -> bytes:
     """Encode `message` as MessagePack: bytes stay bytes, floats stay exact."""
     return msgspec.msgpack.encode(message)
+
+
+def check_version(message: object) -> None:
+    """Refuse a decoded `message` of another schema version; one that carries none is fine.
+
+    Raises:
+        SchemaVersionError: the version is not `SCHEMA_VERSION`.
+    """
+    version = getattr(message, "schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise SchemaVersionError(
+            f"schema version {version} of {type(message).__name__} is not known, expected {SCHEMA_VERSION}",
+            advice="upgrade Tidegate or send the expected version",
+        )
 
 
 def unpack(raw: bytes, kind: type[T]) -> T:

@@ -8,7 +8,10 @@ from tidegate.contracts.version import SCHEMA_VERSION
 
 
 class DeadLetterReason(StrEnum):
-    """Why. A closed list: metrics label by it and replay filters by it."""
+    """Why. A closed list: metrics label by it and replay filters by it.
+
+    `not-json` is said of any bytes that are not in the encoding they are declared in: no JSON, or no MessagePack.
+    """
 
     NOT_JSON = "not-json"
     SCHEMA_MISMATCH = "schema-mismatch"

@@ -18,6 +18,7 @@ from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.journal import JournalRecord
 from tidegate.contracts.manifest import BundleManifest
 from tidegate.contracts.outcome import CommandOutcome
+from tidegate.contracts.packed import PackedBatch
 from tidegate.contracts.plan import Assignment, Decision, Plan
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
@@ -28,6 +29,7 @@ from tidegate.contracts.version import SCHEMA_VERSION
 MESSAGES: Final[dict[str, type]] = {
     "reading": Reading,
     "reading-batch": ReadingBatch,
+    "packed-batch": PackedBatch,
     "command": Command,
     "ack": Ack,
     "anomaly": Anomaly,

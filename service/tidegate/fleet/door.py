@@ -16,11 +16,13 @@ import msgspec
 
 from tidegate.contracts.codec import encode
 from tidegate.contracts.command import Command
+from tidegate.contracts.content import HEADER, ContentType
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.paging import MAX_PAGE
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.reading import ReadingBatch
 from tidegate.errors import ConfigurationError, DependencyError, InputError
+from tidegate.fleet.forms import Form, messages
 
 PATIENCE_SECONDS: Final = 30.0
 """Seconds a request is tried again before giving up; the service takes about 5 s to start and less to drain a full queue."""
@@ -35,7 +37,7 @@ REQUEST_TIMEOUT_SECONDS: Final = 10.0
 """Seconds for one request."""
 
 _BUSY: Final = frozenset({429, 502, 503, 504})
-_JSON: Final = {"content-type": "application/json"}
+_JSON: Final = {HEADER: "application/json"}
 
 
 @dataclass(frozen=True)
@@ -50,24 +52,30 @@ class RestDoor:
     def __init__(
         self,
         url: str,
+        form: Form = Form.BATCH,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Point at `url`, such as http://127.0.0.1:8080. Opens no connection yet; `pause` and `monotonic` are for tests.
+        """Point at `url`, such as http://127.0.0.1:8080, and send readings in `form`. Opens no connection yet.
+
+        `pause` and `monotonic` are for tests.
 
         Raises:
             ConfigurationError: `url` is not an http or https address.
         """
-        self._url = _checked(url)
+        self._url, self._form = _checked(url), form
         self._client = httpx.AsyncClient(base_url=self._url, transport=transport, timeout=REQUEST_TIMEOUT_SECONDS)
         self._patience_seconds, self._pause, self._monotonic = patience_seconds, pause, monotonic
 
     async def send(self, batch: ReadingBatch) -> None:
         """Post one batch; see `Sink.send`."""
-        await self._request("POST", "/v1/readings", content=encode(batch), headers=_JSON)
+        content_type, bodies = messages(batch, self._form)
+        headers = {HEADER: content_type.value} if content_type is ContentType.PACKED else _JSON
+        for body in bodies:
+            await self._request("POST", "/v1/readings", content=body, headers=headers)
 
     async def command(self, command: Command) -> None:
         """Post one command; see `Sink.command`."""

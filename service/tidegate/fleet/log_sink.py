@@ -9,35 +9,36 @@ from typing import Final
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode, encode
 from tidegate.contracts.command import Command
+from tidegate.contracts.content import Headers, header
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.reading import ReadingBatch
+from tidegate.fleet.forms import Form, messages
 from tidegate.ports import Log, Outgoing
-
-BATCH_TYPE: Final = (("content-type", b"application/vnd.tidegate.batch+json"),)
-"""Header of a batch of readings in JSON."""
 
 _PAGE_RECORDS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 
 
 class LogSink:
-    """`Sink` and `Feedback` over a log that `open_log` opens; the sink closes it."""
+    """`Sink` and `Feedback` over a log that `open_log` opens; the sink closes it. Readings go out in `form`."""
 
-    def __init__(self, open_log: Callable[[], Awaitable[Log]]) -> None:
+    def __init__(self, open_log: Callable[[], Awaitable[Log]], form: Form = Form.BATCH) -> None:
         self._open_log = open_log
+        self._form = form
         self._log: Log | None = None
         self._read_to: dict[int, int] = {}
         self._assigned: dict[SiteId, dict[DeviceId, Assignment]] = {}
 
     async def send(self, batch: ReadingBatch) -> None:
         """Append the batch to the telemetry topic, in its site's partition; see `Sink.send`."""
-        await self._append(topics.TELEMETRY, batch.site, encode(batch), BATCH_TYPE)
+        content_type, values = messages(batch, self._form)
+        await self._append(topics.TELEMETRY, batch.site, values, header(content_type))
 
     async def command(self, command: Command) -> None:
         """Append the command to the commands topic; see `Sink.command`."""
-        await self._append(topics.COMMANDS, command.site, encode(command))
+        await self._append(topics.COMMANDS, command.site, [encode(command)])
 
     async def assignments(self, site: SiteId) -> Sequence[Assignment]:
         """The latest assignment of each device of `site`; see `Feedback.assignments`."""
@@ -55,9 +56,10 @@ class LogSink:
             self._log = await self._open_log()
         return self._log
 
-    async def _append(self, topic: str, site: SiteId, value: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
+    async def _append(self, topic: str, site: SiteId, values: Sequence[bytes], headers: Headers = ()) -> None:
         log = await self._opened()
-        await log.append([Outgoing(topic, partition_of(site, log.partitions), site.encode(), value, headers)])
+        partition, key = partition_of(site, log.partitions), site.encode()
+        await log.append([Outgoing(topic, partition, key, value, headers) for value in values])
 
     async def _follow(self, log: Log, partition: int) -> None:
         """Read what was assigned since the last look."""

@@ -1,7 +1,7 @@
 """Telemetry records to readings. What cannot be decoded becomes a dead letter, never an exception.
 
-A telemetry record is one reading or one batch of a single site, JSON; the content type says which, and without one the
-bytes decide. Pure: a replay decodes the same records to the same values.
+A telemetry record is one reading or one batch of a single site, JSON, or a packed batch; the content type says which. Without
+one it is JSON, and the bytes decide. Pure: a replay decodes the same records to the same values.
 """
 
 from bisect import bisect_right
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from tidegate.contracts.codec import decode, encode, split_batch
+from tidegate.contracts.content import ContentType, declared_in
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
-from tidegate.contracts.ids import is_clean
-from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.core.detection.results import Rejection
-from tidegate.errors import InputError, SchemaVersionError
+from tidegate.errors import InputError
 from tidegate.pipeline.deadletters import dead_letter
+from tidegate.pipeline.packed import decode_packed
+from tidegate.pipeline.unusable import Unusable, check_count, check_partition, too_large, unusable
 from tidegate.ports import Record
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
@@ -59,7 +60,7 @@ def decode_telemetry(records: Sequence[Record], partitions: int) -> Telemetry:
     for record in records:
         try:
             _decode_into(telemetry, record, partitions)
-        except _Unusable as error:
+        except Unusable as error:
             telemetry.letters.append(dead_letter(record, error.reason, error.message, readings=error.readings))
     return telemetry
 
@@ -72,98 +73,80 @@ def reject(telemetry: Telemetry, rejection: Rejection) -> DeadLetter:
     return dead_letter(record, rejection.reason, rejection.message, index=index, original=original, reading=reading)
 
 
-class _Unusable(Exception):  # noqa: N818 - control flow inside this module, not an error of ours
-    def __init__(self, reason: DeadLetterReason, message: str, readings: int = 1) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-        self.readings = readings
-
-
 def _decode_into(telemetry: Telemetry, record: Record, partitions: int) -> None:
     raw = record.value or b""
     if len(raw) > MAX_MESSAGE_BYTES:
-        raise _Unusable(DeadLetterReason.MESSAGE_TOO_LARGE, f"{len(raw)} bytes, expected at most {MAX_MESSAGE_BYTES}")
-    if _is_batch(record, raw):
+        raise Unusable(DeadLetterReason.MESSAGE_TOO_LARGE, f"{len(raw)} bytes, expected at most {MAX_MESSAGE_BYTES}")
+    form = _form(record, raw)
+    if form == ContentType.PACKED:
+        _decode_packed(telemetry, record, partitions)
+    elif form == ContentType.BATCH:
         _decode_batch(telemetry, record, raw, partitions)
-        return
-    reading = _decode_or_fail(raw, Reading)
-    _check_partition(reading.site, record, partitions)
-    telemetry.add(record, (reading,), None)
+    else:
+        reading = _decode_or_fail(raw, Reading)
+        check_partition(reading.site, record, partitions)
+        telemetry.add(record, (reading,), None)
+
+
+def _decode_packed(telemetry: Telemetry, record: Record, partitions: int) -> None:
+    runs, letters = decode_packed(record, partitions)
+    for row, readings in runs:
+        telemetry.add(record, readings, row)
+    telemetry.letters += letters
 
 
 def _decode_batch(telemetry: Telemetry, record: Record, raw: bytes, partitions: int) -> None:
     try:
         batch = _decode_or_fail(raw, ReadingBatch)
-    except _Unusable as error:
+    except Unusable as error:
         if error.reason is not DeadLetterReason.SCHEMA_MISMATCH:
             raise
         _salvage(telemetry, record, raw, partitions, error)
         return
     _check_batch(batch)
-    _check_partition(batch.site, record, partitions, len(batch.readings))
+    check_partition(batch.site, record, partitions, len(batch.readings))
     telemetry.add(record, batch.readings, 0)
 
 
-def _salvage(telemetry: Telemetry, record: Record, raw: bytes, partitions: int, whole: _Unusable) -> None:
+def _salvage(telemetry: Telemetry, record: Record, raw: bytes, partitions: int, whole: Unusable) -> None:
     """Take the good readings of a batch in which some are malformed: one bad sensor must not cost its site a batch."""
     try:
         site, parts = split_batch(raw)
     except InputError:
         raise whole from None
     if len(parts) > MAX_BATCH_READINGS:
-        raise _too_large(len(parts))
-    _check_partition(site, record, partitions, max(1, len(parts)))
+        raise too_large(len(parts))
+    check_partition(site, record, partitions, max(1, len(parts)))
     for index, part in enumerate(parts):
         try:
             reading = _decode_or_fail(part, Reading)
             if reading.site != site:
                 raise _mixed(index, reading.site, site)
-        except _Unusable as error:
+        except Unusable as error:
             telemetry.letters.append(dead_letter(record, error.reason, error.message, index=index, original=part))
             continue
         telemetry.add(record, (reading,), index)
 
 
-def _is_batch(record: Record, raw: bytes) -> bool:
-    for name, value in record.headers:
-        if name == "content-type":
-            return b"batch" in value
-    return _BATCH_MARK in raw
+def _form(record: Record, raw: bytes) -> ContentType:
+    declared = declared_in(record.headers)
+    if declared is None:
+        return ContentType.BATCH if _BATCH_MARK in raw else ContentType.READING
+    if declared == ContentType.PACKED:
+        return ContentType.PACKED
+    return ContentType.BATCH if "batch" in declared else ContentType.READING
 
 
 def _check_batch(batch: ReadingBatch) -> None:
-    count = len(batch.readings)
-    if count == 0:
-        raise _Unusable(DeadLetterReason.BATCH_EMPTY, "a batch holds no reading, expected at least 1")
-    if count > MAX_BATCH_READINGS:
-        raise _too_large(count)
+    check_count(len(batch.readings))
     for index, reading in enumerate(batch.readings):
         if reading.site != batch.site:
-            raise _mixed(index, reading.site, batch.site, count)
+            raise _mixed(index, reading.site, batch.site, len(batch.readings))
 
 
-def _too_large(count: int) -> _Unusable:
-    message = f"{count} readings, expected at most {MAX_BATCH_READINGS}"
-    return _Unusable(DeadLetterReason.BATCH_TOO_LARGE, message, count)
-
-
-def _mixed(index: int, site: str, expected: str, readings: int = 1) -> _Unusable:
+def _mixed(index: int, site: str, expected: str, readings: int = 1) -> Unusable:
     message = f"reading {index} is of site {site!r}, the batch of {expected!r}"
-    return _Unusable(DeadLetterReason.MIXED_SITES, message, readings)
-
-
-def _check_partition(site: str, record: Record, partitions: int, readings: int = 1) -> None:
-    if not is_clean(site):
-        message = f"site id {site[:64]!r} has control characters, surrounding blanks or more than 128 characters"
-        raise _Unusable(DeadLetterReason.BAD_IDENTIFIER, message, readings)
-    expected = partition_of(site, partitions)
-    if record.partition != expected:
-        # Served here, the site would have two owners: this worker and the one that owns its partition.
-        message = (
-            f"site {site!r} belongs to partition {expected} of {partitions} (murmur2 of the site id), not {record.partition}"
-        )
-        raise _Unusable(DeadLetterReason.WRONG_PARTITION, message, readings)
+    return Unusable(DeadLetterReason.MIXED_SITES, message, readings)
 
 
 T = TypeVar("T")
@@ -172,13 +155,5 @@ T = TypeVar("T")
 def _decode_or_fail(raw: bytes, kind: type[T]) -> T:
     try:
         return decode(raw, kind)
-    except SchemaVersionError as error:
-        raise _Unusable(DeadLetterReason.UNKNOWN_SCHEMA_VERSION, error.message) from error
     except InputError as error:
-        raise _Unusable(_mismatch(error), error.message) from error
-
-
-def _mismatch(error: InputError) -> DeadLetterReason:
-    """JSON that is no reading, against bytes that are no JSON: msgspec names the first a ValidationError."""
-    cause = type(error.__cause__).__name__
-    return DeadLetterReason.SCHEMA_MISMATCH if cause == "ValidationError" else DeadLetterReason.NOT_JSON
+        raise unusable(error) from error
