@@ -72,6 +72,7 @@ def test_replay_writes_the_recorded_readings_in_order(tmp_path: Path, app: typer
         ["simulate", "--to", "f.jsonl", "--rate", "0"],
         ["simulate", "--to", "f.jsonl", "--faults", "some"],
         ["simulate", "--to", "f.jsonl", "--missing", "2"],
+        ["simulate", "--to", "f.jsonl", "--format", "packed"],
         ["simulate", "--to", "ftp://x"],
         ["simulate", "--to", "localhost:8080"],
         ["simulate", "--to", "."],

@@ -23,7 +23,7 @@ def test_a_fleet_on_the_topics_is_scored_and_placed(kafka: str, tmp_path: Path) 
     on_kafka = settings | {"TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": kafka}
     _run("topics", "create", **on_kafka)
     fleet = ("--sites", "1", "--gateways", "3", "--devices", "6", "--rate", "6", "--backfill", "100", "--duration", "3")
-    _run("simulate", "--to", f"kafka://{kafka}", *fleet, "--faults", "none", "--quiet", **settings)
+    _run("simulate", "--to", f"kafka://{kafka}", *fleet, "--format", "packed", "--faults", "none", "--quiet", **settings)
     with serving(tmp_path, **on_kafka) as (_, client):
         assert settled(client, READINGS)["balance"] == all_scored(READINGS)
         assert len(_assigned(client)) == 6

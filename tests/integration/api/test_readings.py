@@ -3,15 +3,20 @@
 import json
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
+from tidegate.contracts.content import ContentType, declared_in
+from tidegate.contracts.packing import to_packed
 from tidegate.contracts.partitioner import partition_of
-from tidegate.contracts.reading import ReadingBatch
+from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.errors import DependencyError, LogFullError
 
 JSON = {"content-type": "application/json"}
+PACKED = {"content-type": ContentType.PACKED.value}
 
 
 def reading(**changes: Any) -> dict[str, Any]:
@@ -151,6 +156,50 @@ async def test_a_list_that_outgrows_a_message_when_wrapped_is_refused(house: Any
     limit = house.app.state.door.ports.limits.max_body_bytes
     body = json.dumps([reading()]).encode()
     assert_problem(await post(house, b" " * (limit - len(body)) + body), 413)
+    assert await house.records(topics.TELEMETRY) == []
+
+
+def packed(**changes: Any) -> bytes:
+    message = {
+        "site": "plant",
+        "profile": "p",
+        "metrics": ["a"],
+        "devices": ["d1", "d2"],
+        "event_time_ms": np.array([1, 2], "<i8").tobytes(),
+        "values": np.array([1.5, np.nan], "<f4").tobytes(),
+    }
+    return msgspec.msgpack.encode(message | changes)
+
+
+async def test_a_packed_batch_goes_on_the_log_as_it_came(house: Any) -> None:
+    readings = [Reading("plant", f"d{number}", "p", number, {"a": 1.5}) for number in range(3)]
+    [body] = to_packed(ReadingBatch("plant", readings))
+    response = await house.client.post("/v1/readings", content=body, headers=PACKED)
+    assert response.status_code == 202, response.text
+    [record] = await house.records(topics.TELEMETRY)
+    assert (response.json()["accepted"], record.value, record.partition) == (3, body, partition_of("plant", house.log.partitions))
+    assert declared_in(record.headers) == ContentType.PACKED
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (packed(values=b"1234"), None),
+        (packed(event_time_ms=b"", values=b"", devices=[]), None),
+        (packed(event_time_ms=bytes(8 * (MAX_BATCH_READINGS + 1))), None),
+        (packed(site=" plant"), None),
+        (packed(site=""), "#/site"),
+        (packed(metrics=["a", 1]), "#/metrics/1"),
+        (packed(event_time_ms=np.array([1, 2**60], "<i8").tobytes()), "#/event_time_ms/1"),
+        (packed(device_index=np.array([1, 2], "<u4").tobytes()), "#/device_index/1"),
+        (packed(devices=["d1", ""]), "#/devices/1"),
+        (packed(schema_version=2), None),
+        (b"[]", None),
+        (b"", None),
+    ],
+)
+async def test_a_packed_batch_with_one_wrong_row_or_column_is_refused_whole(house: Any, body: bytes, pointer: str | None) -> None:
+    assert_problem(await house.client.post("/v1/readings", content=body, headers=PACKED), 422, pointer)
     assert await house.records(topics.TELEMETRY) == []
 
 

@@ -6,11 +6,13 @@ from tidegate.adapters.memory import MemoryLog
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
 from tidegate.contracts.command import Command, CommandKind
-from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, ProfileName, SiteId
+from tidegate.contracts.content import declared_in
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, MetricName, ProfileName, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.plan import Assignment, Phase
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.errors import DependencyError
+from tidegate.fleet.forms import Form
 from tidegate.fleet.log_sink import LogSink
 from tidegate.pipeline.decode import decode_telemetry
 from tidegate.pipeline.decode_words import decode_commands
@@ -50,6 +52,20 @@ async def test_batches_and_commands_land_where_the_worker_of_their_site_reads() 
     assert decode_telemetry(await opened.all(topics.TELEMETRY), PARTITIONS).readings == [reading, reading]
     assert [command.id for command in decode_commands(await opened.all(topics.COMMANDS), PARTITIONS).messages] == ["c"]
     assert opened.times == 1
+
+
+@pytest.mark.parametrize(("form", "count"), [(Form.JSON, 3), (Form.BATCH, 1), (Form.PACKED, 2)])
+async def test_every_form_says_the_same_and_names_itself_in_the_header(form: Form, count: int) -> None:
+    opened = Opened()
+    profiles = [ProfileName("p"), ProfileName("q"), ProfileName("p")]
+    metrics: dict[MetricName, float | None] = {MetricName("heat"): 1.5, MetricName("load"): None}
+    readings = [Reading(SITE, DeviceId(f"d{n}"), profile, n, metrics, sequence=n) for n, profile in enumerate(profiles)]
+    await LogSink(opened, form).send(ReadingBatch(SITE, readings))
+    records = await opened.all(topics.TELEMETRY)
+    assert len(records) == count
+    assert len({declared_in(record.headers) for record in records} - {None}) == 1
+    found = decode_telemetry(records, PARTITIONS).readings
+    assert sorted(found, key=lambda reading: reading.device) == readings
 
 
 async def test_the_latest_assignment_of_each_device_comes_back() -> None:
