@@ -38,6 +38,7 @@ from tidegate.contracts.profile import Profile
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, ConfigurationError, DependencyError, InputError
 from tidegate.pipeline.live import LiveWorkers
+from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
 from tidegate.ports import Clock, Membership, Metrics
@@ -94,7 +95,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     bundles = {name: forecaster.identity for name, forecaster in forecasters.items()}
     metrics = PrometheusMetrics()
     metrics.bundles(bundles.values())
-    planner = ProcessPlanner(settings.worker.planner_seconds)
+    planner = _planner(settings, clock)
     stack.push_async_callback(planner.close)
     ports = WorkerPorts(log, planner, clock, metrics, forecasters)
     membership = join(settings, log)
@@ -102,7 +103,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     workers = Workers(
         log, membership, metrics, partial(PartitionWorker, ports=ports, configuration=configuration, limits=_limits(settings))
     )
-    live = LiveWorkers(workers, bundles)
+    live = LiveWorkers(workers, bundles, planner)
+    metrics.watch(live.ages)
     if isinstance(log, EmbeddedLog):
         stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed()
@@ -284,6 +286,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _planner(settings: Settings, clock: Clock) -> WatchedPlanner:
+    """The planner's process; stuck when not even its own time limit brings an answer."""
+    worker = settings.worker
+    return WatchedPlanner(ProcessPlanner(worker.planner_seconds), clock, worker.planner_seconds + worker.stuck_after_seconds)
+
+
 def _limits(settings: Settings) -> WorkerLimits:
     worker = settings.worker
     return WorkerLimits(
@@ -292,6 +300,7 @@ def _limits(settings: Settings) -> WorkerLimits:
         tick_seconds=worker.tick_seconds,
         snapshot_batches=worker.snapshot_batches,
         snapshot_readings=worker.snapshot_readings,
+        stuck_after_seconds=worker.stuck_after_seconds,
         keep_facts=worker.keep_facts,
     )
 

@@ -3,9 +3,9 @@
 Promises over time are in each docstring: may it block, may it be called twice, what survives a crash.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -138,6 +138,13 @@ class Log(Protocol):
             OwnerReplacedError: another process took the partition over; trying again would be wrong.
             RecordTooLargeError: an output is larger than the log takes; trying again would be useless.
             DependencyError: the log cannot be reached.
+        """
+        ...
+
+    def held_seconds(self, topic: str, partition: int) -> float:
+        """For how long an unfinished transaction of somebody else has kept records of `topic` from being read; 0 when none does.
+
+        Never blocks: it is what the last reads met. What is held is not lost, and is no lag as long as it cannot be read.
         """
         ...
 
@@ -355,7 +362,10 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """How one partition stands after a batch. `utilisation_max_ratio`: load over capacity, fullest gateway and resource."""
+    """How one partition stands after a batch. `utilisation_max_ratio`: load over capacity, fullest gateway and resource.
+
+    `drain_seconds`: until nothing of a topic waits; infinite when its lag does not fall, NaN while that is not known.
+    """
 
     lag_records: Mapping[str, int] = field(default_factory=dict)
     event_time_lag_seconds: float = 0.0
@@ -365,6 +375,28 @@ class Levels:
     incidents_open: int = 0
     unserved_devices: int = 0
     utilisation_max_ratio: float = 0.0
+    drain_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How long ago, in seconds, what should happen all the time last did: by these a stuck process is seen.
+
+    `turn_seconds`: a worker's loop last gave a sign of life; `commit_seconds`: it last committed; `transaction_seconds`: the
+    commit under way began, 0 without one; `held_seconds`: an input was last not held back by somebody's open transaction;
+    `plan_seconds`: the planner last answered, 0 while nothing is asked of it.
+    """
+
+    turn_seconds: float = 0.0
+    commit_seconds: float = 0.0
+    transaction_seconds: float = 0.0
+    held_seconds: float = 0.0
+    plan_seconds: float = 0.0
+
+    @classmethod
+    def worst(cls, ages: "Iterable[Ages]") -> "Ages":
+        """The largest of each; of none, zeros."""
+        return cls(*map(max, zip((0.0,) * 5, *(astuple(each) for each in ages), strict=True)))
 
 
 class Metrics(Protocol):
@@ -379,6 +411,10 @@ class Metrics(Protocol):
 
     def levels(self, partition: int, levels: Levels) -> None:
         """Set how `partition` stands; shown are sums over this process's partitions, of lags and ratios the worst."""
+        ...
+
+    def watch(self, ages: Callable[[], Ages]) -> None:
+        """Ask `ages` whenever metrics are shown: what hangs cannot report it."""
         ...
 
     def replayed(self, batches: int) -> None:

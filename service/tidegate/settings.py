@@ -134,6 +134,9 @@ class WorkerSettings(_Area):
     """Records kept per output topic and partition."""
     planner_seconds: float = Field(default=30.0, gt=0)
     """Longest time for one plan before the planner's process is replaced."""
+    stuck_after_seconds: float = Field(default=30.0, ge=15, le=3600)
+    """Longest time without a sign of life of a worker, or of an answer beyond the planner's own limit, before `/healthz` fails;
+    above what a request to Kafka may take. Also how long a transaction left open by a producer may hold an input back."""
     shutdown_seconds: float = Field(default=10.0, gt=0)
     """Time for everything that must happen on SIGTERM: close the door, finish the batch, leave a snapshot."""
 

@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from broker import Broker
 from kafka_logs import fresh_connection, open_fresh
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog, TopicPlan, check_topics, create_topics
+from tidegate.adapters.memory import ManualClock
 from tidegate.contracts.topics import ANOMALIES, CLEANUP, FORECASTS, TELEMETRY, Cleanup
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
 from tidegate.pipeline.settle import last_record
@@ -178,6 +179,30 @@ async def test_what_others_append_wakes_those_who_wait(log: KafkaLog, connection
         await other.send_and_wait(connection.topic(TELEMETRY), b"reading", partition=0)
     await asyncio.wait_for(waiting, 20)
     assert await seen(log, TELEMETRY) == ["reading"]
+
+
+async def test_a_transaction_that_somebody_left_open_on_an_input_is_noticed_and_its_end_too(connection: KafkaConnection) -> None:
+    clock = ManualClock()
+    await (await open_fresh(connection, 2)).close()
+    log = await KafkaLog.open(connection, clock=clock)
+    topic, settings = connection.topic(TELEMETRY), connection.client_settings()
+    async with AIOKafkaProducer(**settings, transactional_id=f"{connection.group}-stranger") as stranger:
+        await stranger.begin_transaction()
+        await stranger.send_and_wait(topic, b"held", partition=0)
+        async with AIOKafkaProducer(**settings) as other:
+            await other.send_and_wait(topic, b"behind it", partition=0)
+            await other.send_and_wait(topic, b"elsewhere", partition=1)
+        async with asyncio.timeout(30):
+            while log.held_seconds(TELEMETRY, 0) < 40:
+                assert await seen(log, TELEMETRY) == []
+                clock.advance(1.0)
+        assert log.held_seconds(TELEMETRY, 1) == log.held_seconds(ANOMALIES, 0) == 0.0
+        await stranger.abort_transaction()
+    async with asyncio.timeout(30):
+        while log.held_seconds(TELEMETRY, 0) > 0:
+            await log.wait(1.0)
+    assert await seen(log, TELEMETRY) == ["behind it"]
+    await log.close()
 
 
 async def test_records_beyond_what_was_asked_for_are_neither_lost_nor_given_twice(log: KafkaLog) -> None:

@@ -155,7 +155,7 @@ async def test_a_worker_that_stops_committing_is_neither_ready_nor_alive(rig: Ri
     rig.log.pause()
     rig.clock.advance(31.0)
     assert not rig.worker.progress.alive()
-    assert "no batch committed for 31 s" in rig.worker.progress.not_ready()[0]
+    assert "no sign of life for 31 s" in rig.worker.progress.not_ready()[0]
     rig.log.resume()
     await rig.drained()
     assert rig.worker.progress.alive()

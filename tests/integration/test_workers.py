@@ -16,6 +16,7 @@ from tidegate.contracts.partitioner import partition_of
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import DependencyError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.live import LiveWorkers
+from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerPorts
 from tidegate.pipeline.workers import Workers
 from tidegate.ports import Outgoing, Record, Share
@@ -74,7 +75,7 @@ class House:
         self.group = GroupByHand()
         self.ports = WorkerPorts(self.log, InlinePlanner(), self.clock, NullMetrics(), forecasters)
         self.workers = Workers(self.log, self.group, NullMetrics(), self.make, retry_seconds=0.001)
-        self.live = LiveWorkers(self.workers, {})
+        self.live = LiveWorkers(self.workers, {}, WatchedPlanner(self.ports.planner, self.clock, 60.0))
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(self.workers.run(self.stop))
 

@@ -80,6 +80,24 @@ UNJUDGED: Final = _counter("tidegate_readings_unjudged_total", "Scored readings 
 ANOMALIES: Final = _counter("tidegate_anomalies_total", "Anomalies opened, by severity.", "severity")
 DECISIONS: Final = _counter("tidegate_decisions_total", "Facts in the life of plans, by status and trigger.", "status", "trigger")
 LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken, by input topic.", "topic")
+DRAIN: Final = _gauge(
+    "tidegate_drain_seconds",
+    "Time until nothing waits, at the rates in and out of the last 30 s; worst partition. `+Inf`: the lag does not fall; "
+    "`NaN`: not known yet.",
+    "topic",
+)
+TURN_AGE: Final = _gauge(
+    "tidegate_turn_age_seconds", "Since a worker's loop last gave a sign of life; worst partition. Fails liveness at its bound."
+)
+COMMIT_AGE: Final = _gauge(
+    "tidegate_commit_age_seconds", "Since the last commit; worst partition. Even without input there is one at every tick."
+)
+TRANSACTION_AGE: Final = _gauge("tidegate_transaction_age_seconds", "Age of the open transaction; worst partition.")
+HELD: Final = _gauge(
+    "tidegate_input_held_seconds",
+    "For how long a producer's unfinished transaction has kept an input from being read; worst input and partition.",
+)
+PLAN_AGE: Final = _gauge("tidegate_planner_wait_seconds", "Since the planner last answered; 0 while nobody waits for an answer.")
 EVENT_TIME_LAG: Final = _gauge(
     "tidegate_event_time_lag_seconds", "How far the latest event time is behind the tick; worst partition."
 )
@@ -125,6 +143,12 @@ INSTRUMENTS: Final = (
     BATCH_SECONDS,
     BATCHES_FAILED,
     LAG,
+    DRAIN,
+    TURN_AGE,
+    COMMIT_AGE,
+    TRANSACTION_AGE,
+    HELD,
+    PLAN_AGE,
     EVENT_TIME_LAG,
     PENDING,
     PARTITIONS,
@@ -172,6 +196,6 @@ _FOOT: Final = """
 Beside them stand the process's own, as every exporter names them: `process_resident_memory_bytes`,
 `process_cpu_seconds_total`, `process_open_fds`, `process_start_time_seconds` and others.
 
-Gauges are sums over the partitions of this process; `tidegate_event_time_lag_seconds` and
-`tidegate_gateway_utilisation_max_ratio` are the worst of them.
+Gauges are sums over the partitions of this process; ages, `tidegate_drain_seconds`, `tidegate_event_time_lag_seconds` and
+`tidegate_gateway_utilisation_max_ratio` are the worst of them. Ages are as of the question, all else as of the last batch.
 """

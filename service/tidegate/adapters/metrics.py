@@ -3,11 +3,12 @@
 What exists, and what it means, is in `catalogue`. Levels are kept by partition and summed when somebody asks.
 """
 
+import math
 import platform
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from itertools import product
@@ -24,10 +25,19 @@ from tidegate.contracts.anomaly import DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.contracts.views import Balance
-from tidegate.ports import BatchReport, Levels
+from tidegate.ports import Ages, BatchReport, Levels
 
 OUTCOMES: Final = tuple(field.name for field in fields(Balance) if field.name != "received")
 """Where a reading can end; together they are all that was received."""
+
+AGES: Final = {
+    c.TURN_AGE: "turn_seconds",
+    c.COMMIT_AGE: "commit_seconds",
+    c.TRANSACTION_AGE: "transaction_seconds",
+    c.HELD: "held_seconds",
+    c.PLAN_AGE: "plan_seconds",
+}
+"""Which field of `ports.Ages` each of these gauges shows."""
 
 
 class PrometheusMetrics:
@@ -42,6 +52,7 @@ class PrometheusMetrics:
         self._gauges = {each: self._gauge(each) for each in c.INSTRUMENTS if each.kind is Kind.GAUGE}
         self._histograms = {each: self._histogram(each) for each in c.INSTRUMENTS if each.kind is Kind.HISTOGRAM}
         self._levels: dict[int, Levels] = {}
+        self._ages: Callable[[], Ages] = Ages
         self._lock = threading.Lock()
         self._gauges[c.BUILD_INFO].labels(__version__, platform.python_version()).set(1)
         self._start_at_zero()
@@ -62,6 +73,10 @@ class PrometheusMetrics:
         """Set how `partition` stands."""
         with self._lock:
             self._levels[partition] = levels
+
+    def watch(self, ages: Callable[[], Ages]) -> None:
+        """Ask `ages` whenever metrics are shown."""
+        self._ages = ages
 
     def replayed(self, batches: int) -> None:
         """Count batches replayed at a start."""
@@ -116,7 +131,10 @@ class PrometheusMetrics:
 
     def render(self) -> bytes:
         """Everything counted, in the Prometheus text format."""
+        ages = self._ages()
         with self._lock:
+            for instrument, name in AGES.items():
+                self._gauges[instrument].set(getattr(ages, name))
             self._sum_up(list(self._levels.values()))
             return generate_latest(self._registry)
 
@@ -135,6 +153,7 @@ class PrometheusMetrics:
         self._gauges[c.UNKNOWN].set(1 - devices[DeviceState.OK] / total if total else 0)
         for topic, lag in _summed(each.lag_records for each in levels).items():
             self._gauges[c.LAG].labels(topic).set(lag)
+            self._gauges[c.DRAIN].labels(topic).set(_longest(each.drain_seconds.get(topic, math.nan) for each in levels))
         self._gauges[c.PENDING].set(sum(each.pending_messages for each in levels))
         self._gauges[c.ANOMALIES_OPEN].set(sum(each.anomalies_open for each in levels))
         self._gauges[c.INCIDENTS_OPEN].set(sum(each.incidents_open for each in levels))
@@ -157,6 +176,11 @@ class PrometheusMetrics:
         histogram = BatchHistogram(each.name, each.text, each.labels, each.buckets)
         self._registry.register(histogram)
         return histogram
+
+
+def _longest(seconds: Iterable[float]) -> float:
+    """The largest of those that are known; NaN when none is."""
+    return max((each for each in seconds if not math.isnan(each)), default=math.nan)
 
 
 def _summed(mappings: Iterable[Mapping[Any, int]]) -> Tally[Any]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from tidegate.contracts.ack import Ack
@@ -11,8 +12,10 @@ from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, PartitionView, SiteView
 from tidegate.core.partition import Partition
 from tidegate.errors import DependencyError
+from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker
 from tidegate.pipeline.workers import Workers
+from tidegate.ports import Ages
 
 T = TypeVar("T")
 
@@ -23,14 +26,21 @@ MOST_UNPLACED = 20
 class LiveWorkers:
     """Implements `ports.LiveState` over the workers of one process: of the partitions that are its own now."""
 
-    def __init__(self, workers: Workers, bundles: Mapping[str, str]) -> None:
+    def __init__(self, workers: Workers, bundles: Mapping[str, str], planner: WatchedPlanner) -> None:
         self._workers = workers
+        self._planner = planner
         self._bundles = dict(bundles)
 
     def health(self) -> Health:
-        """Alive when every loop goes round, ready when every partition of ours makes progress, if there is one."""
-        reasons = self._workers.not_ready()
-        return Health(alive=self._workers.alive(), ready=not reasons, reasons=reasons)
+        """Alive when every loop goes round and the planner answers, ready when every partition of ours makes progress."""
+        stuck = self._planner.stuck()
+        reasons = self._workers.not_ready() + ([] if stuck is None else [stuck])
+        return Health(alive=stuck is None and self._workers.alive(), ready=not reasons, reasons=reasons)
+
+    def ages(self) -> Ages:
+        """How long ago what should happen all the time last did, the worst of the partitions that are ours."""
+        worst = Ages.worst(worker.progress.ages() for worker in self._now())
+        return replace(worst, plan_seconds=self._planner.seconds())
 
     async def partitions(self) -> Sequence[PartitionView]:
         """What this process works, by partition."""

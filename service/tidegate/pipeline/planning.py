@@ -16,9 +16,44 @@ from tidegate.contracts.ids import CommandId
 from tidegate.contracts.plan import Plan
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.errors import DependencyError
-from tidegate.ports import Log, Metrics, Outgoing, Planner
+from tidegate.ports import Clock, Log, Metrics, Outgoing, Planner
 
 _log = structlog.get_logger(__name__)
+
+
+class WatchedPlanner(Planner):
+    """`planner`, and whether it answers at all. Requests may wait for one another; that nobody gets an answer is the fault."""
+
+    def __init__(self, planner: Planner, clock: Clock, stuck_after_seconds: float) -> None:
+        self._planner = planner
+        self._clock = clock
+        self._bound = stuck_after_seconds
+        self._asked = 0
+        self._answered_at = 0.0
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        """Return the plan for `request`."""
+        if self._asked == 0:
+            self._answered_at = self._clock.monotonic()
+        self._asked += 1
+        try:
+            return await self._planner.plan(request)
+        finally:
+            self._asked -= 1
+            self._answered_at = self._clock.monotonic()
+
+    async def close(self) -> None:
+        """Stop the process."""
+        await self._planner.close()
+
+    def seconds(self) -> float:
+        """Since somebody last got an answer, an error included, or the first asked; 0 while nobody waits for one."""
+        return self._clock.monotonic() - self._answered_at if self._asked else 0.0
+
+    def stuck(self) -> str | None:
+        """That no answer came within the bound, in words."""
+        seconds = self.seconds()
+        return f"the planner has not answered for {seconds:.0f} s" if seconds > self._bound else None
 
 
 class PlanDesk:

@@ -30,13 +30,14 @@ def batch_report(facts: Facts, letters: Sequence[DeadLetter], undecodable: int, 
     )
 
 
-def levels(partition: Partition, lag: Mapping[str, int], tick_ms: int) -> Levels:
+def levels(partition: Partition, lag: Mapping[str, int], drain_seconds: Mapping[str, float], tick_ms: int) -> Levels:
     """How `partition` stands at `tick_ms`."""
     detection, allocator = partition.detection, partition.allocator
     newest_ms = detection.newest_event_time_ms()
     scores = [score for site in allocator.sites() if (score := allocator.standing_score(site, tick_ms))]
     return Levels(
         lag_records=lag,
+        drain_seconds=drain_seconds,
         event_time_lag_seconds=0.0 if newest_ms is None else max(0.0, (tick_ms - newest_ms) / 1000),
         devices=detection.state_counts(),
         pending_messages=lag.get(topics.TELEMETRY, 0),

@@ -26,10 +26,11 @@ from tidegate.contracts.journal import Trial
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
 from tidegate.errors import BatchFailedError, BundleError, DependencyError, OwnerReplacedError, StateLostError
+from tidegate.pipeline.drain import Drain
 from tidegate.pipeline.planning import PlanDesk
 from tidegate.pipeline.poison import MAX_WHY_CHARACTERS, NOBODYS_POISON, Suspicion, suspicion_after
 from tidegate.pipeline.portion import Inputs, Portion, count_readings
-from tidegate.pipeline.progress import Progress
+from tidegate.pipeline.progress import STUCK_AFTER_SECONDS, Progress
 from tidegate.pipeline.replay import Restored, Restorer
 from tidegate.pipeline.reporting import batch_report, levels
 from tidegate.pipeline.retention import Retention
@@ -54,7 +55,7 @@ class WorkerLimits:
     a second's work even when all of them are of one device and have to be taken one by one. Without input the core still
     ticks every `tick_seconds`. A snapshot is due after `snapshot_batches` batches, or sooner after `snapshot_readings`
     readings, or 10 for each device if that is more: a replay is as long as what came since, a snapshot as large as the
-    fleet. Each output topic keeps its last `keep_facts` records.
+    fleet. Each output topic keeps its last `keep_facts` records. A stage of the loop that takes `stuck_after_seconds` is stuck.
     """
 
     batch_records: int = 1000
@@ -63,6 +64,7 @@ class WorkerLimits:
     snapshot_batches: int = 1000
     snapshot_readings: int = 50_000
     commit_retry_seconds: float = 1.0
+    stuck_after_seconds: float = STUCK_AFTER_SECONDS
     keep_facts: int = 200_000
 
 
@@ -96,7 +98,7 @@ class PartitionWorker:
         """`may_take_over` says whether a commit without an answer may be settled now: not while somebody else may be next."""
         self.index = index
         self._may_take_over = may_take_over
-        self.progress = Progress(ports.clock)
+        self.progress = Progress(ports.clock, limits.stuck_after_seconds)
         self._ports = ports
         self._limits = limits
         self._configuration = configuration
@@ -111,6 +113,7 @@ class PartitionWorker:
         self._empty_before: dict[str, int] = {}
         self._batches_since = self._readings_since = self._steps = 0
         self._levels_at = float("-inf")
+        self._drain = Drain()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Restore, then work until `stop` is set; the batch at hand is finished and a snapshot left behind.
@@ -200,7 +203,8 @@ class PartitionWorker:
     async def _work(self, state: Restored) -> bool:
         """Take one batch if there is input or a tick is due; true when there was input."""
         try:
-            inputs = await self._poll(state.positions)
+            with self.progress.during("read"):
+                inputs = await self._poll(state.positions)
         except StateLostError:
             raise
         except DependencyError as error:  # an unreachable log holds us up, and costs nothing that was committed
@@ -227,6 +231,7 @@ class PartitionWorker:
             for topic in WORKER_INPUTS
         }
         self._empty_before = {topic: self._ends[topic] for topic, records in inputs.items() if not records}
+        self.progress.held({topic: log.held_seconds(topic, self.index) for topic in WORKER_INPUTS})
         return inputs
 
     async def _try(self, state: Restored, inputs: Inputs, suspicion: Suspicion) -> None:
@@ -282,7 +287,8 @@ class PartitionWorker:
         """
         try:
             async with self._ports.turns.step(self.index, self.progress.waiting):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, step)
+                with self.progress.during("core"):
+                    return await asyncio.get_running_loop().run_in_executor(self._thread, step)
         except NOBODYS_POISON:
             raise
         except Exception as error:
@@ -297,7 +303,8 @@ class PartitionWorker:
         log, done = self._ports.log, False
         while not done:
             try:
-                await log.commit(commit)
+                with self.progress.committing():
+                    await log.commit(commit)
                 done = True
             except OwnerReplacedError:
                 raise
@@ -329,7 +336,8 @@ class PartitionWorker:
         if now - self._levels_at >= self._limits.tick_seconds:
             self._levels_at = now
             lag = self._behind(self._ends)
-            found = await self.call(lambda partition: levels(partition, lag, state.tick_ms))
+            drain_seconds = self._drain.look(now, lag)
+            found = await self.call(lambda partition: levels(partition, lag, drain_seconds, state.tick_ms))
             self._ports.metrics.levels(self.index, found)
 
     async def _after(self, state: Restored, step: Step, snapshot: bool) -> None:

@@ -1,5 +1,6 @@
 """Metrics: what was counted is what is shown, in names and labels that Prometheus likes."""
 
+import math
 import re
 import threading
 from pathlib import Path
@@ -72,6 +73,18 @@ def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     assert shown["tidegate_incidents_open"] == 1
     assert shown["tidegate_unserved_devices"] == 2
     assert shown["tidegate_gateway_utilisation_max_ratio"] == 1.2
+
+
+def test_the_time_to_drain_is_that_of_the_slowest_partition_of_which_it_is_known() -> None:
+    metrics = PrometheusMetrics()
+    metrics.levels(0, Levels({"t": 5, "u": 1}, drain_seconds={"t": math.nan, "u": math.nan}))
+    metrics.levels(1, Levels({"t": 5, "u": 1}, drain_seconds={"t": 3.0, "u": math.nan}))
+    metrics.levels(2, Levels({"t": 5}, drain_seconds={"t": 2.0}))
+    shown = samples(metrics)
+    assert shown["tidegate_drain_seconds{topic=t}"] == 3.0
+    assert math.isnan(shown["tidegate_drain_seconds{topic=u}"])
+    metrics.levels(2, Levels({"t": 5}, drain_seconds={"t": math.inf}))
+    assert samples(metrics)["tidegate_drain_seconds{topic=t}"] == math.inf
 
 
 def test_plans_requests_bundles_and_the_log_are_shown() -> None:

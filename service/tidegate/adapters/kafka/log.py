@@ -9,33 +9,38 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from tidegate.adapters.bell import Bell
+from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.kafka.appender import Appender
 from tidegate.adapters.kafka.cluster import EARLIEST, LATEST, Cluster
 from tidegate.adapters.kafka.connection import KafkaConnection
+from tidegate.adapters.kafka.held import Held
 from tidegate.adapters.kafka.owner import Owner
 from tidegate.adapters.kafka.reader import Reader
 from tidegate.adapters.kafka.watcher import Watcher
 from tidegate.contracts.topics import CLEANUP
 from tidegate.errors import ConfigurationError, DependencyError
-from tidegate.ports import Commit, Outgoing, Record
+from tidegate.ports import Clock, Commit, Outgoing, Record
 
 
 class KafkaLog:
     """An open log on Kafka; make one with `KafkaLog.open`, use it from one event loop."""
 
-    def __init__(self, connection: KafkaConnection, partitions: int, cluster: Cluster, watching: Cluster) -> None:
+    def __init__(self, connection: KafkaConnection, partitions: int, cluster: Cluster, watching: Cluster, clock: Clock) -> None:
         self._connection = connection
         self._partitions = partitions
         self._cluster = cluster
         self._bell = Bell()
-        self._watcher = Watcher(connection, watching, self._bell.ring)
+        self._held = Held(clock)
+        self._watcher = Watcher(connection, watching, self._held, self._bell.ring)
         self._reader = Reader(connection, cluster, self._watcher.at_end)
         self._appender = Appender(connection)
         self._owners = [Owner(connection, index) for index in range(partitions)]
         self._closed = False
 
     @classmethod
-    async def open(cls, connection: KafkaConnection, topics: Collection[str] = tuple(CLEANUP)) -> Self:
+    async def open(
+        cls, connection: KafkaConnection, topics: Collection[str] = tuple(CLEANUP), clock: Clock | None = None
+    ) -> Self:
         """Connect, and check that `topics` (plain names) exist with the same number of partitions.
 
         Raises:
@@ -49,7 +54,7 @@ class KafkaLog:
             partitions = _equal_partitions(cluster, named)
             watching = await Cluster.open(connection, named)
             stack.pop_all()
-        return cls(connection, partitions, cluster, watching)
+        return cls(connection, partitions, cluster, watching, clock or SystemClock())
 
     @property
     def partitions(self) -> int:
@@ -133,6 +138,11 @@ class KafkaLog:
             for (topic, index), offset in committed.items()
             if index == partition and topic.startswith(self._connection.topic_prefix)
         }
+
+    def held_seconds(self, topic: str, partition: int) -> float:
+        """For how long somebody's unfinished transaction has kept `topic` from being read beyond where a reader stands."""
+        self._check_partition(partition)
+        return self._held.seconds(self._connection.topic(topic), partition)
 
     async def trim(self, topic: str, partition: int, before_offset: int) -> None:
         """Forget records before `before_offset`. Of compacted topics the broker keeps what it wants: they refuse.

@@ -9,6 +9,7 @@ from aiokafka.errors import NoError, for_code
 
 from tidegate.adapters.kafka.cluster import Cluster
 from tidegate.adapters.kafka.connection import KafkaConnection
+from tidegate.adapters.kafka.held import Held
 from tidegate.errors import DependencyError
 
 POLL_MS: Final = 50
@@ -19,11 +20,12 @@ _UNREACHABLE_SECONDS: Final = 0.5
 
 
 class Watcher:
-    """Rings when a partition moves past the offset at which a reader last found nothing."""
+    """Rings when a partition moves past the offset at which a reader last found nothing; tells `held` what keeps it there."""
 
-    def __init__(self, connection: KafkaConnection, cluster: Cluster, ring: Callable[[], None]) -> None:
+    def __init__(self, connection: KafkaConnection, cluster: Cluster, held: Held, ring: Callable[[], None]) -> None:
         self._connection = connection
         self._cluster = cluster
+        self._held = held
         self._ring = ring
         self._ends: dict[tuple[str, int], int] = {}
         self._asked = asyncio.Event()
@@ -69,10 +71,12 @@ class Watcher:
         """Forget the partitions that moved, until a reader comes to their end again; true when one did."""
         moved = False
         for topic, partitions in answer.topics:
-            for partition, code, _, stable_end, *_ in partitions:
+            for partition, code, end, stable_end, *_ in partitions:
                 offset = self._ends.get((topic, partition), 0)
-                if for_code(code) is NoError and stable_end <= offset:
-                    continue
+                if for_code(code) is NoError:
+                    self._held.seen(topic, partition, end, stable_end)
+                    if stable_end <= offset:
+                        continue
                 # Also after an error (the leader changed, the offset is gone): the reader will meet and understand it.
                 self._ends.pop((topic, partition), None)
                 moved = True

@@ -1,9 +1,9 @@
 """Metrics that count nothing."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
-from tidegate.ports import BatchReport, Levels
+from tidegate.ports import Ages, BatchReport, Levels
 
 
 class NullMetrics:
@@ -13,6 +13,9 @@ class NullMetrics:
         """Nothing."""
 
     def levels(self, partition: int, levels: Levels) -> None:
+        """Nothing."""
+
+    def watch(self, ages: Callable[[], Ages]) -> None:
         """Nothing."""
 
     def replayed(self, batches: int) -> None:
