@@ -215,7 +215,7 @@ _PLAN_VALUE: Final = Plan(
     after=_AFTER,
     digest=_DIGEST,
 )
-_FACT: Final = Decision(
+FACT: Final = Decision(
     plan_id=_PLAN,
     site=_SITE,
     version=1,
@@ -237,7 +237,7 @@ DECISION: Final = DecisionView(
     proposed_at_ms=_NOW_MS,
     decided_at_ms=_NOW_MS,
     decided_by="planner",
-    reason=_FACT.reason,
+    reason=FACT.reason,
     digest=_DIGEST,
     move_count=1,
     unserved_count=0,
@@ -245,7 +245,7 @@ DECISION: Final = DecisionView(
     after=_AFTER,
 )
 DECISIONS: Final = _page(DECISION)
-DECISION_HISTORY: Final = DecisionHistory(DECISION, _PLAN_VALUE, [_FACT])
+DECISION_HISTORY: Final = DecisionHistory(DECISION, _PLAN_VALUE, [FACT])
 APPROVAL: Final = Approval(_DIGEST, "anna", "looked at it")
 
 DEAD_LETTERS: Final = _page(

@@ -1,14 +1,16 @@
-"""`tidegate schemas`: the JSON Schemas of all messages, as files."""
+"""`tidegate schemas`: the JSON Schemas of all messages, as files; and the AsyncAPI description of the topics."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tidegate.cli import asyncapi
 from tidegate.contracts.schemas import schema_files
 from tidegate.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Write or check the JSON Schemas of all messages.")
+app.add_typer(asyncapi.app, name="asyncapi")
 
 Folder = Annotated[Path, typer.Argument(help="The folder, docs/schemas in the repository.")]
 

@@ -55,7 +55,7 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of the message `name` (a key of `MESSAGES`), with the messages it is made of under `$defs`."""
     made = msgspec.json.schema(MESSAGES[name])
     for part in made["$defs"].values():
-        _finish(part)
+        finish(part)
     return {"$schema": _DIALECT, "$id": f"tidegate:{name}:v{SCHEMA_VERSION}", **made}
 
 
@@ -64,7 +64,7 @@ def schema_files() -> dict[str, str]:
     return {f"{name}.schema.json": json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n" for name in MESSAGES}
 
 
-def _finish(part: dict[str, Any]) -> None:
+def finish(part: dict[str, Any]) -> None:
     """Say what the type alone does not: the one known schema version, and the bound of a batch."""
     if "description" in part:
         part["description"] = inspect.cleandoc(part["description"])
