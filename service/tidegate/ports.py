@@ -299,6 +299,7 @@ class Views(Protocol):
         device: str | None = None,
         status: AnomalyStatus | None = None,
         severity: Severity | None = None,
+        is_open: bool | None = None,
     ) -> Page[Anomaly]:
         """The latest version of each anomaly."""
         ...
@@ -349,13 +350,17 @@ class BatchReport:
     """What one committed batch of one partition did.
 
     `readings` counts this batch's readings by outcome; `neg_log10_p` float64 [scored] is their rarity, NaN where a device
-    could not be judged. `seconds` is by stage: `decode`, `core`, `commit`.
+    could not be judged. `late` readings came after a newer one of their device and count; `rerun` earlier ones were stepped
+    again for them, and `anomalies_revised` amended or retracted. `seconds` is by stage: `decode`, `core`, `commit`.
     """
 
     readings: Balance = field(default_factory=Balance)
     dead_letters: Mapping[DeadLetterReason, int] = field(default_factory=dict)
     neg_log10_p: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    late: int = 0
+    rerun: int = 0
     anomalies_opened: Mapping[Severity, int] = field(default_factory=dict)
+    anomalies_revised: Mapping[AnomalyStatus, int] = field(default_factory=dict)
     decisions: Mapping[tuple[DecisionStatus, Trigger], int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -375,6 +380,7 @@ class Levels:
     incidents_open: int = 0
     unserved_devices: int = 0
     utilisation_max_ratio: float = 0.0
+    tail_readings: int = 0
     drain_seconds: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ SITE = SiteId("s")
 
 def test_the_same_fact_has_the_same_id_for_ever() -> None:
     assert fact_id("an", "site", "pump-1", 3) == "an-c00519621a9c7b179693"
-    assert anomaly_id(SITE, DeviceId("d"), 1, 5) == "an-790ce6d75aac244afcb4"
+    assert anomaly_id(SITE, DeviceId("d"), "reading", 5) == "an-b7cec7482149654f2b18"
 
 
 def test_parts_that_spell_the_same_text_are_not_the_same_key() -> None:

@@ -77,6 +77,12 @@ SCORES: Final = _histogram(
     _DECADES,
 )
 UNJUDGED: Final = _counter("tidegate_readings_unjudged_total", "Scored readings whose device could not be judged yet.")
+LATE: Final = _counter("tidegate_readings_late_total", "Scored readings older than their device's newest.")
+RERUN: Final = _counter("tidegate_readings_rerun_total", "Earlier readings stepped again because a late one fell among them.")
+TAIL: Final = _gauge("tidegate_tail_readings", "Readings kept because a late one may still fall among them.")
+ANOMALIES_REVISED: Final = _counter(
+    "tidegate_anomalies_revised_total", "Anomalies amended or retracted after a late reading, by status.", "status"
+)
 ANOMALIES: Final = _counter("tidegate_anomalies_total", "Anomalies opened, by severity.", "severity")
 DECISIONS: Final = _counter("tidegate_decisions_total", "Facts in the life of plans, by status and trigger.", "status", "trigger")
 LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken, by input topic.", "topic")
@@ -138,6 +144,9 @@ INSTRUMENTS: Final = (
     READINGS,
     DEADLETTERS,
     UNJUDGED,
+    LATE,
+    RERUN,
+    TAIL,
     SCORES,
     BATCH_READINGS,
     BATCH_SECONDS,
@@ -159,6 +168,7 @@ INSTRUMENTS: Final = (
     DEVICES,
     UNKNOWN,
     ANOMALIES,
+    ANOMALIES_REVISED,
     ANOMALIES_OPEN,
     INCIDENTS_OPEN,
     DECISIONS,

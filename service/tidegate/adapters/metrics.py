@@ -21,7 +21,7 @@ from tidegate import __version__
 from tidegate.adapters import catalogue as c
 from tidegate.adapters.catalogue import Instrument, Kind
 from tidegate.adapters.histogram import BatchHistogram
-from tidegate.contracts.anomaly import DeviceState, Severity
+from tidegate.contracts.anomaly import REVISIONS, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.contracts.views import Balance
@@ -62,6 +62,9 @@ class PrometheusMetrics:
         self._add(c.READINGS, [(outcome, getattr(report.readings, outcome)) for outcome in OUTCOMES])
         self._add(c.DEADLETTERS, report.dead_letters.items())
         self._add(c.ANOMALIES, report.anomalies_opened.items())
+        self._add(c.ANOMALIES_REVISED, report.anomalies_revised.items())
+        self._counters[c.LATE].inc(report.late)
+        self._counters[c.RERUN].inc(report.rerun)
         self._add(c.DECISIONS, report.decisions.items())
         self._counters[c.UNJUDGED].inc(int(np.isnan(report.neg_log10_p).sum()))
         self._histograms[c.SCORES].observe(report.neg_log10_p)
@@ -144,6 +147,7 @@ class PrometheusMetrics:
         self._add(c.DEADLETTERS, dict.fromkeys(DeadLetterReason, 0).items())
         self._add(c.ANOMALIES, dict.fromkeys(Severity, 0).items())
         self._add(c.DECISIONS, dict.fromkeys(product(DecisionStatus, Trigger), 0).items())
+        self._add(c.ANOMALIES_REVISED, dict.fromkeys(REVISIONS, 0).items())
 
     def _sum_up(self, levels: list[Levels]) -> None:
         devices = _summed(each.devices for each in levels)
@@ -155,6 +159,7 @@ class PrometheusMetrics:
             self._gauges[c.LAG].labels(topic).set(lag)
             self._gauges[c.DRAIN].labels(topic).set(_longest(each.drain_seconds.get(topic, math.nan) for each in levels))
         self._gauges[c.PENDING].set(sum(each.pending_messages for each in levels))
+        self._gauges[c.TAIL].set(sum(each.tail_readings for each in levels))
         self._gauges[c.ANOMALIES_OPEN].set(sum(each.anomalies_open for each in levels))
         self._gauges[c.INCIDENTS_OPEN].set(sum(each.incidents_open for each in levels))
         self._gauges[c.UNSERVED].set(sum(each.unserved_devices for each in levels))

@@ -8,7 +8,7 @@ from typing import Final
 
 from tidegate.contracts.anomaly import Severity
 from tidegate.contracts.ids import is_clean
-from tidegate.contracts.profile import AlarmPolicy, Metric, Profile
+from tidegate.contracts.profile import MOST_LATE_INTERVALS, AlarmPolicy, Metric, Profile
 
 MAX_METRICS: Final = 1_000
 """Metrics of one profile; above it a range was mistyped."""
@@ -23,6 +23,10 @@ def faults(profile: Profile) -> Iterator[Fault]:
         yield ("name",), f"is {profile.name!r}, expected printable text without surrounding blanks"
     if profile.interval_seconds <= 0:
         yield ("interval_seconds",), f"is {profile.interval_seconds}, expected more than 0"
+    longest = MOST_LATE_INTERVALS * max(profile.interval_seconds, 0.0)
+    if not 0 <= profile.lateness_seconds <= longest:
+        text = f"is {profile.lateness_seconds}, expected 0 (off) to {longest:g}, which is {MOST_LATE_INTERVALS} intervals"
+        yield ("lateness_seconds",), text
     if not 1 <= len(profile.metrics) <= MAX_METRICS:
         yield ("metrics",), f"has {len(profile.metrics)} metrics, expected 1 to {MAX_METRICS}"
     for name, metric in profile.metrics.items():

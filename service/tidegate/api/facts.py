@@ -84,8 +84,7 @@ class Facts:
 
     def _take_anomaly(self, record: Record) -> None:
         anomaly = decode(record.value or b"", Anomaly)
-        closed = anomaly.status is AnomalyStatus.CLOSED
-        self._anomalies.put(anomaly.id, (anomaly.opened_at_ms, anomaly.id), anomaly, closed=closed)
+        self._anomalies.put(anomaly.id, (anomaly.opened_at_ms, anomaly.id), anomaly, closed=not anomaly.is_open)
 
     def _take_incident(self, record: Record) -> None:
         incident = decode(record.value or b"", Incident)
@@ -136,11 +135,11 @@ class Facts:
         device: str | None = None,
         status: AnomalyStatus | None = None,
         severity: Severity | None = None,
+        is_open: bool | None = None,
     ) -> Page[Anomaly]:
         """The latest version of each anomaly."""
-        return self._page(
-            topics.ANOMALIES, self._anomalies, page, _matching(site=site, device=device, status=status, severity=severity)
-        )
+        keep = _matching(site=site, device=device, status=status, severity=severity, is_open=is_open)
+        return self._page(topics.ANOMALIES, self._anomalies, page, keep)
 
     async def anomaly(self, anomaly_id: str) -> Anomaly | None:
         """The latest version of one anomaly."""
@@ -192,7 +191,7 @@ class Facts:
         return AsOf(self._time_ms, {name: list(self._offsets[name]) for name in names})
 
 
-def _matching(**wanted: str | None) -> Callable[[object], bool]:
+def _matching(**wanted: str | bool | None) -> Callable[[object], bool]:
     """Whether a value's fields equal what is wanted of them; None wants nothing."""
     fields = [(name, value) for name, value in wanted.items() if value is not None]
     return lambda item: all(getattr(item, name) == value for name, value in fields)

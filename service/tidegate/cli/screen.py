@@ -88,15 +88,15 @@ def _uptime(summary: Summary) -> Text:
 def _anomalies(anomalies: Sequence[Anomaly]) -> Table | None:
     if not anomalies:
         return None
-    table = _table(("time", 8), ("device", 22), ("severity", 8), ("why", None))
+    table = _table(("time", 8), ("device", 22), ("severity", 9), ("why", None))
     for anomaly in anomalies:
-        closed = anomaly.status is AnomalyStatus.CLOSED
+        over = "" if anomaly.is_open else "retracted" if anomaly.status is AnomalyStatus.RETRACTED else "closed"
         table.add_row(
             clock_time(anomaly.opened_at_ms),
             printable(f"{anomaly.site}/{anomaly.device}"),
-            Text("closed" if closed else anomaly.severity.value, "dim" if closed else _SEVERITY[anomaly.severity]),
+            Text(over or anomaly.severity.value, "dim" if over else _SEVERITY[anomaly.severity]),
             because(anomaly),
-            style="dim" if closed else "",
+            style="dim" if over else "",
         )
     return table
 

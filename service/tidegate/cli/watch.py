@@ -15,6 +15,7 @@ from tidegate.cli.client import ServiceClient
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.screen import draw
 from tidegate.cli.wording import because, counted, effect, incident_line, printable, rate, states
+from tidegate.contracts.anomaly import AnomalyStatus
 from tidegate.errors import DependencyError
 
 REFRESH_SECONDS: Final = 1.0
@@ -172,7 +173,8 @@ def plain_line(summary: Summary) -> str:
         f"devices {states(summary.devices)}",
     ]
     for anomaly in summary.anomalies[:1]:
-        parts.append(f"anomaly {anomaly.severity} {anomaly.device}: {because(anomaly)}")
+        retracted = "retracted " if anomaly.status is AnomalyStatus.RETRACTED else ""
+        parts.append(f"anomaly {retracted}{anomaly.severity} {anomaly.device}: {because(anomaly)}")
     for incident in summary.incidents[:1]:
         parts.append(f"incident {incident_line(incident)}")
     for decision in summary.decisions[:1]:

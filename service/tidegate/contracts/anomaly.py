@@ -6,6 +6,7 @@ rewritten: a later version of the same id follows it.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, IncidentId, MetricName, ProfileName, SiteId
 from tidegate.contracts.version import SCHEMA_VERSION
@@ -30,11 +31,18 @@ class Severity(StrEnum):
 
 
 class AnomalyStatus(StrEnum):
-    """Where an anomaly stands in its life."""
+    """What the latest fact about an anomaly says. `amended` and `retracted` follow from late readings (`lateness_seconds`):
+    the same anomaly, which other readings now show otherwise, or one that they show never to have been."""
 
     OPENED = "opened"
     UPDATED = "updated"
     CLOSED = "closed"
+    AMENDED = "amended"
+    RETRACTED = "retracted"
+
+
+REVISIONS: Final = (AnomalyStatus.AMENDED, AnomalyStatus.RETRACTED)
+"""What only late readings lead to."""
 
 
 class FaultKind(StrEnum):
@@ -72,6 +80,7 @@ class Anomaly:
     `score` is 0 to 1 (calibrated), `neg_log10_p` the same on a scale that resolves the tail; both are the highest so
     far. `confidence` is 0 to 1. Times are event times in milliseconds. `device_state` is the device's state when the
     fact was made. `bundle` and `policy` name what judged (name/version@digest, and a digest of the alarm policy).
+    `supersedes` is the retracted anomaly in whose place this one was opened.
     """
 
     id: AnomalyId
@@ -95,7 +104,13 @@ class Anomaly:
     bundle: str
     policy: str
     incident: IncidentId | None = None
+    supersedes: AnomalyId | None = None
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still going on: neither closed nor retracted."""
+        return self.closed_at_ms is None and self.status is not AnomalyStatus.RETRACTED
 
 
 class IncidentCause(StrEnum):

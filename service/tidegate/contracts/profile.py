@@ -9,6 +9,9 @@ from enum import StrEnum
 from tidegate.contracts.ids import MetricField, ProfileField
 from tidegate.contracts.topology import Binding
 
+MOST_LATE_INTERVALS = 512
+"""Intervals a lateness horizon may span: what has to be kept, and stepped again, for every device of the profile."""
+
 
 class Direction(StrEnum):
     """Which side of the expected band may raise an alarm."""
@@ -68,7 +71,11 @@ class DemandMapping:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A device class. `interval_seconds` is how often a reading is due; `bundle` null means the universal bundle."""
+    """A device class. `interval_seconds` is how often a reading is due; `bundle` null means the universal bundle.
+
+    `lateness_seconds` is how much older than its device's newest a reading may be and still count: then what it changes is
+    amended. 0 means that order is final; at most `MOST_LATE_INTERVALS` intervals.
+    """
 
     name: ProfileField
     interval_seconds: float
@@ -78,3 +85,4 @@ class Profile:
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     demand: dict[str, DemandMapping] = field(default_factory=dict)
     binding: Binding = Binding.GATEWAY_PULLED
+    lateness_seconds: float = 0.0

@@ -27,9 +27,12 @@ def fact_id(prefix: str, *key: str | int) -> str:
     return f"{prefix}-{hasher.hexdigest()}"
 
 
-def anomaly_id(site: SiteId, device: DeviceId, ordinal: int, opened_at_ms: int) -> AnomalyId:
-    """Identity of the `ordinal`-th anomaly of a device, opened at that event time."""
-    return AnomalyId(fact_id("an", site, device, ordinal, opened_at_ms))
+def anomaly_id(site: SiteId, device: DeviceId, opened_by: str, opened_at_ms: int) -> AnomalyId:
+    """Identity of the anomaly of a device that a `reading` or its `silence` opened at that event time.
+
+    Named by its opening and not counted, so that it is the same anomaly in whatever order readings arrived.
+    """
+    return AnomalyId(fact_id("an", site, device, opened_by, opened_at_ms))
 
 
 def incident_id(site: SiteId, cause: IncidentCause, gateway: GatewayId | None, ordinal: int, opened_at_ms: int) -> IncidentId:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tidegate.contracts import topics
-from tidegate.contracts.anomaly import AnomalyStatus
+from tidegate.contracts.anomaly import REVISIONS, AnomalyStatus
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.views import Balance
 from tidegate.core.partition import Facts, Partition
@@ -25,6 +25,9 @@ def batch_report(facts: Facts, letters: Sequence[DeadLetter], undecodable: int, 
         dead_letters=Counter(letter.reason for letter in letters),
         neg_log10_p=result.scores.neg_log10_p,
         anomalies_opened=Counter(each.severity for each in facts.anomalies if each.status is AnomalyStatus.OPENED),
+        anomalies_revised=Counter(each.status for each in facts.anomalies if each.status in REVISIONS),
+        late=result.late,
+        rerun=result.rerun,
         decisions=Counter((each.status, each.trigger) for each in facts.decisions),
         seconds=seconds,
     )
@@ -41,6 +44,7 @@ def levels(partition: Partition, lag: Mapping[str, int], drain_seconds: Mapping[
         event_time_lag_seconds=0.0 if newest_ms is None else max(0.0, (tick_ms - newest_ms) / 1000),
         devices=detection.state_counts(),
         pending_messages=lag.get(topics.TELEMETRY, 0),
+        tail_readings=detection.lateness.tail_readings,
         anomalies_open=len(detection.anomalies.open),
         incidents_open=len(detection.incidents.gateways) + len(detection.incidents.sites),
         unserved_devices=sum(score.unserved_devices for score in scores),

@@ -35,8 +35,17 @@ async def test_only_the_latest_version_of_an_anomaly_is_shown(house: Any) -> Non
     for version, status in enumerate(AnomalyStatus, start=1):
         await house.publish(topics.ANOMALIES, SITE, anomaly(1, version=version, status=status))
     page = await get(house, "/v1/anomalies")
-    assert [(item["version"], item["status"]) for item in page["items"]] == [(3, "closed")]
-    assert (await get(house, "/v1/anomalies/a001"))["version"] == 3
+    assert [(item["version"], item["status"]) for item in page["items"]] == [(5, "retracted")]
+    assert (await get(house, "/v1/anomalies/a001"))["version"] == 5
+
+
+async def test_what_still_goes_on_is_told_from_what_is_over_however_it_ended(house: Any) -> None:
+    for number, status in enumerate(AnomalyStatus):
+        ended = 2000 if status is AnomalyStatus.CLOSED else None
+        await house.publish(topics.ANOMALIES, SITE, anomaly(number, status=status, closed_at_ms=ended))
+    for still, statuses in (("true", ["amended", "updated", "opened"]), ("false", ["retracted", "closed"])):
+        page = await get(house, "/v1/anomalies", open=still)
+        assert [item["status"] for item in page["items"]] == statuses
 
 
 async def test_lists_come_newest_first_in_pages_that_join_up(house: Any) -> None:

@@ -14,6 +14,7 @@ from tidegate.contracts.paging import Page
 router = APIRouter(tags=["anomalies"])
 
 StatusFilter = Annotated[AnomalyStatus | None, Query(description="Only anomalies whose latest fact says this.")]
+OpenFilter = Annotated[bool | None, Query(alias="open", description="Only anomalies that are still going on, or only others.")]
 SeverityFilter = Annotated[Severity | None, Query(description="Only this severity.")]
 IncidentFilter = Annotated[IncidentStatus | None, Query(description="Only incidents whose latest fact says this.")]
 
@@ -26,9 +27,13 @@ async def list_anomalies(
     device: DeviceFilter = None,
     status: StatusFilter = None,
     severity: SeverityFilter = None,
+    is_open: OpenFilter = None,
 ) -> Response:
     """List the latest version of each anomaly, the last opened first."""
-    return as_json(await door.ports.views.anomalies(page, site=site, device=device, status=status, severity=severity))
+    found_here = await door.ports.views.anomalies(
+        page, site=site, device=device, status=status, severity=severity, is_open=is_open
+    )
+    return as_json(found_here)
 
 
 @router.get("/v1/anomalies/{anomaly}", response_model=Anomaly, responses=example_of(examples.ANOMALY))

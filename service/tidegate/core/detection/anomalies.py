@@ -1,19 +1,20 @@
 """Anomalies' life: opened once, updated when it matters, closed when the episode is over. One open anomaly per device.
 
-Facts are made here and kept while open; what is alarming was decided in `judgement`, who is silent in `silence`.
+Facts are made here and kept while open; what is alarming was decided in `judgement`, who is silent in `silence`. Of devices
+that take late readings, what was told since their older checkpoint is kept too, for `amendment` to compare.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind, Reason
-from tidegate.contracts.ids import DeviceId, GatewayId, IncidentId, MetricName, SiteId
+from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, IncidentId, MetricName, SiteId
 from tidegate.core.detection.explanation import MOST_REASONS, Subject, fault_kind
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.profiles import SEVERITIES
 from tidegate.core.detection.row_scores import RARITY_CAP
-from tidegate.core.detection.state import NO_ANOMALY
+from tidegate.core.detection.state import NO_ANOMALY, NO_PAST
 from tidegate.core.identity import anomaly_id
 
 HALF_CONFIDENCE: Final = 256.0
@@ -22,15 +23,32 @@ HALF_CONFIDENCE: Final = 256.0
 RULE_CONFIDENCE: Final = 0.9
 """Of an alarm that rests on a rule (impossible value, silence) and not on what was learned."""
 
+READING: Final = "reading"
+SILENCE: Final = "silence"
+"""What opens an anomaly: a reading, or that there is none (also the stream of the reason that says so)."""
+
 RULES: Final = frozenset({FaultKind.SILENCE, FaultKind.STUCK, FaultKind.DROPOUT})
 """Kinds whose appearance changes what an operator does, so that an open anomaly is updated."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The latest fact about an anomaly, and when it opened by the device's own readings: between which of them it belongs."""
+
+    fact: Anomaly
+    place_ms: int
+
+
+Ledger = dict[AnomalyId, Told]
+"""What was told of one device."""
+
+
 class Anomalies:
-    """The open anomalies by device slot."""
+    """The open anomalies by device slot, and the ledgers of devices with a past."""
 
     def __init__(self) -> None:
         self.open: dict[int, Anomaly] = {}
+        self.ledgers: dict[int, Ledger] = {}
 
     def alarm(
         self, subject: Subject, named: tuple[SiteId, DeviceId, GatewayId | None], at_ms: int, rank: int, said: list[Reason]
@@ -47,13 +65,14 @@ class Anomalies:
             fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said)
         self.open[subject.slot] = fact
         subject.devices.severity[subject.slot] = SEVERITIES.index(fact.severity)
+        self._note(subject, fact, said)
         return fact
 
     def close(self, subject: Subject, at_ms: int) -> Anomaly:
         """The fact that the open anomaly of `subject` is over."""
         before = self.open.pop(subject.slot)
         subject.devices.severity[subject.slot] = NO_ANOMALY
-        return replace(
+        fact = replace(
             before,
             version=before.version + 1,
             status=AnomalyStatus.CLOSED,
@@ -61,23 +80,36 @@ class Anomalies:
             closed_at_ms=at_ms,
             device_state=STATE_CODES[subject.devices.code[subject.slot]],
         )
+        self._note(subject, fact, [])
+        return fact
 
     def attach(self, slot: int, incident: IncidentId, at_ms: int) -> Anomaly:
         """The fact that the open anomaly of `slot` is explained by `incident`."""
         before = self.open[slot]
         fact = replace(before, version=before.version + 1, status=AnomalyStatus.UPDATED, event_time_ms=at_ms, incident=incident)
         self.open[slot] = fact
+        ledger = self.ledgers.get(slot, {})
+        if fact.id in ledger:
+            ledger[fact.id] = replace(ledger[fact.id], fact=fact)
         return fact
+
+    def _note(self, subject: Subject, fact: Anomaly, said: list[Reason]) -> None:
+        """Keep `fact` in its device's ledger, if that has a past. Silence has its place just after the last reading."""
+        if subject.devices.past[subject.slot] == NO_PAST:
+            return
+        ledger = self.ledgers.setdefault(subject.slot, {})
+        before = ledger.get(fact.id)
+        last_ms = int(subject.devices.last_time_ms[subject.slot])
+        ledger[fact.id] = Told(fact, last_ms + (_opened_by(said) == SILENCE) if before is None else before.place_ms)
 
     def _first(
         self, subject: Subject, named: tuple[SiteId, DeviceId, GatewayId | None], at_ms: int, rank: int, said: list[Reason]
     ) -> Anomaly:
         devices, slot = subject.devices, subject.slot
-        devices.anomalies[slot] += 1
         site, device, gateway = named
         rarity = _rarity(subject)
         return Anomaly(
-            id=anomaly_id(site, device, int(devices.anomalies[slot]), at_ms),
+            id=anomaly_id(site, device, _opened_by(said), at_ms),
             version=1,
             status=AnomalyStatus.OPENED,
             site=site,
@@ -137,6 +169,10 @@ def _confidence(subject: Subject, said: list[Reason]) -> float:
     rows = [row for row, _, _ in subject.rows()]
     present = 1.0 - float(subject.lane.rows.missing[rows].mean()) if rows else 0.0
     return seen / (seen + HALF_CONFIDENCE) * present
+
+
+def _opened_by(said: list[Reason]) -> str:
+    return SILENCE if any(reason.stream == SILENCE for reason in said) else READING
 
 
 def _metrics(said: list[Reason]) -> list[MetricName]:

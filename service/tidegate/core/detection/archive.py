@@ -11,7 +11,9 @@ import numpy as np
 
 from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.codec import from_builtins, pack, to_builtins
+from tidegate.core.detection.anomalies import Told
 from tidegate.core.detection.incidents import GatewayOutage
+from tidegate.core.detection.lateness import Silenced
 from tidegate.core.detection.table import Table
 from tidegate.errors import InputError
 
@@ -37,7 +39,10 @@ def export_state(detection: "Detection") -> dict[str, Any]:
             [code, to_builtins(record.incident), record.deserted_ms] for code, record in detection.incidents.gateways.items()
         ],
         "site_incidents": [[code, to_builtins(fact)] for code, fact in detection.incidents.sites.items()],
+        "closed_incidents": [to_builtins(fact) for fact in detection.incidents.closed.values()],
+        "past": _past_facts(detection),
     }
+    detection.lateness.tidy()
     for prefix, table in _tables(detection).items():
         state |= {f"{prefix}/{name}": array for name, array in table.export().items()}
     return state
@@ -76,7 +81,37 @@ def digest(state: Mapping[str, Any]) -> str:
 def _tables(detection: "Detection") -> dict[str, Table]:
     roster = detection.roster
     lanes = {f"rows/{key}": lane.rows for key, lane in zip(roster.lane_keys, roster.lanes, strict=True)}
-    return {"device": roster.devices, "site": roster.sites, **lanes}
+    tail, checkpoints = detection.lateness.tail, detection.lateness.checkpoints
+    pasts: dict[str, Table] = {f"past/rows/{key}": checkpoints.table(code) for code, key in enumerate(roster.lane_keys)}
+    pasts |= {"past/device": checkpoints.pasts, "past/entry": tail.entries, "past/value": tail.values}
+    return {"device": roster.devices, "site": roster.sites, **lanes, **pasts}
+
+
+def _past_facts(detection: "Detection") -> dict[str, Any]:
+    """What pasts keep beside arrays, by slot: anomalies open at the checkpoints, what was told, and silences."""
+    older, newer = detection.lateness.checkpoints.open
+    return {
+        "older": [[slot, to_builtins(older[slot])] for slot in sorted(older)],
+        "newer": [[slot, to_builtins(newer[slot])] for slot in sorted(newer)],
+        "ledgers": [
+            [slot, [[to_builtins(told.fact), told.place_ms] for _, told in sorted(ledger.items())]]
+            for slot, ledger in sorted(detection.anomalies.ledgers.items())
+        ],
+        "silences": [
+            [slot, [[each.place_ms, each.at_ms, each.gap_ms] for each in silences]]
+            for slot, silences in sorted(detection.lateness.silences.items())
+        ],
+    }
+
+
+def _restore_past(detection: "Detection", past: Mapping[str, Any]) -> None:
+    for opened, name in zip(detection.lateness.checkpoints.open, ("older", "newer"), strict=True):
+        opened.update({int(slot): from_builtins(fact, Anomaly) for slot, fact in past[name]})
+    for slot, ledger in past["ledgers"]:
+        facts = [(from_builtins(fact, Anomaly), int(place_ms)) for fact, place_ms in ledger]
+        detection.anomalies.ledgers[int(slot)] = {fact.id: Told(fact, place_ms) for fact, place_ms in facts}
+    for slot, silences in past["silences"]:
+        detection.lateness.silences[int(slot)] = [Silenced(int(place), int(at), float(gap)) for place, at, gap in silences]
 
 
 def _restore_names(detection: "Detection", state: Mapping[str, Any]) -> None:
@@ -105,3 +140,6 @@ def _restore_facts(detection: "Detection", state: Mapping[str, Any]) -> None:
         for code, fact, deserted_ms in state["gateway_incidents"]
     }
     detection.incidents.sites = {int(code): from_builtins(fact, Incident) for code, fact in state["site_incidents"]}
+    closed = [from_builtins(fact, Incident) for fact in state["closed_incidents"]]
+    detection.incidents.closed = {fact.id: fact for fact in closed}
+    _restore_past(detection, state["past"])

@@ -1,7 +1,8 @@
 """The door to detection: micro-batches and ticks in, scores and facts out.
 
-State changes only here, in this order: admission, then per round scoring, judgement, learning, facts; silence and incidents
-at ticks. The same calls on equal states give equal results, bit for bit.
+State changes only here, in this order: admission, then per round scoring, judgement, learning, facts; then devices with late
+readings once more from a checkpoint on; silence and incidents at ticks. The same calls on equal states give equal results,
+bit for bit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,9 @@ from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import heard_reasons
 from tidegate.core.detection.incidents import Incidents
 from tidegate.core.detection.judgement import Judgement, judge, keep_judgement
+from tidegate.core.detection.lateness import Late, Lateness
 from tidegate.core.detection.learning import learn_devices, learn_rows
+from tidegate.core.detection.rerun import rerun
 from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, no_scores
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import Intake, rounds
@@ -46,13 +49,14 @@ class Detection:
         self.roster = Roster(configuration, forecasters)
         self.admission = Admission(self.roster.directory, self.roster.profiles, self.settings)
         self.anomalies = Anomalies()
+        self.lateness = Lateness(self.roster)
         self.incidents = Incidents()
         self.judged_at_ms = NEVER
 
     def configure(self, configuration: CoreConfiguration) -> None:
         """Put `configuration` in force. Devices whose profile changed its metrics or its bundle warm up again."""
         self.settings = self.admission.settings = configuration.detection
-        self.roster.configure(configuration.profiles)
+        self.roster.configure(configuration.profiles, lambda slots: self.lateness.forget(slots, self.anomalies))
 
     def assign(self, site: SiteId, device: DeviceId, gateway: GatewayId | None) -> None:
         """Note that allocation gave `device` to `gateway` (null: to nobody); overrides what readings say. Idempotent."""
@@ -62,17 +66,21 @@ class Detection:
         """Take one micro-batch, readings of any sites; the order of one device's readings is kept.
 
         Scores do not depend on how readings are cut into batches, nor on other devices. Readings that cannot be scored
-        come back as rejections or count as duplicates.
+        come back as rejections or count as duplicates. Where a profile has a lateness horizon, what the state comes to does
+        not depend on the order within it either; scores that are out before a late reading comes stay as they are.
         """
         result = DetectionResult(received=len(readings))
         intake, result.rejections = self.admission.admit(readings, tick_ms)
         self.roster.welcome()
+        intake, late = self.lateness.sort_out(intake, self.anomalies, result)
         scores: list[Scores] = []
         for one in rounds(intake):
             fresh = self._in_order(one, result)
-            lane = self.roster.devices.lane[fresh.slot]
-            for code in np.unique(lane):
-                scores.append(self._step(int(code), fresh.take(lane == code), result))
+            scores += self._step(fresh, self.anomalies, result.anomalies)
+            result.forecast_due += self._due(fresh.slot, self.roster.devices.readings[fresh.slot] - 1)
+            self.lateness.follow(fresh, self.anomalies)
+        if late is not None:
+            scores += self._step_again(late, result)
         result.scores = _by_index(scores)
         result.rejections.sort(key=lambda rejection: rejection.index)
         result.quarantined = sum(rejection.reason in QUARANTINE_REASONS for rejection in result.rejections)
@@ -87,7 +95,8 @@ class Detection:
         if self.roster.devices.size == 0 or (0 <= step_ms < JUDGE_EVERY_MS and self.judged_at_ms != NEVER):
             return result
         self.judged_at_ms = tick_ms
-        judge_and_tell(self.roster, self.anomalies, self.incidents, self.settings, max(step_ms, 0), result)
+        step_ms = max(step_ms, 0)
+        judge_and_tell(self.roster, self.anomalies, self.lateness, self.incidents, self.settings, step_ms, result)
         return result
 
     def _in_order(self, one: Intake, result: DetectionResult) -> Intake:
@@ -101,7 +110,24 @@ class Detection:
         refused = repeat | late
         return one.take(~refused) if refused.any() else one
 
-    def _step(self, lane_code: int, intake: Intake, result: DetectionResult) -> Scores:
+    def _step_again(self, late: Late, result: DetectionResult) -> list[Scores]:
+        """Step devices with late readings from a checkpoint on, and say what that changes."""
+        slot = np.array([job.slot for job in late.jobs])
+        before = self.roster.devices.readings[slot]
+        found: list[Anomaly] = []
+        outcome = rerun(self.lateness, self.anomalies, late, lambda one, anomalies: self._step(one, anomalies, found))
+        result.anomalies += outcome.facts
+        result.incidents += self.incidents.replace_members(outcome.replaced)
+        result.rerun += outcome.again
+        result.forecast_due += self._due(slot, before)
+        return outcome.scores
+
+    def _step(self, intake: Intake, anomalies: Anomalies, facts: list[Anomaly]) -> list[Scores]:
+        """One round: each lane by itself. What is to be told goes to `anomalies` and `facts`."""
+        lane = self.roster.devices.lane[intake.slot]
+        return [self._step_lane(code, intake.take(lane == code), anomalies, facts) for code in np.unique(lane).tolist()]
+
+    def _step_lane(self, lane_code: int, intake: Intake, anomalies: Anomalies, facts: list[Anomaly]) -> Scores:
         """Score, judge, learn, tell: one round of one lane."""
         devices, profiles, lane = self.roster.devices, self.roster.profiles, self.roster.lanes[lane_code]
         taken = take(devices, profiles, lane, intake)
@@ -111,21 +137,20 @@ class Detection:
         learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
         keep_judgement(devices, taken, scored, judgement)
         devices.settled[intake.slot[lost]] = 0
-        result.anomalies += self._facts(taken, scored, judgement)
-        result.forecast_due += self._due(intake)
+        facts += self._facts(taken, scored, judgement, anomalies)
         rarity = scored.rarity
         return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.sustained, judgement.code, judgement.threshold)
 
-    def _facts(self, taken: Taken, scored: Scored, judgement: Judgement) -> list[Anomaly]:
+    def _facts(self, taken: Taken, scored: Scored, judgement: Judgement, anomalies: Anomalies) -> list[Anomaly]:
         slot = taken.intake.slot
         facts: list[Anomaly | None] = []
         for place in np.flatnonzero(self._telling(taken, scored, judgement)):
             subject = self.roster.subject(int(slot[place]))
             at_ms, rank = int(taken.intake.time_ms[place]), int(judgement.rank[place])
             if judgement.alarming[place]:
-                facts.append(self.anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
+                facts.append(anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
             else:
-                facts.append(self.anomalies.close(subject, at_ms))
+                facts.append(anomalies.close(subject, at_ms))
         return [fact for fact in facts if fact is not None]
 
     def _telling(self, taken: Taken, scored: Scored, judgement: Judgement) -> NDArray[np.bool_]:
@@ -137,11 +162,12 @@ class Detection:
         telling |= judgement.ended & (severity != NO_ANOMALY)
         return telling
 
-    def _due(self, intake: Intake) -> list[tuple[SiteId, DeviceId]]:
+    def _due(self, slot: NDArray[np.int64], before: NDArray[np.int64]) -> list[tuple[SiteId, DeviceId]]:
+        """Devices that had `before` readings and have reached the next multiple of those between two forecasts."""
         every = self.settings.forecast_every
         if every <= 0:
             return []
-        due = intake.slot[self.roster.devices.readings[intake.slot] % every == 0]
+        due = slot[self.roster.devices.readings[slot] // every > before // every]
         return [self.roster.directory.devices[slot] for slot in due.tolist()]
 
     def silent_gateways(self, site: SiteId) -> frozenset[GatewayId]:

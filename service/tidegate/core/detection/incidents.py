@@ -4,6 +4,7 @@ A silent device waits a little before it gets an anomaly of its own, so that its
 Members stay members until they speak, also when they have been moved to another gateway meanwhile.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.anomaly import Incident, IncidentCause, IncidentStatus, Severity
-from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId
+from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, IncidentId
 from tidegate.core.detection.directory import Directory
 from tidegate.core.detection.outage import Outage
 from tidegate.core.detection.silence import Silence, Sites
@@ -25,6 +26,9 @@ MOST_NAMED: Final = 100
 
 GROWTH: Final = 1.5
 """Times as many devices as last said: then an incident is updated."""
+
+MOST_CLOSED: Final = 100
+"""Closed incidents kept for as long as their anomalies may still be retracted."""
 
 FORGOTTEN_MS: Final = 600_000
 """Ticks after which a fallen gateway that no longer serves anybody, and whose devices have all been heard elsewhere, is given
@@ -45,6 +49,7 @@ class Incidents:
     def __init__(self) -> None:
         self.gateways: dict[int, GatewayOutage] = {}
         self.sites: dict[int, Incident] = {}
+        self.closed: dict[IncidentId, Incident] = {}
 
     def review(
         self,
@@ -55,8 +60,13 @@ class Incidents:
         outage: Outage,
         opened: dict[int, AnomalyId],
         step_ms: int,
+        revisable_ms: int = 0,
     ) -> list[Incident]:
-        """Open, update and close incidents after a judgement; `opened` are the open anomalies by device slot."""
+        """Open, update and close incidents after a judgement; `opened` are the open anomalies by device slot.
+
+        `revisable_ms` is how long (event time) after their end anomalies may still be retracted.
+        """
+        self._forget_closed(sites, directory, revisable_ms)
         devices.incident[: devices.size][silence.spoke] = NO_GATEWAY
         facts = [self._close_site(code, sites, directory) for code in sorted(self.sites) if not silence.quiet[code]]
         facts += [
@@ -70,7 +80,30 @@ class Incidents:
         for code in sorted(self.gateways):
             fact = self._follow(code, devices, sites, directory, silence, outage, step_ms)
             facts += [fact] if fact is not None else []
+        if revisable_ms:
+            ended = [fact for fact in facts if fact.status is IncidentStatus.CLOSED and fact.anomalies]
+            self.closed = dict(list((self.closed | {fact.id: fact for fact in ended}).items())[-MOST_CLOSED:])
         return facts
+
+    def replace_members(self, replaced: Mapping[AnomalyId, AnomalyId | None]) -> list[Incident]:
+        """Later versions of the incidents that list retracted anomalies, with what took their place, if anything did."""
+        facts = []
+        for record in self.gateways.values():
+            if not replaced.keys().isdisjoint(record.incident.anomalies):
+                record.incident = _with_members(record.incident, replaced, IncidentStatus.UPDATED)
+                facts.append(record.incident)
+        for name, incident in self.closed.items():
+            if not replaced.keys().isdisjoint(incident.anomalies):
+                self.closed[name] = _with_members(incident, replaced, IncidentStatus.CLOSED)
+                facts.append(self.closed[name])
+        return facts
+
+    def _forget_closed(self, sites: Sites, directory: Directory, revisable_ms: int) -> None:
+        self.closed = {
+            name: incident
+            for name, incident in self.closed.items()
+            if incident.event_time_ms + revisable_ms >= int(sites.progress_ms[directory.site_codes[incident.site]])
+        }
 
     def _open_gateway(
         self,
@@ -166,6 +199,12 @@ def _count(incident: Incident, members: Int64, directory: Directory) -> Incident
     else:
         text = f"nothing is heard from site {incident.site} ({many}): suspect the way to us before the devices"
     return replace(incident, device_count=len(members), devices=names, text=text)
+
+
+def _with_members(incident: Incident, replaced: Mapping[AnomalyId, AnomalyId | None], status: IncidentStatus) -> Incident:
+    members = [replaced.get(name, name) for name in incident.anomalies]
+    named = [name for name in members if name is not None]
+    return replace(incident, version=incident.version + 1, status=status, anomalies=named)
 
 
 def _closed(incident: Incident, at_ms: int, text: str) -> Incident:

@@ -85,6 +85,8 @@ class Profiles:
         self.silent_after_ms = self.interval_ms * np.array(
             [profile.alarm.silent_after if profile else math.inf for profile in known]
         )
+        self.lateness_ms = np.array([round(1000.0 * profile.lateness_seconds) if profile else 0 for profile in known])
+        self.takes_late = bool(self.lateness_ms.any())
         self.threshold = np.array([_threshold(profile) if profile else math.inf for profile in known])
         self.close_after = np.array([max(profile.alarm.close_after, 1) if profile else 1 for profile in known], dtype=np.int64)
         self.lowest_rank = np.array([_lowest_rank(profile) if profile else 0 for profile in known], dtype=np.int64)

@@ -28,6 +28,9 @@ class Scores:
     metrics missing); `score` the same from 0 to 1. `surprise` is the combined evidence of all streams before the device's
     own calibration, in decades, sustained over about ten readings: the one to rank stretches of time by. `state` int8
     indexes `STATE_CODES`. `threshold` is the policy's, in −log10 p.
+
+    A late reading's scores are those it has in its place in time, after what came before it and before what came after;
+    those of the readings after it are out and stay, whatever they are now.
     """
 
     index: NDArray[np.int64]
@@ -48,6 +51,8 @@ def no_scores() -> Scores:
 class DetectionResult:
     """One call's outcome. received = scored + duplicate + quarantined + dead_lettered, always.
 
+    Of the scored, `late` are older than their device's newest; for their sake `rerun` earlier readings were stepped again.
+
     `rejections` explains the quarantined and dead-lettered, by rising index. `forecast_due` lists devices whose forecast
     should be published with this batch.
     """
@@ -57,6 +62,8 @@ class DetectionResult:
     duplicate: int = 0
     quarantined: int = 0
     dead_lettered: int = 0
+    late: int = 0
+    rerun: int = 0
     rejections: list[Rejection] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)

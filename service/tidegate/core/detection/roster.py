@@ -3,7 +3,7 @@
 Does not score. Everything that lives in arrays is reached from here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -76,13 +76,18 @@ class Roster:
         elif (site, device) in self.awaited or len(self.awaited) < most_awaited:
             self.awaited[site, device] = code
 
-    def configure(self, profiles: Mapping[str, Profile]) -> None:
-        """Take over `profiles`. Devices whose profile has other metrics or another bundle now learn anew; others go on."""
+    def configure(self, profiles: Mapping[str, Profile], forget: Callable[[NDArray[np.int64]], None]) -> None:
+        """Take over `profiles`. Devices whose profile has other metrics or another bundle now learn anew; others go on.
+
+        `forget` is told whose past ends: theirs, and that of devices whose profile takes no late readings any more.
+        """
         before = list(zip(self.profiles.metrics, self.profiles.bundle_keys, strict=True))
         self.profiles.configure(profiles)
         after = list(zip(self.profiles.metrics, self.profiles.bundle_keys, strict=True))
         changed = [code for code, shape in enumerate(before) if after[code] != shape]
-        slots = np.flatnonzero(np.isin(self.devices.profile[: self.devices.size], changed))
+        profile = self.devices.profile[: self.devices.size]
+        slots = np.flatnonzero(np.isin(profile, changed))
+        forget(np.flatnonzero(np.isin(profile, changed) | (self.profiles.lateness_ms[profile] == 0)))
         if len(slots):
             self._leave(slots)
             for name in RELEARNED:

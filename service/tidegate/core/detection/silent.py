@@ -11,6 +11,7 @@ from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import silence_reason
 from tidegate.core.detection.incidents import Incidents
 from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.lateness import Lateness
 from tidegate.core.detection.outage import judge_outages
 from tidegate.core.detection.results import DetectionResult
 from tidegate.core.detection.roster import Roster
@@ -26,6 +27,7 @@ SILENCE_RANK: Final = 1
 def judge_and_tell(
     roster: Roster,
     anomalies: Anomalies,
+    lateness: Lateness,
     incidents: Incidents,
     settings: DetectionSettings,
     step_ms: int,
@@ -36,12 +38,13 @@ def judge_and_tell(
     silence = judge_silence(devices, roster.sites, roster.profiles, step_ms)
     outage = judge_outages(devices, roster.profiles, silence, len(roster.directory.gateways), settings)
     opened = {slot: fact.id for slot, fact in anomalies.open.items()}
-    result.incidents += incidents.review(devices, roster.sites, roster.directory, silence, outage, opened, step_ms)
+    revisable_ms = 2 * int(roster.profiles.lateness_ms.max(initial=0))
+    result.incidents += incidents.review(devices, roster.sites, roster.directory, silence, outage, opened, step_ms, revisable_ms)
     here = slice(devices.size)
     devices.told[here] &= ~silence.spoke
     stale = silence.silent | silence.quiet[devices.site[here]]
     devices.code[here][stale] = STATE_CODES.index(DeviceState.STALE)
-    told = [_tell(roster, anomalies, int(slot), silence) for slot in _unexplained(roster, silence)]
+    told = [_tell(roster, anomalies, lateness, int(slot), silence) for slot in _unexplained(roster, silence)]
     result.anomalies += [fact for fact in told if fact is not None]
     result.anomalies += _explained(roster, anomalies, result.incidents)
 
@@ -56,14 +59,21 @@ def _unexplained(roster: Roster, silence: Silence) -> NDArray[np.int64]:
     return np.flatnonzero(silence.silent & overdue & ~known)
 
 
-def _tell(roster: Roster, anomalies: Anomalies, slot: int, silence: Silence) -> Anomaly | None:
-    """The fact of one device's silence; null when its open anomaly says so already."""
+def _tell(roster: Roster, anomalies: Anomalies, lateness: Lateness, slot: int, silence: Silence) -> Anomaly | None:
+    roster.devices.told[slot] = True
+    at_ms, gap_ms = int(roster.sites.progress_ms[roster.devices.site[slot]]), float(silence.gap_ms[slot])
+    lateness.silenced(slot, at_ms, gap_ms)
+    return tell_silence(roster, anomalies, slot, at_ms, gap_ms)
+
+
+def tell_silence(roster: Roster, anomalies: Anomalies, slot: int, at_ms: int, gap_ms: float) -> Anomaly | None:
+    """The fact of one device's silence, for `gap_ms` when its site stood at `at_ms`; null when its open anomaly says so
+    already. The device is in an episode from then on."""
     devices = roster.devices
-    devices.told[slot] = devices.episode[slot] = True
+    devices.episode[slot] = True
     devices.calm[slot] = 0
-    said = [silence_reason(roster.subject(slot), float(silence.gap_ms[slot]))]
-    at_ms = int(roster.sites.progress_ms[devices.site[slot]])
-    return anomalies.alarm(roster.subject(slot), roster.named(slot), at_ms, SILENCE_RANK, said)
+    subject = roster.subject(slot)
+    return anomalies.alarm(subject, roster.named(slot), at_ms, SILENCE_RANK, [silence_reason(subject, gap_ms)])
 
 
 def _explained(roster: Roster, anomalies: Anomalies, incidents: list[Incident]) -> list[Anomaly]:

@@ -27,6 +27,9 @@ NO_ANOMALY: Final = -1
 NO_GATEWAY: Final = -1
 """Code of no gateway."""
 
+NO_PAST: Final = -1
+"""`Devices.past` of a device whose order of readings is final."""
+
 STREAMS: Final = ("residual", "range", "stuck")
 """Evidence streams of a row, in the order of `Rows.rarity`."""
 
@@ -64,7 +67,7 @@ class Devices(Table):
     peak: NDArray[np.int64]  # highest edge the episode has counted
     calm: NDArray[np.int32]  # usual readings in a row within the episode
     severity: NDArray[np.int8]  # rank of the open anomaly; −1: none is open
-    anomalies: NDArray[np.int32]  # opened so far
+    past: NDArray[np.int32]  # where its checkpoints are kept; −1: its profile takes no late readings
     spoke: NDArray[np.bool_]  # since silence was last judged
     vouches: NDArray[np.bool_]  # has spoken since it was given to its gateway, so its silence says something of it
     heard_ms: NDArray[np.int64]  # where the site's event time stood when it last spoke
@@ -75,8 +78,9 @@ class Devices(Table):
     def __init__(self) -> None:
         flags = ("assigned", "episode", "spoke", "vouches", "silent", "told")
         times = ("last_time_ms", "last_sequence", "heard_ms")
-        layout = {name: Column("i4") for name in ("site", "profile", "lane", "calm", "anomalies")}
+        layout = {name: Column("i4") for name in ("site", "profile", "lane", "calm")}
         layout |= {name: Column("i4", fill=NO_GATEWAY) for name in ("gateway", "incident")}
+        layout |= {"past": Column("i4", fill=NO_PAST)}
         layout |= {name: Column("?") for name in flags}
         layout |= {name: Column("i8") for name in ("first_row", "readings", "settled")}
         layout |= {name: Column("i8", fill=NEVER) for name in times}

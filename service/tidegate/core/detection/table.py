@@ -32,9 +32,10 @@ class Column:
 class Table:
     """Columns by name, read as attributes. Growing replaces the arrays: never keep one across `append`."""
 
-    def __init__(self, layout: Mapping[str, Column]) -> None:
+    def __init__(self, layout: Mapping[str, Column], initial_rows: int = INITIAL_ROWS) -> None:
         self.layout = dict(layout)
-        self.arrays: dict[str, Array] = {name: column.fresh(INITIAL_ROWS) for name, column in self.layout.items()}
+        self.initial_rows = initial_rows
+        self.arrays: dict[str, Array] = {name: column.fresh(initial_rows) for name, column in self.layout.items()}
         self.size = 0
 
     def __getattr__(self, name: str) -> Array:
@@ -63,7 +64,7 @@ class Table:
 
     def keep(self, rows: Array) -> None:
         """Keep only the entries `rows`, in that order; they are renumbered from 0."""
-        spare = max(INITIAL_ROWS - len(rows), 0)
+        spare = max(self.initial_rows - len(rows), 0)
         for name, column in self.layout.items():
             self.arrays[name] = np.concatenate([self.arrays[name][rows], column.fresh(spare)])
         self.size = len(rows)
@@ -75,7 +76,7 @@ class Table:
     def load(self, columns: Mapping[str, Array]) -> None:
         """Take over exported `columns` of this layout; spare capacity does not survive an export, and need not."""
         self.size = len(next(iter(columns.values())))
-        spare = max(INITIAL_ROWS - self.size, 0)
+        spare = max(self.initial_rows - self.size, 0)
         for name, column in self.layout.items():
             taken = np.asarray(columns[name], dtype=column.dtype).reshape(self.size, *column.shape)
             self.arrays[name] = np.concatenate([taken, column.fresh(spare)])
