@@ -110,7 +110,7 @@ class Anomaly:
     @property
     def is_open(self) -> bool:
         """Whether it is still going on: neither closed nor retracted."""
-        return self.closed_at_ms is None and self.status is not AnomalyStatus.RETRACTED
+        return self.closed_at_ms is None and self.status not in (AnomalyStatus.CLOSED, AnomalyStatus.RETRACTED)
 
 
 class IncidentCause(StrEnum):
