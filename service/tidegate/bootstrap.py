@@ -109,6 +109,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed()
     projection = Projection(log, feed)
+    metrics.letters_from(projection.letters.waiting)
     dependencies = ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings))
     app = create_app(dependencies, ROUTERS if "api" in settings.roles else OPERATION)
     return Service(settings, workers, projection, live, _server(app), listener)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, Incident, IncidentStatus, Severity
-from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
+from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.forecast import Forecast
+from tidegate.contracts.letters import ALL_LETTERS, KeptLetter, LetterFilter
 from tidegate.contracts.paging import AsOf, Page, PageRequest
 from tidegate.contracts.plan import Assignment, DecisionStatus, Plan, Trigger
 from tidegate.contracts.topology import Topology
@@ -336,8 +337,12 @@ class Views(Protocol):
         """The latest forecast of one device."""
         ...
 
-    async def dead_letters(self, page: PageRequest, *, reason: DeadLetterReason | None = None) -> Page[DeadLetter]:
+    async def dead_letters(self, page: PageRequest, wanted: LetterFilter = ALL_LETTERS) -> Page[KeptLetter]:
         """Input that could not be used; `original` is cut to what the read model keeps."""
+        ...
+
+    async def dead_letter(self, letter_id: str) -> KeptLetter | None:
+        """One letter, cut as in the list; None when it is not kept here, which the log may still do."""
         ...
 
     async def command(self, command_id: str) -> CommandView | None:
@@ -403,6 +408,14 @@ class Ages:
     def worst(cls, ages: "Iterable[Ages]") -> "Ages":
         """The largest of each; of none, zeros."""
         return cls(*map(max, zip((0.0,) * 5, *(astuple(each) for each in ages), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class LettersWaiting:
+    """Dead letters that the log keeps and nobody replayed, by reason, and when the oldest was written (null: there is none)."""
+
+    by_reason: Mapping[DeadLetterReason, int] = field(default_factory=dict)
+    oldest_ms: int | None = None
 
 
 class Metrics(Protocol):

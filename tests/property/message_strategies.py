@@ -50,6 +50,8 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of([_values(each) for each in info.types])
         case inspect.ListType():
             return st.lists(_values(info.item_type), max_size=2)
+        case inspect.TupleType():
+            return st.tuples(*(_values(each) for each in info.item_types))
         case inspect.DictType():
             return st.dictionaries(_values(info.key_type), _values(info.value_type), max_size=2)
         case inspect.DataclassType():

@@ -62,6 +62,12 @@ READINGS: Final = _counter(
     "outcome",
 )
 DEADLETTERS: Final = _counter("tidegate_deadletters_total", "Readings and messages set aside, by reason.", "reason")
+LETTERS_WAITING: Final = _gauge(
+    "tidegate_deadletters_waiting",
+    "Dead letters kept and not replayed, by reason; at most 100,000 are counted.",
+    "reason",
+)
+LETTERS_AGE: Final = _gauge("tidegate_deadletters_oldest_age_seconds", "Age of the oldest of them; 0 when there is none.")
 BATCH_SECONDS: Final = _histogram(
     "tidegate_batch_seconds", "Time of a batch by stage: decode, core or commit.", _STAGE_SECONDS, "stage"
 )
@@ -143,6 +149,8 @@ BUILD_INFO: Final = _gauge("tidegate_build_info", "1, labelled with what runs.",
 INSTRUMENTS: Final = (
     READINGS,
     DEADLETTERS,
+    LETTERS_WAITING,
+    LETTERS_AGE,
     UNJUDGED,
     LATE,
     RERUN,
@@ -208,4 +216,6 @@ Beside them stand the process's own, as every exporter names them: `process_resi
 
 Gauges are sums over the partitions of this process; ages, `tidegate_drain_seconds`, `tidegate_event_time_lag_seconds` and
 `tidegate_gateway_utilisation_max_ratio` are the worst of them. Ages are as of the question, all else as of the last batch.
+The two gauges of dead letters that wait are of the whole log, in every process with the role `api`: take one of them, not
+their sum.
 """

@@ -25,7 +25,7 @@ from tidegate.contracts.anomaly import REVISIONS, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.contracts.views import Balance
-from tidegate.ports import Ages, BatchReport, Levels
+from tidegate.ports import Ages, BatchReport, LettersWaiting, Levels
 
 OUTCOMES: Final = tuple(field.name for field in fields(Balance) if field.name != "received")
 """Where a reading can end; together they are all that was received."""
@@ -53,6 +53,7 @@ class PrometheusMetrics:
         self._histograms = {each: self._histogram(each) for each in c.INSTRUMENTS if each.kind is Kind.HISTOGRAM}
         self._levels: dict[int, Levels] = {}
         self._ages: Callable[[], Ages] = Ages
+        self._letters: Callable[[], LettersWaiting] = LettersWaiting
         self._lock = threading.Lock()
         self._gauges[c.BUILD_INFO].labels(__version__, platform.python_version()).set(1)
         self._start_at_zero()
@@ -127,6 +128,10 @@ class PrometheusMetrics:
         """Set the bytes the embedded log uses."""
         self._gauges[c.LOG_BYTES].set(used)
 
+    def letters_from(self, source: Callable[[], LettersWaiting]) -> None:
+        """Ask `source` for the dead letters that wait whenever somebody asks us."""
+        self._letters = source
+
     def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._counters[c.HTTP_REQUESTS].labels(route, method, str(status)).inc()
@@ -139,6 +144,7 @@ class PrometheusMetrics:
             for instrument, name in AGES.items():
                 self._gauges[instrument].set(getattr(ages, name))
             self._sum_up(list(self._levels.values()))
+            self._count_letters(self._letters())
             return generate_latest(self._registry)
 
     def _start_at_zero(self) -> None:
@@ -148,6 +154,12 @@ class PrometheusMetrics:
         self._add(c.ANOMALIES, dict.fromkeys(Severity, 0).items())
         self._add(c.DECISIONS, dict.fromkeys(product(DecisionStatus, Trigger), 0).items())
         self._add(c.ANOMALIES_REVISED, dict.fromkeys(REVISIONS, 0).items())
+
+    def _count_letters(self, waiting: LettersWaiting) -> None:
+        for reason in DeadLetterReason:
+            self._gauges[c.LETTERS_WAITING].labels(reason).set(waiting.by_reason.get(reason, 0))
+        oldest_ms = waiting.oldest_ms
+        self._gauges[c.LETTERS_AGE].set(0 if oldest_ms is None else max(0.0, time.time() - oldest_ms / 1000))
 
     def _sum_up(self, levels: list[Levels]) -> None:
         devices = _summed(each.devices for each in levels)

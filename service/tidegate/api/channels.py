@@ -15,6 +15,7 @@ from tidegate.contracts.content import ContentType
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.journal import JournalRecord, OffsetRange
+from tidegate.contracts.letters import NOTE_TYPE, LetterReplayed
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.packed import PackedBatch
 from tidegate.contracts.packing import to_packed
@@ -53,7 +54,7 @@ def _one(kind: type, summary: str, example: object) -> Message:
     return Message(kind, JSON, summary, {kind.__name__: to_builtins(example)})
 
 
-def _telemetry(kind: type, content_type: ContentType, summary: str, example: object) -> Message:
+def _declared(kind: type, content_type: str, summary: str, example: object) -> Message:
     return Message(kind, content_type, summary, {kind.__name__: to_builtins(example)}, declared=True)
 
 
@@ -84,9 +85,9 @@ CHANNELS: Final = (
         topics.TELEMETRY,
         "the site",
         (
-            _telemetry(Reading, ContentType.READING, "one reading", examples.READING),
-            _telemetry(ReadingBatch, ContentType.BATCH, "readings of one site", _BATCH),
-            _telemetry(PackedBatch, ContentType.PACKED, "readings of one site and profile as columns", _PACKED),
+            _declared(Reading, ContentType.READING, "one reading", examples.READING),
+            _declared(ReadingBatch, ContentType.BATCH, "readings of one site", _BATCH),
+            _declared(PackedBatch, ContentType.PACKED, "readings of one site and profile as columns", _PACKED),
         ),
         received=True,
     ),
@@ -110,8 +111,11 @@ CHANNELS: Final = (
     Channel(topics.OUTCOMES, "the site", (_one(CommandOutcome, "what became of a command", _OUTCOME),)),
     Channel(
         topics.DEADLETTER,
-        "topic/offset/index of the input",
-        (_one(DeadLetter, "input that could not be used, and why", examples.DEAD_LETTERS.items[0]),),
+        "topic/offset/index of the input, or the letter's id",
+        (
+            _one(DeadLetter, "input that could not be used, and why", examples.DEAD_LETTER),
+            _declared(LetterReplayed, NOTE_TYPE, "that a letter was sent again", examples.REPLAY_NOTE),
+        ),
     ),
     Channel(topics.JOURNAL, "the partition", (_one(JournalRecord, "a committed batch", _JOURNALED),), internal=True),
     Channel(

@@ -6,11 +6,13 @@ TidegateError
 │   ├── BodyTooLargeError         more bytes or readings than one request may carry
 │   ├── BodyTooSlowError          a body that does not arrive
 │   ├── MediaTypeError            a body that is not JSON, or is compressed
-│   └── ForbiddenError            a command that REST does not take
+│   ├── ForbiddenError            a command that REST does not take
+│   └── ReplayRefusedError        a dead letter that may not, or cannot, be sent again
 └── DependencyError
     └── OverloadedError           the worker is behind; come back later
 """
 
+from tidegate.contracts.letters import ReplayRefusal
 from tidegate.errors import DependencyError, InputError
 
 
@@ -42,6 +44,17 @@ class ForbiddenError(InputError):
     """The command exists, but is not taken from here."""
 
     code = "forbidden"
+
+
+class ReplayRefusedError(InputError):
+    """This dead letter is not sent again; `refusal` says which of the reasons it is, and the code carries it."""
+
+    code = "replay-refused"
+
+    def __init__(self, message: str, refusal: ReplayRefusal | None = None, *, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.refusal = refusal
+        self.code = refusal or self.code
 
 
 class OverloadedError(DependencyError):

@@ -5,7 +5,7 @@ They are real values of the contracts, so that they cannot drift from them; a te
 
 from typing import Any, Final, TypeVar
 
-from tidegate.api.messages import AcksReceipt, Approval, CommandReceipt, ReadingsReceipt, Summary
+from tidegate.api.messages import AcksReceipt, Approval, CommandReceipt, ReadingsReceipt, ReplayRequest, ReplayVerdict, Summary
 from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.anomaly import (
     Anomaly,
@@ -23,6 +23,7 @@ from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS, Forecast, ResourceForecast
 from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, GatewayId, IncidentId, MetricName, PlanId, ProfileName, SiteId
+from tidegate.contracts.letters import LetterReplayed, ReplayRefusal, kept
 from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus, Move, Phase, Plan, PlanScore, Trigger
 from tidegate.contracts.reading import Reading, ReadingBatch
@@ -248,22 +249,27 @@ DECISIONS: Final = _page(DECISION)
 DECISION_HISTORY: Final = DecisionHistory(DECISION, _PLAN_VALUE, [FACT])
 APPROVAL: Final = Approval(_DIGEST, "anna", "looked at it")
 
-DEAD_LETTERS: Final = _page(
-    DeadLetter(
-        reason=DeadLetterReason.UNKNOWN_PROFILE,
-        message="profile 'pmup' is not known, expected one of: pump",
-        topic="tidegate.telemetry.v1",
-        partition=0,
-        offset=1208,
-        index=3,
-        readings=1,
-        site=_SITE,
-        device="pump-9",
-        received_at_ms=_NOW_MS,
-        original=b'{"site":"plant-7"}',
-        original_size=18,
-        original_sha256="e7f1",
-    )
+DEAD_LETTER: Final = DeadLetter(
+    reason=DeadLetterReason.UNKNOWN_PROFILE,
+    message="profile 'pmup' is not known, expected one of: pump",
+    topic="tidegate.telemetry.v1",
+    partition=0,
+    offset=1208,
+    index=3,
+    readings=1,
+    site=_SITE,
+    device="pump-9",
+    received_at_ms=_NOW_MS,
+    original=b'{"site":"plant-7"}',
+    original_size=18,
+    original_sha256="e7f1",
+)
+DEAD_LETTERS: Final = _page(kept(DEAD_LETTER, "0-17"))
+REPLAY_REQUEST: Final = ReplayRequest(dry_run=True)
+REPLAY_NOTE: Final = LetterReplayed("0-17", "tidegate.telemetry.v1", 0, 1300, replays=1, replayed_at_ms=_NOW_MS)
+REPLAY_SENT: Final = ReplayVerdict("0-17", None, "sent", "tidegate.telemetry.v1", 0, offset=1300)
+REPLAY_REFUSED: Final = ReplayVerdict(
+    "0-17", ReplayRefusal.ALREADY_REPLAYED, "the letter is not sent again: it was replayed 1 times", "tidegate.telemetry.v1", 0
 )
 
 HEALTHY: Final = Health(alive=True, ready=True)

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from tidegate.api.histories import has_ended, with_fact
+from tidegate.api.letter_ledger import LetterLedger
+from tidegate.api.letters import is_note, letter_of
 from tidegate.api.shelf import Shelf
 from tidegate.contracts import topics
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Incident, IncidentStatus, Severity
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command
-from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.forecast import Forecast
+from tidegate.contracts.letters import ALL_LETTERS, KeptLetter, LetterFilter, LetterReplayed, place_of
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.paging import AsOf, Page, PageRequest
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
@@ -34,6 +36,7 @@ class FactLimits:
     decisions: int = 1_000
     devices: int = 200_000
     dead_letters: int = 2_000
+    letters_counted: int = 100_000
     commands: int = 10_000
 
 
@@ -47,7 +50,8 @@ class Facts:
         self._decisions: Shelf[DecisionHistory] = Shelf(bounds.decisions)
         self._assignments: Shelf[Assignment] = Shelf(bounds.devices, newest_first=False)
         self._forecasts: Shelf[Forecast] = Shelf(bounds.devices, newest_first=False)
-        self._dead_letters: Shelf[DeadLetter] = Shelf(bounds.dead_letters)
+        self._dead_letters: Shelf[KeptLetter] = Shelf(bounds.dead_letters)
+        self.letters = LetterLedger(bounds.letters_counted)
         self._commands: Shelf[CommandView] = Shelf(bounds.commands)
         self._offsets: dict[str, list[int]] = {topic: [0] * partitions for topic in self.handlers}
         self._time_ms: int | None = None
@@ -104,10 +108,23 @@ class Facts:
         _put_latest(self._forecasts, record, Forecast)
 
     def _take_dead_letter(self, record: Record) -> None:
-        letter = decode(record.value or b"", DeadLetter)
-        name = f"{record.partition}/{record.offset}"
-        kept = replace(letter, original=letter.original[:MAX_ORIGINAL_BYTES])
-        self._dead_letters.put(name, (letter.received_at_ms, name), kept, closed=True)
+        if is_note(record):
+            self._take_replay(decode(record.value or b"", LetterReplayed))
+            return
+        letter = letter_of(record)
+        self.letters.add(record.partition, record.offset, letter.reason, record.timestamp_ms)
+        self._put_letter(replace(letter, original=letter.original[:MAX_ORIGINAL_BYTES]))
+
+    def _take_replay(self, note: LetterReplayed) -> None:
+        place = place_of(note.letter)
+        if place is not None:
+            self.letters.settle(*place)
+        letter = self._dead_letters.get(note.letter)
+        if letter is not None:
+            self._put_letter(replace(letter, replayed=letter.replayed + 1, replayed_at_ms=note.replayed_at_ms))
+
+    def _put_letter(self, letter: KeptLetter) -> None:
+        self._dead_letters.put(letter.id, (letter.received_at_ms, letter.id), letter, closed=True)
 
     def _take_command(self, record: Record) -> None:
         command = decode(record.value or b"", Command)
@@ -175,9 +192,13 @@ class Facts:
         """The latest forecast of one device."""
         return self._forecasts.get(f"{site}/{device}")
 
-    async def dead_letters(self, page: PageRequest, *, reason: DeadLetterReason | None = None) -> Page[DeadLetter]:
+    async def dead_letters(self, page: PageRequest, wanted: LetterFilter = ALL_LETTERS) -> Page[KeptLetter]:
         """Input that could not be used; `original` is cut to `MAX_ORIGINAL_BYTES`."""
-        return self._page(topics.DEADLETTER, self._dead_letters, page, _matching(reason=reason))
+        return self._page(topics.DEADLETTER, self._dead_letters, page, wanted.matches)
+
+    async def dead_letter(self, letter_id: str) -> KeptLetter | None:
+        """One letter, cut as in the list."""
+        return self._dead_letters.get(letter_id)
 
     async def command(self, command_id: str) -> CommandView | None:
         """One command and what became of it."""

@@ -1,10 +1,15 @@
 """What only REST says: receipts, a summary for people, the body of an approval."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from pydantic import Field
 
 from tidegate.contracts.anomaly import Anomaly, DeviceState, Incident
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.ids import CommandId, SiteId
+from tidegate.contracts.letters import MAX_REPLAY_COUNT, ReplayRefusal
 from tidegate.contracts.paging import AsOf
 from tidegate.contracts.views import Balance, DecisionView
 
@@ -46,6 +51,33 @@ class Approval:
     digest: str
     issued_by: str = "anonymous"
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """How to replay a dead letter. `dry_run` only says what would be done.
+
+    One whose original is a replay for the `max_replays`-th time is refused, and one replayed already, unless `again`.
+    """
+
+    dry_run: bool = False
+    max_replays: Annotated[int, msgspec.Meta(ge=1, le=MAX_REPLAY_COUNT), Field(ge=1, le=MAX_REPLAY_COUNT)] = 1
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayVerdict:
+    """What became, or would become, of a dead letter's replay: `refusal` null means sent, or fit to be.
+
+    `topic` and `partition` are where to; `offset` is null unless it was sent now.
+    """
+
+    letter: str
+    refusal: ReplayRefusal | None
+    detail: str
+    topic: str
+    partition: int
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

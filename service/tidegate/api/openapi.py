@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
 from tidegate.api.acking import MAX_ACKS
-from tidegate.api.messages import Approval
+from tidegate.api.messages import Approval, ReplayRequest
 from tidegate.api.problems import MEDIA_TYPE, ProblemDetails, internal_problem
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import to_builtins
@@ -62,7 +62,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document["components"]["schemas"]
-    for kind in (ReadingBatch, Reading, Command, Ack, Approval, ProblemDetails):
+    for kind in (ReadingBatch, Reading, Command, Ack, Approval, ReplayRequest, ProblemDetails):
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[kind.__name__] = schema

@@ -20,6 +20,7 @@ from tidegate.api.errors import (
     MediaTypeError,
     NotFoundError,
     OverloadedError,
+    ReplayRefusedError,
 )
 from tidegate.contracts.codec import encode
 from tidegate.errors import AllocationError, CommandRefused, DependencyError, InputError, LogFullError, TidegateError
@@ -39,6 +40,7 @@ STATUS: Final[Mapping[type[TidegateError], HTTPStatus]] = {
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     CommandRefused: HTTPStatus.CONFLICT,
+    ReplayRefusedError: HTTPStatus.CONFLICT,
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     AllocationError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -70,7 +70,10 @@ class Projection(Facts):
         return moved
 
     async def _read(self, topic: str, partition: int) -> int:
-        offset = max(self.next_offset(topic, partition), await self._log.start_offset(topic, partition))
+        start = await self._log.start_offset(topic, partition)
+        if topic == topics.DEADLETTER:
+            self.letters.forget(partition, before=start)
+        offset = max(self.next_offset(topic, partition), start)
         records = await self._log.read(topic, partition, offset, max_records=MAX_RECORDS, max_bytes=MAX_BYTES)
         for record in records:
             self._take(record)

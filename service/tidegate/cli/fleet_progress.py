@@ -48,7 +48,7 @@ def open_sink(target: str, form: Form = Form.BATCH) -> Sink:
         DependencyError: a file that cannot be written.
     """
     if target.startswith(KAFKA):
-        return LogSink(lambda: _open_kafka(target.removeprefix(KAFKA)), form)
+        return LogSink(lambda: open_kafka(target.removeprefix(KAFKA)), form)
     if is_url(target):
         return RestDoor(target, form)
     if form is Form.PACKED:
@@ -56,7 +56,7 @@ def open_sink(target: str, form: Form = Form.BATCH) -> Sink:
     return JsonLinesSink(Path(target))
 
 
-async def _open_kafka(servers: str) -> Log:
+async def open_kafka(servers: str) -> Log:
     """The topics a service with the same settings reads; the prefix comes from the settings' `kafka` group."""
     kafka = load_settings().kafka.model_copy(update={"bootstrap_servers": servers})
     return await KafkaLog.open(kafka_connection(kafka))

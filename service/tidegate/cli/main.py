@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tidegate import __version__
-from tidegate.cli import bundle, config, demo, replay, schemas, serve, simulate, topics, watch
+from tidegate.cli import bundle, config, deadletter, demo, replay, schemas, serve, simulate, topics, watch
 from tidegate.cli.exits import exit_code
 from tidegate.errors import TidegateError
 
@@ -39,8 +39,8 @@ def _root(
 
 for module in (serve, demo, simulate, replay, watch):
     module.register(app)
-for name, group in (("bundle", bundle.app), ("config", config.app), ("schemas", schemas.app), ("topics", topics.app)):
-    app.add_typer(group, name=name)
+for group in (bundle, config, deadletter, schemas, topics):
+    app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
 def with_training(root: typer.Typer) -> typer.Typer:

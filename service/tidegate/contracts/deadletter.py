@@ -1,6 +1,6 @@
 """Dead letters: input we could not use, kept with its reason, its coordinates and its original bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -49,7 +49,8 @@ class DeadLetter:
 
     `original` is the message's bytes (msgpack: raw, JSON: base64), cut to `MAX_ORIGINAL_BYTES`; for a reading of a batch
     it is that reading alone, re-encoded. `original_sha256` and `original_size` are of the uncut bytes. `readings` is how
-    many readings it accounts for in the balance (1 for an undecodable message).
+    many readings it accounts for in the balance (1 for an undecodable message). `headers` are the message's, bounded.
+    `replays` is how often it had been replayed when it failed (0: it came from its producer), `replay_of` then says whose.
     """
 
     reason: DeadLetterReason
@@ -65,4 +66,7 @@ class DeadLetter:
     original: bytes
     original_size: int
     original_sha256: str
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    replay_of: str | None = None
+    replays: int = 0
     schema_version: int = SCHEMA_VERSION

@@ -16,6 +16,7 @@ from tidegate.contracts.command import Command
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.journal import JournalRecord
+from tidegate.contracts.letters import LetterReplayed
 from tidegate.contracts.manifest import BundleManifest
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.packed import PackedBatch
@@ -39,6 +40,7 @@ MESSAGES: Final[dict[str, type]] = {
     "assignment": Assignment,
     "command-outcome": CommandOutcome,
     "dead-letter": DeadLetter,
+    "letter-replayed": LetterReplayed,
     "journal-record": JournalRecord,
     "snapshot-chunk": SnapshotChunk,
     "topology": Topology,

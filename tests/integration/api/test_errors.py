@@ -38,6 +38,7 @@ EXPECTED = {
     api_errors.MediaTypeError: 415,
     api_errors.ForbiddenError: 403,
     api_errors.OverloadedError: 503,
+    api_errors.ReplayRefusedError: 409,
 }
 
 
