@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +90,7 @@ def fetch_jars() -> Path:
 
 @dataclass(slots=True)
 class Broker:
-    """One broker process. `start` and `stop` any number of times; data and port stay."""
+    """One broker process. `start` and `stop` any number of times; data and ports stay."""
 
     node: int
     folder: Path
@@ -98,6 +98,8 @@ class Broker:
     secured: Mapping[str, str] = field(default_factory=dict)
     """Addresses by listener, of `SECURE_LISTENERS`."""
     process: subprocess.Popen[bytes] | None = None
+    detour: tuple[int, int] | None = None
+    """Port of a further plain listener, and the port by which its clients are told to come: a proxy's."""
 
     @property
     def address(self) -> str:
@@ -147,12 +149,17 @@ class Broker:
 
 @contextmanager
 def brokers(
-    count: int = 1, *, port: int = 0, folder: Path | None = None, security: Security | None = None
+    count: int = 1,
+    *,
+    port: int = 0,
+    folder: Path | None = None,
+    security: Security | None = None,
+    detours: Sequence[int] = (),
 ) -> Iterator[list[Broker]]:
     """`count` running brokers of one cluster, stopped at the end. `port` is the first one's; 0 takes free ones.
 
-    With `security` each also has the `SECURE_LISTENERS`. Data goes to `folder` and stays there; without one it goes to a
-    temporary folder and away.
+    With `security` each also has the `SECURE_LISTENERS`, and with `detours`, one port for each, a `Broker.detour` that leads
+    there. Data goes to `folder` and stays there; without one it goes to a temporary folder and away.
 
     Raises:
         BrokerError: Java or the jars are missing, or a broker does not start.
@@ -162,21 +169,23 @@ def brokers(
         raise BrokerError(f"cannot run a broker without {' and '.join(lacking)}")
     with ExitStack() as stack:
         base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-kafka-")))
-        made = _formatted(base, count, port, security)
+        made = _formatted(base, count, port, security, detours)
         for broker in made:
             stack.callback(broker.kill if folder is None else broker.stop)
             broker.start()
         yield made
 
 
-def _formatted(base: Path, count: int, port: int, security: Security | None) -> list[Broker]:
+def _formatted(base: Path, count: int, port: int, security: Security | None, detours: Sequence[int]) -> list[Broker]:
     each = 1 + len(SECURE_LISTENERS if security else ())
-    controller, *free = _free_ports(1 + count * each)
+    controller, *free = _free_ports(1 + count * each + len(detours))
     made = []
     for node in range(1, count + 1):
         plain, *others = free[(node - 1) * each : node * each]
         secured = {name: f"127.0.0.1:{number}" for name, number in zip(SECURE_LISTENERS, others, strict=False)}
         made.append(Broker(node, base / f"broker-{node}", port if port and node == 1 else plain, secured))
+    for broker, own, advertised in zip(made, free[count * each :], detours, strict=bool(detours)):
+        broker.detour = own, advertised
     users = _scram_users(security) if security else []
     for broker in made:
         broker.folder.mkdir(parents=True, exist_ok=True)
@@ -190,16 +199,20 @@ def _formatted(base: Path, count: int, port: int, security: Security | None) -> 
 def _settings(broker: Broker, controller: int, count: int) -> dict[str, object]:
     """Small and quick, yet as strict as production where it matters: no unclean leaders, no topics made by mistake."""
     first = broker.node == 1
-    listeners = ",".join(f"{name}://{address}" for name, address in {"PLAINTEXT": broker.address, **broker.secured}.items())
-    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **SECURE_LISTENERS}
+    listeners = advertised = {"PLAINTEXT": broker.address, **broker.secured}
+    if broker.detour is not None:
+        listeners, advertised = (listeners | {"DETOUR": f"127.0.0.1:{number}"} for number in broker.detour)
+    if first:
+        listeners = listeners | {"CONTROLLER": f"127.0.0.1:{controller}"}
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", "DETOUR": "PLAINTEXT", **SECURE_LISTENERS}
     replicas = min(count, 3)
     return {
         "process.roles": "broker,controller" if first else "broker",
         "node.id": broker.node,
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": listeners + (f",CONTROLLER://127.0.0.1:{controller}" if first else ""),
-        "advertised.listeners": listeners,
+        "listeners": _by_name(listeners),
+        "advertised.listeners": _by_name(advertised),
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "log.dirs": broker.folder / "data",
         "auto.create.topics.enable": "false",
@@ -252,6 +265,10 @@ def _scram_users(security: Security) -> list[str]:
         for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
             options += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
     return options
+
+
+def _by_name(listeners: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in listeners.items())
 
 
 def _lines(settings: Mapping[str, object]) -> str:

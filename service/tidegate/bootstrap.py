@@ -303,6 +303,7 @@ def _limits(settings: Settings) -> WorkerLimits:
         snapshot_readings=worker.snapshot_readings,
         stuck_after_seconds=worker.stuck_after_seconds,
         keep_facts=worker.keep_facts,
+        trim=worker.trim,
     )
 
 

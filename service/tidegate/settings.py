@@ -132,6 +132,8 @@ class WorkerSettings(_Area):
     """Most readings between two snapshots; 10 for each device if that is more."""
     keep_facts: int = Field(default=200_000, ge=1000)
     """Records kept per output topic and partition."""
+    trim: bool = True
+    """Delete from the log what two snapshots have made superfluous, and facts beyond `keep_facts`; off, retention alone does."""
     planner_seconds: float = Field(default=30.0, gt=0)
     """Longest time for one plan before the planner's process is replaced."""
     stuck_after_seconds: float = Field(default=30.0, ge=15, le=3600)

@@ -55,7 +55,8 @@ class WorkerLimits:
     a second's work even when all of them are of one device and have to be taken one by one. Without input the core still
     ticks every `tick_seconds`. A snapshot is due after `snapshot_batches` batches, or sooner after `snapshot_readings`
     readings, or 10 for each device if that is more: a replay is as long as what came since, a snapshot as large as the
-    fleet. Each output topic keeps its last `keep_facts` records. A stage of the loop that takes `stuck_after_seconds` is stuck.
+    fleet. Each output topic keeps its last `keep_facts` records; without `trim` nothing is deleted. A stage of the loop that
+    takes `stuck_after_seconds` is stuck.
     """
 
     batch_records: int = 1000
@@ -66,6 +67,7 @@ class WorkerLimits:
     commit_retry_seconds: float = 1.0
     stuck_after_seconds: float = STUCK_AFTER_SECONDS
     keep_facts: int = 200_000
+    trim: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +349,8 @@ class PartitionWorker:
             return
         self._batches_since = self._readings_since = 0
         state.generation += 1
+        if not self._limits.trim:
+            return
         try:
             await self._retention.after_snapshot(state.positions)
         except DependencyError as error:  # the next snapshot makes up for it

@@ -1,0 +1,113 @@
+"""The stream of messages: readings in batches, and now and then what producers do wrong, drawn from the seed."""
+
+import heapq
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import count
+from typing import Final
+
+from chaos.fleet import Source
+from chaos.malformed import malformed
+from tidegate.contracts.codec import encode
+from tidegate.contracts.ids import SiteId
+from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.reading import Reading, ReadingBatch
+from tidegate.contracts.topics import COMMANDS, TELEMETRY
+from tidegate.fleet.log_sink import BATCH_TYPE
+from tidegate.fleet.placement import set_topology
+
+NUMBER: Final = "chaos-number"
+"""Header with the message's number: by it, what was sent is found again on the topic."""
+
+BATCH_READINGS: Final = 40
+
+
+class Mischief(StrEnum):
+    """What producers do wrong."""
+
+    DUPLICATED = "duplicated"
+    """The message is sent a second time, soon."""
+    REORDERED = "reordered"
+    """The site's next message or two overtake it."""
+    LATE = "late"
+    """It comes long after its time."""
+    MALFORMED = "malformed"
+    """A message that nobody can use comes in between."""
+
+
+RATIOS: Final = {Mischief.DUPLICATED: 0.04, Mischief.REORDERED: 0.04, Mischief.LATE: 0.02, Mischief.MALFORMED: 0.04}
+"""Share of messages that each befalls."""
+
+OVERTAKEN_BY: Final = (8, 20)
+"""A reordered message is held back for so many others: of eight sites, its own is among them once or twice."""
+
+LATE_MESSAGES: Final = (30, 120)
+"""A late message is held back for so many others, of all sites."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record to send. `readings` is what it counts in the balance; 0 for a command."""
+
+    number: int
+    topic: str
+    partition: int
+    site: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+    readings: int = 0
+    mischief: Mischief | None = None
+
+
+def messages(source: Source, seed: int, partitions: int) -> Iterator[Message]:
+    """Topologies, then the readings of `source` with mischief; messages are numbered in the order in which they were made."""
+    numbers = count()
+    for topology in source.topologies:
+        site = topology.site
+        value = encode(set_topology(topology))
+        yield Message(next(numbers), COMMANDS, partition_of(site, partitions), site, value)
+    plain = (_message(next(numbers), batch, partitions) for batch in _batches(source.readings))
+    yield from _disturbed(plain, random.Random(f"mischief {seed}"), numbers, partitions)
+
+
+def _batches(readings: Iterator[Reading]) -> Iterator[ReadingBatch]:
+    waiting: dict[SiteId, list[Reading]] = {}
+    for reading in readings:
+        batch = waiting.setdefault(reading.site, [])
+        batch.append(reading)
+        if len(batch) == BATCH_READINGS:
+            yield ReadingBatch(reading.site, waiting.pop(reading.site))
+
+
+def _message(number: int, batch: ReadingBatch, partitions: int) -> Message:
+    partition = partition_of(batch.site, partitions)
+    return Message(number, TELEMETRY, partition, batch.site, encode(batch), BATCH_TYPE, len(batch.readings))
+
+
+def _disturbed(plain: Iterator[Message], draw: random.Random, numbers: Iterator[int], partitions: int) -> Iterator[Message]:
+    held: list[tuple[int, int, Message]] = []
+    for place, message in enumerate(plain):
+        mischief = draw.choices([None, *RATIOS], [1 - sum(RATIOS.values()), *RATIOS.values()])[0]
+        marked = replace(message, mischief=mischief)
+        match mischief:
+            case Mischief.REORDERED:
+                heapq.heappush(held, (place + draw.randint(*OVERTAKEN_BY), message.number, marked))
+            case Mischief.LATE:
+                heapq.heappush(held, (place + draw.randint(*LATE_MESSAGES), message.number, marked))
+            case Mischief.DUPLICATED:
+                heapq.heappush(held, (place + draw.randint(1, 20), message.number, marked))
+                yield message
+            case Mischief.MALFORMED:
+                yield message
+                yield _malformed(draw, next(numbers), message, partitions)
+            case None:
+                yield message
+        while held and held[0][0] <= place:
+            yield heapq.heappop(held)[2]
+
+
+def _malformed(draw: random.Random, number: int, after: Message, partitions: int) -> Message:
+    value, partition = malformed(draw, after.site, after.partition, partitions)
+    return replace(after, number=number, value=value, partition=partition, readings=1, mischief=Mischief.MALFORMED)

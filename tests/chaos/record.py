@@ -1,0 +1,144 @@
+"""The results file: one record per run, and the totals over all of them, recomputed with each new run."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, Final
+
+from chaos.run import Outcome
+from tidegate_training.evaluate import results
+
+COMMAND: Final = "make chaos N=<faults> SEED=<seed> [DATA=<folder>] OUT=docs/results/chaos.json"
+
+COUNTED: Final = (
+    "lost",
+    "doubled",
+    "differing_outputs",
+    "differing_state",
+    "double_owner",
+    "contradicting_decisions",
+    "unbalanced",
+    "open_transactions",
+    "complaints",
+)
+"""Broken promises, each a count of a run and a total of all."""
+
+NOTES: Final = (
+    "Workers are `tidegate serve` processes with everyday settings (snapshots every 1,500 readings, nothing trimmed so that the "
+    "whole log can be judged), supervised: what ends is started again. One Kafka broker, four partitions; workers and producer "
+    "reach it through a proxy.",
+    "A fault's kind, length, target and moment are drawn from the run's seed. Moments are bound to the input: so many messages "
+    "after everything was recovered, and one in five strikes while an earlier one's damage is under way. Each run's strikes "
+    "are in the JSON file. Mischief in the input (duplicated, reordered, late, malformed messages) is counted apart.",
+    "lost: inputs that no batch took, or outputs of the truth that are missing. doubled: inputs taken twice, outputs or fact ids "
+    "standing twice. differing_outputs: outputs that the truth has not, or in another order; differing_state: partitions whose "
+    "state, restored as a start restores it, has another digest than the truth. double_owner: journal sequences that do not go "
+    "on by one, and record batches of an earlier producer after a later one's. contradicting_decisions: a plan with two digests, "
+    "a device with two gateways in one epoch. unbalanced: readings on the topic against readings received and accounted for. "
+    "complaints: tracebacks, unexpected exits, no recovery within four minutes.",
+    "The truth is the run's own journal stepped through in one go, from the first batch on, without snapshot or stop, compared "
+    "record by record and byte by byte. A second live run is no better truth: the ticks of its batches are the clock's, and so "
+    "would differ with what silence, reviews of the allocation and time-outs make of them. That the journal itself took every "
+    "input once is checked on the topics, with another reader and without stepping.",
+    "Recovery: from a fault's end (of a kill: its moment) until every partition, also those that were spared, has committed a "
+    "batch again, by the broker's time stamps; where another fault began before that, from the later one's end. A partition "
+    "without input commits a tick each second, so below one second there is little to see.",
+    "Memory growth is the most that one life of a worker grew by after its first ten seconds; the fleet is of constant size.",
+)
+
+
+def record_of(outcome: Outcome) -> dict[str, Any]:
+    """One run in numbers and texts, with its schedule as it was carried out."""
+    broken = outcome.verdict.broken() | {"complaints": outcome.complaints}
+    programme, verdict = outcome.programme, outcome.verdict
+    return {
+        "seed": programme.seed,
+        "faults": len(outcome.struck),
+        "workers": programme.workers,
+        "data": outcome.source,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": results.commit(),
+        "seconds": round(outcome.seconds),
+        "readings": verdict.readings,
+        "batches": verdict.batches,
+        "facts": verdict.facts,
+        "decisions": verdict.decisions,
+        "dead_letters": verdict.dead_letters,
+        "takeovers": verdict.takeovers,
+        "rss_peak_mb": round(outcome.peak_mb),
+        "rss_growth_mb": round(outcome.growth_mb, 1),
+        **{name: len(broken.get(name, [])) for name in COUNTED},
+        "input_mischief": dict(Counter(str(m.mischief) for m in outcome.messages if m.mischief is not None)),
+        "exits": dict(Counter(str(code) for code in outcome.exits)),
+        "strikes": [
+            {name: value for name, value in asdict(each.strike).items() if value} | {"recovery_seconds": recovery}
+            for each, recovery in zip(outcome.struck, outcome.recoveries, strict=True)
+        ],
+    }
+
+
+def add_to(path: Path, record: Mapping[str, Any]) -> None:
+    """Append `record` to the runs of the results file at `path`, and write it and its page anew."""
+    runs = [*(results.read(path).figures["runs"] if path.exists() else []), dict(record)]
+    made = results.collect("Chaos", COMMAND, totals(runs) | {"runs": runs}, NOTES)
+    results.write(made, path)
+    path.with_suffix(".md").write_text(results.page(_for_people(made), {}), encoding="utf-8")
+
+
+def totals(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all runs came to together."""
+    strikes = list(chain.from_iterable(run["strikes"] for run in runs))
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for strike in strikes:
+        if strike["recovery_seconds"] is not None:
+            by_kind[strike["kind"]].append(strike["recovery_seconds"])
+    recoveries = list(chain.from_iterable(by_kind.values()))
+    return {
+        "runs_count": len(runs),
+        "faults": len(strikes),
+        **{name: sum(run[name] for run in runs) for name in COUNTED},
+        "recovery_seconds_p50": percentile(recoveries, 50),
+        "recovery_seconds_p99": percentile(recoveries, 99),
+        "not_recovered": sum(strike["recovery_seconds"] is None for strike in strikes),
+        **{name: sum(run[name] for run in runs) for name in ("readings", "batches", "facts", "decisions", "takeovers")},
+        "rss_growth_mb_max": max((run["rss_growth_mb"] for run in runs), default=0.0),
+        "seeds": sorted({run["seed"] for run in runs}),
+        "faults_by_kind": dict(sorted(Counter(strike["kind"] for strike in strikes).items())),
+        "input_mischief": dict(sorted(_summed(run["input_mischief"] for run in runs).items())),
+        "exits": dict(sorted(_summed(run["exits"] for run in runs).items())),
+        "recovery_seconds_by_kind": {kind: _spread(found) for kind, found in sorted(by_kind.items())},
+    }
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The `percent`-th percentile, between neighbours; None without values."""
+    if len(values) < 2:
+        return next(iter(values), None)
+    return round(quantiles(values, n=100, method="inclusive")[percent - 1], 2)
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    return {"count": len(values), "p50": percentile(values, 50), "p99": percentile(values, 99), "max": round(max(values), 2)}
+
+
+def _summed(counts: "Any") -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
+def _for_people(made: results.Results) -> results.Results:
+    """The page shows each run as a line, without its strikes."""
+    lines = {
+        f"{run['date']} seed {run['seed']}": {name: value for name, value in run.items() if name not in _NOT_ON_THE_PAGE}
+        for run in made.figures["runs"]
+    }
+    return replace(made, figures=made.figures | {"runs": lines})
+
+
+_NOT_ON_THE_PAGE: Final = frozenset({"seed", "date", "strikes", "input_mischief", "exits"})
