@@ -101,7 +101,7 @@ class Proxy:
                 writers.append(far_writer)
                 await _first_of(self._pump(reader, far_writer), self._pump(far_reader, writer))
             for each in writers:
-                each.close()  # what was written is still delivered
+                each.close()  # unlike abort, this still delivers what was written
         except asyncio.CancelledError:
             for each in writers:
                 each.transport.abort()

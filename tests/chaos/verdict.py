@@ -10,16 +10,13 @@ from chaos.truth import Truth, as_output, undisturbed
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog
 from tidegate.bootstrap import core_configuration, load_forecasters
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.topics import CLEANUP, COMMANDS, DEADLETTER, DECISIONS, JOURNAL, SNAPSHOTS, TELEMETRY
+from tidegate.contracts.topics import CLEANUP, DEADLETTER, DECISIONS, INPUTS, JOURNAL, SNAPSHOTS, TELEMETRY
 from tidegate.contracts.views import Balance
 from tidegate.core.forecaster import Forecaster
 from tidegate.settings import Settings
 from tidegate_training.evaluate.acceptance.rerun import digest_after_recovery
 
-READ = (TELEMETRY, COMMANDS)
-"""What workers read."""
-
-WRITTEN = tuple(topic for topic in CLEANUP if topic not in READ and topic != SNAPSHOTS)
+WRITTEN = tuple(topic for topic in CLEANUP if topic not in INPUTS and topic != SNAPSHOTS)
 """What the truth is compared on: all that workers write but snapshots, which are where and when they are by chance."""
 
 
@@ -82,7 +79,7 @@ async def _judge_partition(
     partition: int,
 ) -> Balance:
     entries = checks.journal_entries(found[JOURNAL, partition])
-    inputs = [record for topic in READ for record in found[topic, partition]]
+    inputs = [record for topic in INPUTS for record in found[topic, partition]]
     written = [record for topic in WRITTEN for record in found[topic, partition]]
     wrote = await producers(connection, JOURNAL, partition)
     truth = await undisturbed(log, configuration, forecasters, partition)
