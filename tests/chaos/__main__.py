@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import shutil
+import signal
+from collections.abc import Coroutine
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +40,8 @@ def main(
     own = folder / f"seed-{seed}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     own.mkdir(parents=True)
     _note(own / "schedule.json", [asdict(strike) for strike in schedule(programme)])
-    outcome = asyncio.run(run_chaos(programme, recorded(data) if data else simulated(seed), own.resolve(), {}))
+    source = recorded(data) if data else simulated(seed)
+    outcome = asyncio.run(_until_terminated(run_chaos(programme, source, own.resolve(), {})))
     record = record_of(outcome)
     _note(own / "record.json", record)
     _note(own / "broken.json", outcome.broken())
@@ -50,6 +53,13 @@ def main(
         raise typer.Exit(1)
     if not keep:
         shutil.rmtree(own)
+
+
+async def _until_terminated(run: Coroutine[None, None, Outcome]) -> Outcome:
+    """SIGTERM ends the run as Ctrl-C does: with it, the broker and the workers end."""
+    task = asyncio.create_task(run)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _note(path: Path, content: object) -> None:
