@@ -7,9 +7,13 @@ BIN := $(VENV)/bin
 DATA ?=
 SPEED ?= 60
 DURATION ?=
+N ?= 6
+SEED ?= 1
+WORKERS ?= 2
+OUT ?=
 export DATA SPEED DURATION
 
-.PHONY: help run kafka test check acceptance bench docs lock train clean
+.PHONY: help run kafka test check acceptance chaos bench docs lock train clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +64,10 @@ check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated
 acceptance: $(VENV)/dev.stamp ## real data through the running service: make acceptance DATA=<folder>
 	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make acceptance DATA=<folder>' >&2; exit 2; }
 	$(BIN)/tidegate evaluate acceptance --data '$(DATA)' --out docs/results/acceptance.json
+
+chaos: $(VENV)/dev.stamp ## N faults drawn from SEED against WORKERS workers on a real broker; DATA=<folder> for recorded data, OUT=<results>
+	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(N) --seed $(SEED) --workers $(WORKERS) \
+	  $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')
 
 bench: $(VENV)/dev.stamp ## speed as ratios to frozen ceilings, printed and never asserted
 	$(BIN)/python benchmarks/run.py

@@ -5,16 +5,17 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import count
+from itertools import count, cycle
 from typing import Final
 
 from chaos.fleet import Source
 from chaos.malformed import malformed
+from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.codec import encode
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import Reading, ReadingBatch
-from tidegate.contracts.topics import COMMANDS, TELEMETRY
+from tidegate.contracts.topics import ACKS, COMMANDS, TELEMETRY
 from tidegate.fleet.log_sink import BATCH_TYPE
 from tidegate.fleet.placement import set_topology
 
@@ -22,6 +23,9 @@ NUMBER: Final = "chaos-number"
 """Header with the message's number: by it, what was sent is found again on the topic."""
 
 BATCH_READINGS: Final = 40
+
+
+BATCHES_PER_HEARTBEAT: Final = 5
 
 
 class Mischief(StrEnum):
@@ -49,7 +53,7 @@ LATE_MESSAGES: Final = (30, 120)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record to send. `readings` is what it counts in the balance; 0 for a command."""
+    """One record to send. `readings` is what it counts in the balance; 0 on other topics than telemetry."""
 
     number: int
     topic: str
@@ -62,14 +66,26 @@ class Message:
 
 
 def messages(source: Source, seed: int, partitions: int) -> Iterator[Message]:
-    """Topologies, then the readings of `source` with mischief; messages are numbered in the order in which they were made."""
+    """Topologies, then readings and words of gateways, with mischief; numbered in the order of their making."""
     numbers = count()
     for topology in source.topologies:
         site = topology.site
         value = encode(set_topology(topology))
         yield Message(next(numbers), COMMANDS, partition_of(site, partitions), site, value)
-    plain = (_message(next(numbers), batch, partitions) for batch in _batches(source.readings))
+    plain = _plain(source, numbers, partitions)
     yield from _disturbed(plain, random.Random(f"mischief {seed}"), numbers, partitions)
+
+
+def _plain(source: Source, numbers: Iterator[int], partitions: int) -> Iterator[Message]:
+    """Batches of readings, and now and then a word of one of the site's gateways."""
+    gateways = {topology.site: cycle([gateway.id for gateway in topology.gateways]) for topology in source.topologies}
+    for place, batch in enumerate(_batches(source.readings)):
+        partition = partition_of(batch.site, partitions)
+        readings = len(batch.readings)
+        yield Message(next(numbers), TELEMETRY, partition, batch.site, encode(batch), BATCH_TYPE, readings)
+        if place % BATCHES_PER_HEARTBEAT == 0:
+            said = Ack(batch.site, next(gateways[batch.site]), AckKind.HEARTBEAT, batch.readings[-1].event_time_ms)
+            yield Message(next(numbers), ACKS, partition, batch.site, encode(said))
 
 
 def _batches(readings: Iterator[Reading]) -> Iterator[ReadingBatch]:
@@ -79,11 +95,6 @@ def _batches(readings: Iterator[Reading]) -> Iterator[ReadingBatch]:
         batch.append(reading)
         if len(batch) == BATCH_READINGS:
             yield ReadingBatch(reading.site, waiting.pop(reading.site))
-
-
-def _message(number: int, batch: ReadingBatch, partitions: int) -> Message:
-    partition = partition_of(batch.site, partitions)
-    return Message(number, TELEMETRY, partition, batch.site, encode(batch), BATCH_TYPE, len(batch.readings))
 
 
 def _disturbed(plain: Iterator[Message], draw: random.Random, numbers: Iterator[int], partitions: int) -> Iterator[Message]:
@@ -110,4 +121,4 @@ def _disturbed(plain: Iterator[Message], draw: random.Random, numbers: Iterator[
 
 def _malformed(draw: random.Random, number: int, after: Message, partitions: int) -> Message:
     value, partition = malformed(draw, after.site, after.partition, partitions)
-    return replace(after, number=number, value=value, partition=partition, readings=1, mischief=Mischief.MALFORMED)
+    return Message(number, TELEMETRY, partition, after.site, value, BATCH_TYPE, 1, Mischief.MALFORMED)

@@ -26,31 +26,36 @@ def found(topic: str, offset: int, number: int = 0, **fact: object) -> Found:
 INPUTS = [found(TELEMETRY, offset, number=offset) for offset in range(4)]
 
 
-def test_a_journal_that_takes_every_input_once_passes():
+def test_a_journal_that_takes_every_input_once_passes() -> None:
     entries = [entry(0, 0, 2, 5), entry(1, 2, 4, 5)]
     assert checks.untaken(entries, INPUTS) == checks.taken_twice(entries, INPUTS) == checks.broken_sequence(entries) == []
 
 
-def test_a_gap_between_ranges_and_an_overlap_are_noticed():
+def test_a_gap_between_ranges_and_an_overlap_are_noticed() -> None:
     assert checks.untaken([entry(0, 0, 1), entry(1, 2, 4)], INPUTS) == [f"{TELEMETRY}/0@1 was never taken"]
     assert checks.taken_twice([entry(0, 0, 3), entry(1, 2, 4)], INPUTS) == [f"{TELEMETRY}/0@2 was taken 2 times"]
 
 
 @pytest.mark.parametrize(
     "entries",
-    [[entry(1, 0, 1)], [entry(0, 0, 1), entry(2, 1, 2)], [entry(0, 0, 1), entry(0, 1, 2)], [entry(0, 0, 1, 9), entry(1, 1, 2, 8)]],
+    [
+        [entry(1, 0, 1)],
+        [entry(0, 0, 1), entry(2, 1, 2)],
+        [entry(0, 0, 1), entry(0, 1, 2)],
+        [entry(0, 0, 1, 9), entry(1, 1, 2, 8)],
+    ],
     ids=["late start", "skip", "repeat", "tick goes back"],
 )
-def test_a_broken_sequence_is_noticed(entries):
+def test_a_broken_sequence_is_noticed(entries: list[JournalRecord]) -> None:
     assert len(checks.broken_sequence(entries)) == 1
 
 
-def test_an_earlier_producer_that_writes_after_a_later_one_is_noticed():
+def test_an_earlier_producer_that_writes_after_a_later_one_is_noticed() -> None:
     assert checks.returned_producers([Producer(7, 0), Producer(7, 0), Producer(7, 1)]) == []
     assert len(checks.returned_producers([Producer(7, 0), Producer(7, 1), Producer(7, 0)])) == 1
 
 
-def test_outputs_are_compared_with_the_truth_record_by_record():
+def test_outputs_are_compared_with_the_truth_record_by_record() -> None:
     truth = [("a", b"k", b"1"), ("a", b"k", b"2"), ("b", b"k", b"1")]
     for published in (truth, [truth[2], *truth[:2]]):
         for check in (checks.missing, checks.doubled, checks.invented, checks.out_of_order):
@@ -61,13 +66,13 @@ def test_outputs_are_compared_with_the_truth_record_by_record():
     assert checks.out_of_order([truth[1], truth[0], truth[2]], truth) == ["a is in another order"]
 
 
-def test_a_fact_whose_id_and_version_stand_twice_is_noticed_even_with_other_content():
+def test_a_fact_whose_id_and_version_stand_twice_is_noticed_even_with_other_content() -> None:
     once = [found(ANOMALIES, 0, id="x", version=1, score=0.5), found(ANOMALIES, 1, id="x", version=2, score=0.5)]
     assert checks.identities_twice(once) == []
     assert len(checks.identities_twice([*once, found(ANOMALIES, 2, id="x", version=2, score=0.7)])) == 1
 
 
-def test_two_digests_of_a_plan_and_two_gateways_in_an_epoch_are_noticed():
+def test_two_digests_of_a_plan_and_two_gateways_in_an_epoch_are_noticed() -> None:
     decided = [found(DECISIONS, n, site="s", plan_id="p", digest="d") for n in range(2)]
     assigned = [found(ASSIGNMENTS, n, site="s", device="d", epoch=n, gateway=f"g{n}", grant={}, plan_id=None) for n in range(2)]
     assert checks.contradictions(decided + assigned) == []
@@ -76,7 +81,7 @@ def test_two_digests_of_a_plan_and_two_gateways_in_an_epoch_are_noticed():
     assert len(checks.contradictions([*decided, other, *assigned, elsewhere])) == 2
 
 
-def test_readings_that_came_in_and_are_not_accounted_for_are_noticed():
+def test_readings_that_came_in_and_are_not_accounted_for_are_noticed() -> None:
     sent = {n: Message(n, TELEMETRY, 0, "s", b"", readings=10) for n in range(4)}
     right = Balance(received=40, scored=35, duplicate=3, quarantined=1, dead_lettered=1)
     assert checks.unbalanced([right], INPUTS, sent, sent) == []
@@ -99,14 +104,14 @@ def recoveries(strikes: list[Struck], *commits: list[int]) -> list[float | None]
     return recovery_seconds(strikes, first_since, len(commits))
 
 
-def test_recovery_is_told_by_the_slowest_partition_from_the_end_of_the_fault():
+def test_recovery_is_told_by_the_slowest_partition_from_the_end_of_the_fault() -> None:
     assert recoveries([struck(1000, 3000)], [500, 3500, 4000], [2000, 7000]) == [4.0]
 
 
-def test_a_later_strike_within_the_recovery_puts_it_off():
+def test_a_later_strike_within_the_recovery_puts_it_off() -> None:
     assert recoveries([struck(1000, 3000), struck(4000, 9000)], [5000, 9500]) == [0.5, 0.5]
     assert recoveries([struck(1000, 3000), struck(6000, 9000)], [5000, 9500]) == [2.0, 0.5]
 
 
-def test_without_a_commit_there_is_no_recovery():
+def test_without_a_commit_there_is_no_recovery() -> None:
     assert recoveries([struck(1000, 3000)], [5000], [2000]) == [None]

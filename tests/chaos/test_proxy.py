@@ -61,14 +61,14 @@ async def calling(proxy: Proxy) -> AsyncIterator[Caller]:
         writer.transport.abort()
 
 
-async def test_bytes_pass_unchanged_and_in_order_both_ways():
+async def test_bytes_pass_unchanged_and_in_order_both_ways() -> None:
     data = bytes(range(256)) * 4096
     async with before_an_echo() as proxy, calling(proxy) as caller:
         sending = asyncio.create_task(caller.echo(data))
         assert await sending == data
 
 
-async def test_a_cut_resets_open_connections_and_every_new_one_until_it_forwards_again():
+async def test_a_cut_resets_open_connections_and_every_new_one_until_it_forwards_again() -> None:
     async with before_an_echo() as proxy, calling(proxy) as caller:
         assert await caller.echo(b"before") == b"before"
         proxy.cut()
@@ -80,7 +80,7 @@ async def test_a_cut_resets_open_connections_and_every_new_one_until_it_forwards
             assert await again.echo(b"after") == b"after"
 
 
-async def test_silence_holds_bytes_back_and_delivers_them_when_it_is_over():
+async def test_silence_holds_bytes_back_and_delivers_them_when_it_is_over() -> None:
     async with before_an_echo() as proxy, calling(proxy) as caller:
         assert await caller.echo(b"before") == b"before"
         proxy.silence()
@@ -91,7 +91,7 @@ async def test_silence_holds_bytes_back_and_delivers_them_when_it_is_over():
         assert await answer == b"held"
 
 
-async def test_a_connection_made_in_silence_works_when_it_is_over():
+async def test_a_connection_made_in_silence_works_when_it_is_over() -> None:
     async with before_an_echo() as proxy:
         proxy.silence()
         async with calling(proxy) as caller:
@@ -102,7 +102,7 @@ async def test_a_connection_made_in_silence_works_when_it_is_over():
             assert await answer == b"early"
 
 
-async def test_slow_delays_by_latency_and_by_size():
+async def test_slow_delays_by_latency_and_by_size() -> None:
     async with before_an_echo() as proxy, calling(proxy) as caller:
         loop = asyncio.get_running_loop()
         proxy.slow(0.1, 1000.0)
@@ -111,7 +111,7 @@ async def test_slow_delays_by_latency_and_by_size():
         assert loop.time() - began >= 2 * (0.1 + 100 / 1000)
 
 
-async def test_an_end_at_the_server_reaches_the_client():
+async def test_an_end_at_the_server_reaches_the_client() -> None:
     async def say_and_leave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"bye")
         await writer.drain()
@@ -126,7 +126,7 @@ async def test_an_end_at_the_server_reaches_the_client():
     server.close()
 
 
-async def test_without_a_server_behind_it_the_client_is_cut_off():
+async def test_without_a_server_behind_it_the_client_is_cut_off() -> None:
     proxy = await Proxy.open()
     proxy.upstream = 9
     async with calling(proxy) as caller:

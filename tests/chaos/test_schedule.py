@@ -9,7 +9,7 @@ from chaos.fleet import simulated
 from chaos.messages import Message, Mischief, messages
 from chaos.run import PARTITIONS
 from chaos.schedule import SECONDS, Kind, Programme, schedule
-from tidegate.contracts.topics import COMMANDS, TELEMETRY
+from tidegate.contracts.topics import INPUTS, TELEMETRY
 from tidegate.pipeline.decode import decode_telemetry
 from tidegate.ports import Record
 
@@ -18,24 +18,24 @@ def first_messages(seed: int, count: int) -> list[Message]:
     return list(islice(messages(simulated(seed), seed, PARTITIONS), count))
 
 
-def test_the_same_seed_gives_the_same_strikes_and_another_gives_others():
+def test_the_same_seed_gives_the_same_strikes_and_another_gives_others() -> None:
     assert schedule(Programme(3, 40)) == schedule(Programme(3, 40))
     assert schedule(Programme(3, 40)) != schedule(Programme(4, 40))
 
 
-def test_a_longer_schedule_begins_as_the_shorter_one():
+def test_a_longer_schedule_begins_as_the_shorter_one() -> None:
     assert schedule(Programme(3, 40))[:6] == schedule(Programme(3, 6))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_there_is_always_a_worker_and_never_more_than_allowed(seed):
+def test_there_is_always_a_worker_and_never_more_than_allowed(seed: int) -> None:
     workers = 2
     for strike in schedule(Programme(seed, 60, workers=2, most_workers=3)):
         workers += (strike.kind is Kind.WORKER_ADDED) - (strike.kind is Kind.WORKER_REMOVED)
         assert 1 <= workers <= 3
 
 
-def test_every_kind_occurs_and_lasts_as_long_as_it_may():
+def test_every_kind_occurs_and_lasts_as_long_as_it_may() -> None:
     strikes = schedule(Programme(0, 500))
     assert {strike.kind for strike in strikes} == set(Kind)
     for strike in strikes:
@@ -45,18 +45,18 @@ def test_every_kind_occurs_and_lasts_as_long_as_it_may():
     assert not strikes[0].at_once
 
 
-def test_the_same_seed_gives_the_same_bytes():
+def test_the_same_seed_gives_the_same_bytes() -> None:
     assert first_messages(5, 300) == first_messages(5, 300)
     assert first_messages(5, 300) != first_messages(6, 300)
 
 
-def test_every_partition_gets_topologies_and_readings():
+def test_every_partition_gets_topologies_words_of_gateways_and_readings() -> None:
     made = first_messages(1, 300)
-    for topic in (COMMANDS, TELEMETRY):
+    for topic in INPUTS:
         assert {message.partition for message in made if message.topic == topic} == set(range(PARTITIONS))
 
 
-def test_all_mischief_happens_and_a_message_counts_what_decoding_makes_of_it():
+def test_all_mischief_happens_and_a_message_counts_what_decoding_makes_of_it() -> None:
     made = first_messages(2, 2000)
     assert {message.mischief for message in made} == {None, *Mischief}
     for message in made:
@@ -66,7 +66,7 @@ def test_all_mischief_happens_and_a_message_counts_what_decoding_makes_of_it():
             assert len(decoded.readings) + sum(letter.readings for letter in decoded.letters) == message.readings
 
 
-def test_a_duplicate_is_the_same_message_again_and_late_ones_come_late():
+def test_a_duplicate_is_the_same_message_again_and_late_ones_come_late() -> None:
     made = first_messages(2, 2000)
     times = Counter(message.number for message in made)
     assert {n for n, often in times.items() if often == 2} <= {m.number for m in made if m.mischief is Mischief.DUPLICATED}
