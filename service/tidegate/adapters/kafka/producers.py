@@ -103,9 +103,17 @@ async def discard(producer: AIOKafkaProducer) -> None:
         while sender is not None and not sender.done():
             sender.cancel()
             await asyncio.wait([sender], timeout=0.05)
-        producer._message_accumulator.fail_all(ProducerClosed())  # or its flush, and all who wait, would wait for ever
+        _fail_waiting(producer)  # or its flush, and all who wait, would wait for ever
         _hear_failures(producer)
         await producer.client.close()
+
+
+def _fail_waiting(producer: AIOKafkaProducer) -> None:
+    """Fail every batch that is not delivered. One that waits to be sent again has left aiokafka's set of batches under way,
+    from which its failure removes it once more: put back first, or asyncio would log a KeyError with a traceback."""
+    accumulator = producer._message_accumulator
+    accumulator._pending_batches.update(batch for batches in accumulator._batches.values() for batch in batches)
+    accumulator.fail_all(ProducerClosed())
 
 
 def _hear_failures(producer: AIOKafkaProducer) -> None:

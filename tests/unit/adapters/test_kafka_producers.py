@@ -1,0 +1,24 @@
+"""Abandoning aiokafka's producers: nobody waits for ever, and nothing is logged that is no news."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import ProducerClosed
+
+from tidegate.adapters.kafka.producers import discard
+
+
+async def test_a_batch_that_waits_to_be_sent_again_fails_once_and_without_a_traceback():
+    surprises = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: surprises.append(context))
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:9")
+    producer._sender._sender_task = asyncio.create_task(asyncio.Event().wait())  # a sender whose broker is gone
+    accumulator = producer._message_accumulator
+    told = await accumulator.add_message(TopicPartition("telemetry", 0), None, b"reading", timeout=1)
+    accumulator.reenqueue(accumulator._pop_batch(TopicPartition("telemetry", 0)))
+    await discard(producer)
+    with pytest.raises(ProducerClosed):
+        await told
+    await asyncio.sleep(0)  # callbacks have their turn
+    assert surprises == []
