@@ -45,6 +45,11 @@ def taken_twice(entries: Sequence[JournalRecord], inputs: Sequence[Found]) -> li
     ]
 
 
+def set_aside(entries: Iterable[JournalRecord]) -> list[str]:
+    """Inputs that a worker set aside as poison: none of ours is, whoever was killed over it."""
+    return [f"{each} was set aside as poison" for entry in entries for each in entry.excluded]
+
+
 def _times_taken(entries: Iterable[JournalRecord]) -> Counter[tuple[str, int]]:
     return Counter((span.topic, offset) for entry in entries for span in entry.inputs for offset in range(span.start, span.end))
 

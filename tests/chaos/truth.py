@@ -20,7 +20,7 @@ from tidegate.core.partition import Partition
 from tidegate.pipeline.replay import Restored
 from tidegate.pipeline.step import Stepper
 from tidegate.ports import Log
-from tidegate_training.evaluate.acceptance.rerun import records
+from tidegate_training.evaluate.acceptance.rerun import portion_of, records
 
 Output = tuple[str, bytes | None, bytes]
 """Plain topic, key and value of a record."""
@@ -48,12 +48,8 @@ async def undisturbed(log: Log, configuration: CoreConfiguration, forecasters: M
     outputs: list[Output] = []
     async for raw in records(log, JOURNAL, partition=partition):
         entry = decode(raw.value or b"", JournalRecord)
-        inputs = {
-            span.topic: [each async for each in records(log, span.topic, span.start, span.end, partition=partition)]
-            for span in entry.inputs
-        }
-        step = stepper.step(state, inputs, entry.tick_ms, snapshot=False)
-        state.positions, state.tick_ms = step.positions, entry.tick_ms
+        step = stepper.step(state, await portion_of(log, entry), entry.tick_ms, snapshot=False, trial=entry.trial)
+        state.positions, state.taken, state.tick_ms = step.positions, step.taken, entry.tick_ms
         state.sequence += 1
         outputs += [(made.topic, made.key, made.value or b"") for made in step.outputs]
     return Truth(state.partition.digest(), state.partition.balance, outputs, state.sequence)

@@ -83,7 +83,7 @@ async def _judge_partition(
     written = [record for topic in WRITTEN for record in found[topic, partition]]
     wrote = await producers(connection, JOURNAL, partition)
     truth = await undisturbed(log, configuration, forecasters, partition)
-    verdict.lost += checks.untaken(entries, inputs)
+    verdict.lost += checks.untaken(entries, inputs) + checks.set_aside(entries)
     verdict.doubled += checks.taken_twice(entries, inputs) + checks.identities_twice(written)
     verdict.double_owner += checks.broken_sequence(entries) + checks.returned_producers(wrote)
     verdict.contradicting_decisions += checks.contradictions(written)

@@ -76,7 +76,7 @@ async def rerun(
             partition.configure(entry.configuration)
         if partition is None or entry.sequence != made.batches:
             raise InputError(f"the journal starts or skips at batch {entry.sequence}, expected {made.batches}")
-        batch = await _batch(log, entry)
+        batch = decode_portion(await portion_of(log, entry), log.partitions).batch(entry.tick_ms)
         _gather(made, batch, partition.step(batch))
         made.batches += 1
         progress(made.batches, batches)
@@ -138,12 +138,13 @@ async def records(
         offset = page[-1].offset + 1
 
 
-async def _batch(log: Log, entry: JournalRecord) -> Batch:
+async def portion_of(log: Log, entry: JournalRecord) -> Portion:
+    """What the batch of `entry` took, read from `log` again."""
     inputs = {
         span.topic: [each async for each in records(log, span.topic, span.start, span.end, partition=entry.partition)]
         for span in journaled_ranges(entry)
     }
-    return decode_portion(Portion(inputs, entry.part, tuple(entry.excluded)), log.partitions).batch(entry.tick_ms)
+    return Portion(inputs, entry.part, tuple(entry.excluded))
 
 
 def _gather(made: Rerun, batch: Batch, facts: Facts) -> None:
