@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import ProducerClosed
+from aiokafka.errors import ProducerClosed, ProducerFenced
 
 from tidegate.adapters.kafka.producers import discard
 
@@ -22,3 +22,18 @@ async def test_a_batch_that_waits_to_be_sent_again_fails_once_and_without_a_trac
         await told
     await asyncio.sleep(0)  # callbacks have their turn
     assert surprises == []
+
+
+async def test_a_producer_that_is_refused_while_it_closes_leaves_no_failure_unheard():
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:9")
+    accumulator = producer._message_accumulator
+    told = await accumulator.add_message(TopicPartition("telemetry", 0), None, b"reading", timeout=1)
+    [waits_to_be_sent] = [batch._drain_waiter for batch in accumulator._batches[TopicPartition("telemetry", 0)]]
+
+    async def refused():
+        accumulator.fail_all(ProducerFenced())
+
+    producer._sender._sender_task = asyncio.create_task(refused())
+    await discard(producer)
+    assert isinstance(told.exception(), ProducerFenced)
+    assert not waits_to_be_sent._log_traceback  # or asyncio complains when it goes

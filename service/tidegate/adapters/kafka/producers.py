@@ -93,18 +93,23 @@ async def discard(producer: AIOKafkaProducer) -> None:
     aiokafka's `stop` flushes first, without a limit. After the limit its sender is ended by force; what it had not
     delivered is dropped, and the transaction it had open is aborted by its successor or by the cluster's own time limit.
     """
-    _hear_failures(producer)
-    with suppress(Exception):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await producer.stop()
-        return
+    try:
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await producer.stop()
+            return
+        await _end_by_force(producer)
+    finally:
+        _hear_failures(producer)
+
+
+async def _end_by_force(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task
     with suppress(Exception):
         while sender is not None and not sender.done():
             sender.cancel()
             await asyncio.wait([sender], timeout=0.05)
         _fail_waiting(producer)  # or its flush, and all who wait, would wait for ever
-        _hear_failures(producer)
         await producer.client.close()
 
 
