@@ -12,17 +12,22 @@ from chaos.fleet import Source
 from chaos.malformed import malformed
 from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.codec import encode
-from tidegate.contracts.ids import SiteId
+from tidegate.contracts.content import ContentType, header
+from tidegate.contracts.ids import ProfileName, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.contracts.topics import ACKS, COMMANDS, TELEMETRY
-from tidegate.fleet.log_sink import BATCH_TYPE
+from tidegate.fleet import forms
+from tidegate.fleet.forms import Form
 from tidegate.fleet.placement import set_topology
 
 NUMBER: Final = "chaos-number"
 """Header with the message's number: by it, what was sent is found again on the topic."""
 
 BATCH_READINGS: Final = 40
+
+FORMS: Final = (Form.BATCH, Form.PACKED)
+"""In turn."""
 
 
 BATCHES_PER_HEARTBEAT: Final = 5
@@ -81,20 +86,21 @@ def _plain(source: Source, numbers: Iterator[int], partitions: int) -> Iterator[
     gateways = {topology.site: cycle([gateway.id for gateway in topology.gateways]) for topology in source.topologies}
     for place, batch in enumerate(_batches(source.readings)):
         partition = partition_of(batch.site, partitions)
-        readings = len(batch.readings)
-        yield Message(next(numbers), TELEMETRY, partition, batch.site, encode(batch), BATCH_TYPE, readings)
+        content_type, [value] = forms.messages(batch, FORMS[place % len(FORMS)])
+        yield Message(next(numbers), TELEMETRY, partition, batch.site, value, header(content_type), len(batch.readings))
         if place % BATCHES_PER_HEARTBEAT == 0:
             said = Ack(batch.site, next(gateways[batch.site]), AckKind.HEARTBEAT, batch.readings[-1].event_time_ms)
             yield Message(next(numbers), ACKS, partition, batch.site, encode(said))
 
 
 def _batches(readings: Iterator[Reading]) -> Iterator[ReadingBatch]:
-    waiting: dict[SiteId, list[Reading]] = {}
+    """Of one site and profile each, as a packed batch must be."""
+    waiting: dict[tuple[SiteId, ProfileName], list[Reading]] = {}
     for reading in readings:
-        batch = waiting.setdefault(reading.site, [])
+        batch = waiting.setdefault((reading.site, reading.profile), [])
         batch.append(reading)
         if len(batch) == BATCH_READINGS:
-            yield ReadingBatch(reading.site, waiting.pop(reading.site))
+            yield ReadingBatch(reading.site, waiting.pop((reading.site, reading.profile)))
 
 
 def _disturbed(plain: Iterator[Message], draw: random.Random, numbers: Iterator[int], partitions: int) -> Iterator[Message]:
@@ -121,4 +127,4 @@ def _disturbed(plain: Iterator[Message], draw: random.Random, numbers: Iterator[
 
 def _malformed(draw: random.Random, number: int, after: Message, partitions: int) -> Message:
     value, partition = malformed(draw, after.site, after.partition, partitions)
-    return Message(number, TELEMETRY, partition, after.site, value, BATCH_TYPE, 1, Mischief.MALFORMED)
+    return Message(number, TELEMETRY, partition, after.site, value, header(ContentType.BATCH), 1, Mischief.MALFORMED)

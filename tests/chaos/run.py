@@ -19,6 +19,7 @@ from chaos.crew import Crew
 from chaos.fleet import Source
 from chaos.memory import MemoryWatch
 from chaos.messages import Message, messages
+from chaos.profiles import write_profiles
 from chaos.proxy import Proxy
 from chaos.recovery import all_since, recovery_seconds
 from chaos.schedule import Programme, Strike, schedule
@@ -109,19 +110,21 @@ async def _install(stack: AsyncExitStack, folder: Path, extra: dict[str, str]) -
     inside = KafkaConnection(made[0].address, GROUP)
     through = KafkaConnection(f"127.0.0.1:{proxy.port}", GROUP)
     await create_topics(inside, TopicPlan(PARTITIONS))
-    return Installation(made, [proxy], inside, through, _settings(through, extra))
+    write_profiles(folder / "profiles.yaml")
+    return Installation(made, [proxy], inside, through, _settings(through, folder) | extra)
 
 
-def _settings(through: KafkaConnection, extra: dict[str, str]) -> dict[str, str]:
+def _settings(through: KafkaConnection, folder: Path) -> dict[str, str]:
     """Everyday settings, but snapshots come often and nothing is trimmed: the truth needs the whole log."""
     return {
+        "TIDEGATE_PROFILES": f"[{folder / 'profiles.yaml'}]",
         "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": through.bootstrap_servers,
         "TIDEGATE_KAFKA__GROUP": through.group,
         "TIDEGATE_KAFKA__PARTITIONS": str(PARTITIONS),
         "TIDEGATE_WORKER__SNAPSHOT_READINGS": "1500",
         "TIDEGATE_WORKER__TRIM": "false",
         "TIDEGATE_LOGGING__FORMAT": "json",
-    } | extra
+    }
 
 
 async def _disturbed(outcome: Outcome, installed: Installation, crew: Crew, sender: Sender, watch: JournalWatch) -> None:
