@@ -9,8 +9,9 @@ from chaos.crew import Crew
 
 SAMPLE_SECONDS: Final = 1.0
 
-SETTLED_SAMPLES: Final = 10
-"""Samples of a life before it counts as settled: imports, the model and the restore are behind it."""
+SETTLED_SAMPLES: Final = 30
+"""Samples of a life before it counts as settled: imports, the model, the restore and the first batches are behind it, also on
+a busy machine."""
 
 
 class MemoryWatch:

@@ -1,7 +1,7 @@
 """The results file: one record per run, and the totals over all of them, recomputed with each new run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -46,8 +46,9 @@ NOTES: Final = (
     "input once is checked on the topics, with another reader and without stepping.",
     "Recovery: from a fault's end (of a kill: its moment) until every partition, also those that were spared, has committed a "
     "batch again, by the broker's time stamps; where another fault began before that, from the later one's end. A partition "
-    "without input commits a tick each second, so below one second there is little to see.",
-    "Memory growth is the most that one life of a worker grew by after its first ten seconds; the fleet is of constant size.",
+    "without input commits a tick each second, so below one second there is little to see. Stall: the longest time in which any "
+    "partition did not commit, from a fault's beginning to its recovery.",
+    "Memory growth is the most that one life of a worker grew by after its first thirty seconds; the fleet is of constant size.",
 )
 
 
@@ -75,8 +76,9 @@ def record_of(outcome: Outcome) -> dict[str, Any]:
         "input_mischief": dict(Counter(str(m.mischief) for m in outcome.messages if m.mischief is not None)),
         "exits": dict(Counter(str(code) for code in outcome.exits)),
         "strikes": [
-            {name: value for name, value in asdict(each.strike).items() if value} | {"recovery_seconds": recovery}
-            for each, recovery in zip(outcome.struck, outcome.recoveries, strict=True)
+            {name: value for name, value in asdict(each.strike).items() if value}
+            | {"recovery_seconds": None if recovery is None else round(recovery, 3), "stall_seconds": round(stall, 3)}
+            for each, recovery, stall in zip(outcome.struck, outcome.recoveries, outcome.stalls, strict=True)
         ],
     }
 
@@ -92,17 +94,14 @@ def add_to(path: Path, record: Mapping[str, Any]) -> None:
 def totals(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What all runs came to together."""
     strikes = list(chain.from_iterable(run["strikes"] for run in runs))
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    for strike in strikes:
-        if strike["recovery_seconds"] is not None:
-            by_kind[strike["kind"]].append(strike["recovery_seconds"])
-    recoveries = list(chain.from_iterable(by_kind.values()))
+    recoveries, stalls = _by_kind(strikes, "recovery_seconds"), _by_kind(strikes, "stall_seconds")
+    all_recoveries = list(chain.from_iterable(recoveries.values()))
     return {
         "runs_count": len(runs),
         "faults": len(strikes),
         **{name: sum(run[name] for run in runs) for name in COUNTED},
-        "recovery_seconds_p50": percentile(recoveries, 50),
-        "recovery_seconds_p99": percentile(recoveries, 99),
+        "recovery_seconds_p50": percentile(all_recoveries, 50),
+        "recovery_seconds_p99": percentile(all_recoveries, 99),
         "not_recovered": sum(strike["recovery_seconds"] is None for strike in strikes),
         **{name: sum(run[name] for run in runs) for name in ("readings", "batches", "facts", "decisions", "takeovers")},
         "rss_growth_mb_max": max((run["rss_growth_mb"] for run in runs), default=0.0),
@@ -110,8 +109,17 @@ def totals(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "faults_by_kind": dict(sorted(Counter(strike["kind"] for strike in strikes).items())),
         "input_mischief": dict(sorted(_summed(run["input_mischief"] for run in runs).items())),
         "exits": dict(sorted(_summed(run["exits"] for run in runs).items())),
-        "recovery_seconds_by_kind": {kind: _spread(found) for kind, found in sorted(by_kind.items())},
+        "recovery_seconds_by_kind": {kind: _spread(found) for kind, found in sorted(recoveries.items())},
+        "stall_seconds_by_kind": {kind: _spread(found) for kind, found in sorted(stalls.items())},
     }
+
+
+def _by_kind(strikes: Sequence[Mapping[str, Any]], name: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for strike in strikes:
+        if strike[name] is not None:
+            found[strike["kind"]].append(strike[name])
+    return found
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
@@ -125,7 +133,7 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
     return {"count": len(values), "p50": percentile(values, 50), "p99": percentile(values, 99), "max": round(max(values), 2)}
 
 
-def _summed(counts: "Any") -> Counter[str]:
+def _summed(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
     total: Counter[str] = Counter()
     for each in counts:
         total.update(each)

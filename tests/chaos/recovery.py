@@ -1,6 +1,10 @@
-"""How long until every partition commits again: seconds from a strike's end to the next committed batch of the slowest one."""
+"""How long until every partition commits again: seconds from a strike's end to the next committed batch of the slowest one.
 
-from collections.abc import Callable, Sequence
+And how long they stood still: a worker that stands still for longer than its session should not take its partitions along.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from chaos.strikes import Struck
 
@@ -33,3 +37,18 @@ def all_since(moment_ms: float, first_since: FirstSince, partitions: int) -> int
     """When the last of the partitions first committed at or after the moment; None while one has not."""
     firsts = [first_since(partition, moment_ms) for partition in range(partitions)]
     return None if any(first is None for first in firsts) else max(first for first in firsts if first is not None)
+
+
+def stall_seconds(strike: Struck, commits: Mapping[int, Iterable[int]], recovery: float | None) -> float:
+    """The longest time that any partition did not commit, from the strike's beginning to its recovery, which may be None.
+
+    `commits` are the moments (Unix milliseconds) of each partition's batches, in order.
+    """
+    until_ms = strike.ended_ms + 1000 * (recovery or 0.0)
+    gaps = [
+        min(later, until_ms) - max(earlier, strike.began_ms)
+        for moments in commits.values()
+        for earlier, later in pairwise([strike.began_ms, *moments, until_ms])
+        if later > strike.began_ms and earlier < until_ms
+    ]
+    return max([0.0, *gaps]) / 1000

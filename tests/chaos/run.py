@@ -21,7 +21,7 @@ from chaos.memory import MemoryWatch
 from chaos.messages import Message, messages
 from chaos.profiles import write_profiles
 from chaos.proxy import Proxy
-from chaos.recovery import all_since, recovery_seconds
+from chaos.recovery import all_since, recovery_seconds, stall_seconds
 from chaos.schedule import Programme, Strike, schedule
 from chaos.sender import Sender
 from chaos.strikes import Striker, Struck
@@ -58,12 +58,16 @@ class Installation:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one run came to. `recoveries` are by strike, in seconds; `complaints` are broken promises that no topic shows."""
+    """What one run came to. `recoveries` and `stalls` are by strike, in seconds.
+
+    `complaints` are broken promises that no topic shows.
+    """
 
     programme: Programme
     source: str
     struck: list[Struck] = field(default_factory=list)
     recoveries: list[float | None] = field(default_factory=list)
+    stalls: list[float] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
     complaints: list[str] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
@@ -96,6 +100,10 @@ async def run_chaos(programme: Programme, source: Source, folder: Path, extra: d
         _look_at(outcome, crew, sender)
         outcome.verdict = await judge(installed.inside, load_settings(environment=installed.settings), sender)
         outcome.recoveries = recovery_seconds(outcome.struck, watch.first_since, PARTITIONS)
+        moments = {partition: [each.stamp_ms for each in commits] for partition, commits in watch.commits.items()}
+        outcome.stalls = [
+            stall_seconds(each, moments, recovery) for each, recovery in zip(outcome.struck, outcome.recoveries, strict=True)
+        ]
     outcome.seconds = monotonic() - began
     return outcome
 

@@ -7,7 +7,7 @@ import pytest
 from chaos import checks
 from chaos.evidence import Found, Producer
 from chaos.messages import NUMBER, Message
-from chaos.recovery import recovery_seconds
+from chaos.recovery import recovery_seconds, stall_seconds
 from chaos.schedule import Kind, Strike
 from chaos.strikes import Struck
 from tidegate.contracts.journal import JournalRecord, OffsetRange
@@ -115,3 +115,10 @@ def test_a_later_strike_within_the_recovery_puts_it_off() -> None:
 
 def test_without_a_commit_there_is_no_recovery() -> None:
     assert recoveries([struck(1000, 3000)], [5000], [2000]) == [None]
+
+
+def test_a_stall_is_the_longest_gap_between_the_beginning_of_a_fault_and_its_recovery() -> None:
+    commits = {0: [500, 1500, 9000], 1: [500, 3500, 7000, 9000]}
+    assert stall_seconds(struck(1000, 8000), commits, 1.0) == 7.5
+    assert stall_seconds(struck(1000, 3000), commits, None) == 2.0
+    assert stall_seconds(struck(1000, 1000), {0: [1200]}, 0.2) == 0.2
