@@ -1,10 +1,12 @@
 """Detection with the bundle that ships: the promises that hold for the double hold for the model, bit for bit."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
+from support.late import agree, final, live, shuffled, standing
 from support.readings import configuration, noise, profile, reading, tick_of
 from tidegate.adapters.bundles import bundle_catalogue, shipped_bundles
 from tidegate.adapters.onnx import load_bundle
@@ -80,3 +82,16 @@ def test_a_daily_rhythm_is_ordinary_and_a_spike_is_not() -> None:
     opened = [fact for fact in result.anomalies if fact.status is AnomalyStatus.OPENED]
     assert tick_of(2500) in [fact.opened_at_ms for fact in opened]
     assert len(opened) <= 3
+
+
+@pytest.mark.parametrize("share", [0.05, 1.0])
+def test_a_shuffle_within_the_horizon_converges_to_the_ordered_stream_bit_for_bit(share: float) -> None:
+    spikes = {tick_of(minute) for minute in (110, 125)}
+    readings = [replace(each, metrics={"heat": 1e6}) if each.event_time_ms in spikes else each for each in fleet(3)]
+    late = replace(PROFILE, lateness_seconds=1200.0)
+    ordered, subject = (Detection(configuration(late), {"universal": universal()}) for _ in range(2))
+    expected = final(live(ordered, readings))
+    mixed = shuffled(readings, 5, share, 20)
+    agree(final(live(subject, mixed, range(0, len(mixed), 50))), expected)
+    assert len(expected) >= 3
+    assert standing(subject, pasts=False) == standing(ordered, pasts=False)

@@ -1,6 +1,7 @@
 """What must not change a score: the future, the size of a batch, other devices, the unit of a metric, a restart."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -165,10 +166,11 @@ HOSTILE = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.lists(HOSTILE, max_size=12), max_size=4))
-def test_whatever_comes_every_reading_is_accounted_for(batches: list[list[Reading]]) -> None:
-    subject = fresh()
+@pytest.mark.parametrize("lateness_seconds", [0.0, 600.0])
+@settings(max_examples=60, deadline=None)
+@given(batches=st.lists(st.lists(HOSTILE, max_size=12), max_size=4))
+def test_whatever_comes_every_reading_is_accounted_for(lateness_seconds: float, batches: list[list[Reading]]) -> None:
+    subject = fresh(*(replace(each, lateness_seconds=lateness_seconds) for each in PROFILES))
     for number, batch in enumerate(batches):
         result = subject.observe(batch, TICK)
         assert result.received == len(batch)

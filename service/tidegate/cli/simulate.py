@@ -14,6 +14,7 @@ from tidegate.fleet.jsonlines import JsonLinesFile
 from tidegate.fleet.log_sink import LogSink
 from tidegate.fleet.outbox import Traffic
 from tidegate.fleet.pace import AtOnce, WallClock, now_ms
+from tidegate.fleet.simulator.disorder import DisorderSpec
 from tidegate.fleet.simulator.faults import FaultType, Label
 from tidegate.fleet.simulator.fleet import Fleet
 from tidegate.fleet.simulator.layout import lay_out
@@ -76,6 +77,9 @@ def simulate_fleet(
     labels: Annotated[
         Path | None, typer.Option(help="File for the faults' labels, JSON lines. They never enter the stream.")
     ] = None,
+    late: Annotated[float, typer.Option(help="Share of readings that arrive late, 0 to 1.")] = 0.0,
+    late_by: Annotated[float, typer.Option(help="Seconds by which they are late, and repeats come after, at most.")] = 60.0,
+    repeat: Annotated[float, typer.Option(help="Share of readings that arrive twice, 0 to 1.")] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Send a made fleet's readings: daily and weekly demand, noise, labelled faults; devices follow their assignments."""
@@ -97,7 +101,9 @@ def simulate_fleet(
     fleet = _fleet(spec, _programme(faults, live_from_ms, fault_every, fault))
     end_ms = None if duration is None else live_from_ms + round(duration * 1000)
     traffic = Traffic()
-    run(_simulate(fleet, open_sink(to, form), live_from_ms if live else None, labels, traffic, end_ms), traffic, quiet=quiet)
+    disorder = DisorderSpec(late, late_by, repeat, seed)
+    sending = _simulate(fleet, open_sink(to, form), live_from_ms if live else None, labels, traffic, disorder, end_ms)
+    run(sending, traffic, quiet=quiet)
 
 
 def _interval(rate: float, devices: int) -> float:
@@ -119,7 +125,13 @@ def _fleet(spec: FleetSpec, programme: Programme) -> Fleet:
 
 
 async def _simulate(
-    fleet: Fleet, sink: Sink, live_from_ms: int | None, labels: Path | None, traffic: Traffic, end_ms: int | None
+    fleet: Fleet,
+    sink: Sink,
+    live_from_ms: int | None,
+    labels: Path | None,
+    traffic: Traffic,
+    disorder: DisorderSpec,
+    end_ms: int | None,
 ) -> None:
     pace = AtOnce() if live_from_ms is None else WallClock(live_from_ms, live_from_ms)
     feedback = sink if isinstance(sink, RestDoor | LogSink) else None
@@ -130,7 +142,7 @@ async def _simulate(
             file.write([label])
 
     try:
-        await simulate(fleet, Surroundings(sink, feedback, pace, note, traffic), end_ms)
+        await simulate(fleet, Surroundings(sink, feedback, pace, note, traffic, disorder), end_ms)
     finally:
         if file is not None:
             file.close()

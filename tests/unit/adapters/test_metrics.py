@@ -13,7 +13,7 @@ from tidegate.adapters.catalogue import INSTRUMENTS, Kind, reference_page
 from tidegate.adapters.histogram import BatchHistogram
 from tidegate.adapters.memory import NullMetrics
 from tidegate.adapters.metrics import PrometheusMetrics
-from tidegate.contracts.anomaly import DeviceState, Severity
+from tidegate.contracts.anomaly import AnomalyStatus, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.contracts.views import Balance
@@ -38,7 +38,10 @@ def test_a_batch_is_counted_by_outcome_reason_severity_and_stage() -> None:
         readings=Balance(received=10, scored=6, duplicate=1, quarantined=1, dead_lettered=2),
         dead_letters={DeadLetterReason.NOT_JSON: 2, DeadLetterReason.CLOCK_AHEAD: 1},
         neg_log10_p=np.array([0.1, 0.3, 3.0, np.nan, 12.0, 0.2]),
+        late=2,
+        rerun=40,
         anomalies_opened={Severity.HIGH: 1},
+        anomalies_revised={AnomalyStatus.RETRACTED: 1},
         decisions={(DecisionStatus.APPLIED, Trigger.GATEWAY_DOWN): 1},
         seconds={"decode": 0.002, "core": 0.004, "commit": 0.02},
     )
@@ -49,6 +52,9 @@ def test_a_batch_is_counted_by_outcome_reason_severity_and_stage() -> None:
     assert sum(value for name, value in shown.items() if name.startswith("tidegate_readings_total")) == 20
     assert shown["tidegate_deadletters_total{reason=not-json}"] == 4
     assert shown["tidegate_anomalies_total{severity=high}"] == 2
+    assert (shown["tidegate_readings_late_total"], shown["tidegate_readings_rerun_total"]) == (4, 80)
+    assert shown["tidegate_anomalies_revised_total{status=retracted}"] == 2
+    assert shown["tidegate_anomalies_revised_total{status=amended}"] == 0
     assert shown["tidegate_decisions_total{status=applied,trigger=gateway-down}"] == 2
     assert shown["tidegate_batch_seconds_bucket{le=0.0025,stage=decode}"] == 2
     assert shown["tidegate_batch_seconds_bucket{le=0.0025,stage=commit}"] == 0
@@ -61,8 +67,8 @@ def test_a_batch_is_counted_by_outcome_reason_severity_and_stage() -> None:
 def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     metrics = PrometheusMetrics()
     metrics.levels(0, Levels({"t": 99}, 50.0, {DeviceState.OK: 1}))
-    metrics.levels(0, Levels({"t": 5}, 2.0, {DeviceState.OK: 3, DeviceState.STALE: 1}, 4, 1, 0, 2, 0.5))
-    metrics.levels(1, Levels({"t": 7}, 3.5, {DeviceState.OK: 3, DeviceState.WARMING: 1}, 1, 1, 1, 0, 1.2))
+    metrics.levels(0, Levels({"t": 5}, 2.0, {DeviceState.OK: 3, DeviceState.STALE: 1}, 4, 1, 0, 2, 0.5, 7))
+    metrics.levels(1, Levels({"t": 7}, 3.5, {DeviceState.OK: 3, DeviceState.WARMING: 1}, 1, 1, 1, 0, 1.2, 5))
     shown = samples(metrics)
     assert shown["tidegate_lag_records{topic=t}"] == 12
     assert shown["tidegate_event_time_lag_seconds"] == 3.5
@@ -70,6 +76,7 @@ def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     assert shown["tidegate_unknown_ratio"] == 0.25
     assert shown["tidegate_pending_messages"] == 5
     assert shown["tidegate_anomalies_open"] == 2
+    assert shown["tidegate_tail_readings"] == 12
     assert shown["tidegate_incidents_open"] == 1
     assert shown["tidegate_unserved_devices"] == 2
     assert shown["tidegate_gateway_utilisation_max_ratio"] == 1.2

@@ -56,6 +56,8 @@ def test_the_shipped_profiles_load() -> None:
     ("old", "new", "expected"),
     [
         ("interval_seconds: 5", "interval_seconds: -5", "yaml:2: interval_seconds is -5.0, expected more than 0"),
+        ("binding: fixed", "lateness_seconds: -1", "yaml:10: lateness_seconds is -1.0, expected 0 (off) to 2560"),
+        ("binding: fixed", "lateness_seconds: 2561", "expected 0 (off) to 2560, which is 512 intervals"),
         ("interval_seconds: 5", "interval_seconds: soon", "yaml:2: interval_seconds is 'soon'"),
         ("interval_seconds: 5", "interval_seconds: .nan", "yaml:2: interval_seconds is nan, expected a finite number"),
         ("interval_seconds: 5", "interval_seconds: true", "yaml:2: interval_seconds is True"),

@@ -5,14 +5,16 @@ its time, and slots are made in order whatever the service answers.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from tidegate.contracts.reading import Reading
 from tidegate.fleet.outbox import Outbox, Traffic
 from tidegate.fleet.pace import Pace
 from tidegate.fleet.placement import set_topology
+from tidegate.fleet.simulator.disorder import Disorder, DisorderSpec
 from tidegate.fleet.simulator.faults import Label
-from tidegate.fleet.simulator.fleet import Fleet, Slot
+from tidegate.fleet.simulator.fleet import Fleet
 from tidegate.fleet.sinks import Feedback, Sink
 
 POLL_SECONDS = 1.0
@@ -28,6 +30,7 @@ class Surroundings:
     pace: Pace
     note_label: Callable[[Label], None]
     traffic: Traffic
+    disorder: DisorderSpec = field(default_factory=DisorderSpec)
 
 
 async def simulate(fleet: Fleet, around: Surroundings, end_ms: int | None) -> None:
@@ -51,19 +54,21 @@ async def simulate(fleet: Fleet, around: Surroundings, end_ms: int | None) -> No
 
 
 async def _send(fleet: Fleet, around: Surroundings, end_ms: int | None) -> None:
-    outbox = Outbox(around.sink, around.traffic)
+    outbox, disorder = Outbox(around.sink, around.traffic), Disorder(around.disorder)
     while end_ms is None or fleet.next_moment_ms < end_ms:
         if not around.pace.is_due(fleet.next_moment_ms):
             await outbox.flush()
         await around.pace.until(fleet.next_moment_ms)
-        await _deliver(fleet.step(), outbox, around)
+        slot = fleet.step()
+        for label in slot.labels:
+            around.note_label(label)
+        await _deliver(disorder.pass_on(slot.readings, slot.moment_ms), outbox)
+    await _deliver(disorder.rest(), outbox)
     await outbox.flush()
 
 
-async def _deliver(slot: Slot, outbox: Outbox, around: Surroundings) -> None:
-    for label in slot.labels:
-        around.note_label(label)
-    for reading in slot.readings:
+async def _deliver(readings: Sequence[Reading], outbox: Outbox) -> None:
+    for reading in readings:
         await outbox.put(reading)
 
 
