@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 DATA ?=
 SPEED ?= 60
 DURATION ?=
-N ?= 6
+N ?=
 SEED ?= 1
 WORKERS ?= 2
 OUT ?=
 export DATA SPEED DURATION
 
-.PHONY: help run kafka test check acceptance chaos bench docs lock train clean
+.PHONY: help run kafka test check acceptance chaos fuzz bench docs lock train clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,8 +66,11 @@ acceptance: $(VENV)/dev.stamp ## real data through the running service: make acc
 	$(BIN)/tidegate evaluate acceptance --data '$(DATA)' --out docs/results/acceptance.json
 
 chaos: $(VENV)/dev.stamp ## N faults drawn from SEED against WORKERS workers on a real broker; DATA=<folder> for recorded data, OUT=<results>
-	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(N) --seed $(SEED) --workers $(WORKERS) \
+	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(or $(N),6) --seed $(SEED) --workers $(WORKERS) \
 	  $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')
+
+fuzz: $(VENV)/dev.stamp ## N spoiled messages (100,000) drawn from SEED through decoding and state; DATA=<folder> to start from, OUT=<results>
+	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(or $(N),100000) --seed $(SEED) $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')
 
 bench: $(VENV)/dev.stamp ## speed as ratios to frozen ceilings, printed and never asserted
 	$(BIN)/python benchmarks/run.py
