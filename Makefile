@@ -65,7 +65,7 @@ acceptance: $(VENV)/dev.stamp ## real data through the running service: make acc
 	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make acceptance DATA=<folder>' >&2; exit 2; }
 	$(BIN)/tidegate evaluate acceptance --data '$(DATA)' --out docs/results/acceptance.json
 
-chaos: $(VENV)/dev.stamp ## N faults drawn from SEED against WORKERS workers on a real broker; DATA=<folder> for recorded data, OUT=<results>
+chaos: $(VENV)/dev.stamp ## N faults (6) drawn from SEED against WORKERS workers on a real broker; DATA=<folder> for recorded data, OUT=<results>
 	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(or $(N),6) --seed $(SEED) --workers $(WORKERS) \
 	  $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')
 
