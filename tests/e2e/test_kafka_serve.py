@@ -74,6 +74,7 @@ def settings_for(connection: KafkaConnection, folder: Path) -> dict[str, str]:
         "TIDEGATE_PROFILES": f"[{folder / 'probe.yaml'}]",
         "TIDEGATE_KAFKA__SESSION_SECONDS": "6",
         "TIDEGATE_WORKER__SNAPSHOT_READINGS": "150",
+        "TIDEGATE_WORKER__TRIM": "false",  # the rerun starts at the first batch
     }
 
 
