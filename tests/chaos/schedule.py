@@ -54,7 +54,7 @@ SECONDS: Final = {
     Kind.BROKER_SILENT: (1.0, 60.0),
     Kind.BROKER_SLOW: (2.0, 15.0),
 }
-"""How long a strike of each kind lasts, drawn evenly on a logarithmic scale; others are over at once."""
+"""How long a strike of each kind lasts: most are short and some are long; other kinds are over at once."""
 
 AT_ONCE_RATIO: Final = 0.2
 """Share of strikes that do not wait until the one before them is recovered from."""
@@ -122,7 +122,7 @@ def _strike(draw: random.Random, kind: Kind, *, first: bool) -> Strike:
         delay_seconds=round(draw.uniform(0, AT_ONCE_SECONDS if at_once else JITTER_SECONDS), 3),
         at_once=at_once,
         target=draw.randrange(60),
-        seconds=round(low * (high / low) ** draw.random(), 3) if low else 0.0,
+        seconds=round(low * (high / low) ** (draw.random() ** 2), 3) if low else 0.0,
         latency_seconds=round(draw.uniform(0.02, 0.3), 3) if slow else 0.0,
         bytes_per_second=round(2 ** draw.uniform(16, 20)) if slow else 0,
     )
