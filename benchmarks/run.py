@@ -35,6 +35,8 @@ METRICS = 3
 RATIOS = {
     "loop, single readings ÷ bare decode": ("loop_single", "bare_decode"),
     "loop, batches of 50 ÷ bare decode of them": ("loop_batched", "bare_decode_batches"),
+    "packed to columns ÷ bare decode of JSON batches": ("packed_columns", "bare_decode_batches"),
+    "packed to readings ÷ bare decode of JSON batches": ("packed_readings", "bare_decode_batches"),
     "loop, batches of 50 ÷ one-step ONNX": ("loop_batched", "bare_onnx_readings"),
     "detection alone ÷ one-step ONNX": ("detection", "bare_onnx_readings"),
     "POST of 1,000 readings ÷ bare ASGI": ("post_service", "post_bare"),
@@ -42,7 +44,7 @@ RATIOS = {
 """What is divided by what."""
 
 NOTES = (
-    "One process, embedded log with synchronous=FULL (exactly-once), tier light, three metrics a reading, JSON.",
+    "One process, embedded log with synchronous=FULL (exactly-once), tier light, three metrics a reading, JSON where not packed.",
     "loop: poll, decode, score, encode, commit, from the worker's start to its last commit. detection: decoded beforehand, no "
     "log. Both in readings per second, as is one-step ONNX (rows ÷ 3). POST: one connection, while the service scores what "
     "arrives.",
@@ -78,6 +80,7 @@ def measure(devices: int, steps: int, posts: int) -> dict[str, float]:
     configuration, forecaster = service_configuration(), universal_forecaster()
     messages = [ceilings.reading_json(device, step) for step in range(steps) for device in range(devices)]
     batches = [ceilings.batch_json(messages[at : at + PER_BATCH]) for at in range(0, len(messages), PER_BATCH)]
+    packed = product.packed_decode(batches)
     model = bundle_catalogue([shipped_bundles()])["universal"] / "model.onnx"
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
         return {
@@ -89,6 +92,8 @@ def measure(devices: int, steps: int, posts: int) -> dict[str, float]:
             "loop_batched": product.embedded_loop(
                 Path(other), configuration, forecaster, batches, len(messages)
             ).readings_per_second,
+            "packed_columns": packed.columns,
+            "packed_readings": packed.readings,
             "bare_onnx_readings": ceilings.bare_onnx(model, seconds=0.5) / METRICS,
             "detection": product.core_loop(configuration, forecaster, messages),
             **_doors(posts),

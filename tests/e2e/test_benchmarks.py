@@ -17,7 +17,7 @@ def test_a_quick_run_prints_every_ratio_and_writes_a_results_file(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     figures = results.read(out).figures
-    assert len(figures["ratios"]) == 5
+    assert len(figures["ratios"]) == 7
     for label, ratio in figures["ratios"].items():
         assert ratio > 0
         assert label.partition(" ÷ ")[0] in done.stdout

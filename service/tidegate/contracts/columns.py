@@ -21,19 +21,25 @@ from tidegate.errors import InputError
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
-_SOUND: Final = frozenset[int]()
+_NONE: Final = frozenset[int]()
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A table of names and the place of each row's own in it (`ABSENT`: none); names at `malformed` places break the rules."""
+    """A table of names and the place of each row's own in it (`ABSENT`: none).
+
+    Without `pointed` row i has the i-th. Names at `malformed` places break the rules.
+    """
 
     table: Sequence[str]
     place: Int64
-    malformed: frozenset[int] = _SOUND
+    pointed: bool
+    malformed: frozenset[int] = _NONE
 
     def of_rows(self) -> list[str | None]:
         """The name of every row as it was sent, malformed or not; null where it has none or points nowhere."""
+        if not self.pointed:
+            return list(self.table)
         count = len(self.table)
         return [self.table[place] if 0 <= place < count else None for place in self.place.tolist()]
 
@@ -79,7 +85,7 @@ def unpack_batch(raw: bytes) -> Columns:
     except InputError as error:
         return _with_malformed_names(raw, error)
     check_version(batch)
-    return _columns(batch, batch.devices, batch.gateways)
+    return _columns(batch, batch.devices, batch.gateways, checked=True)
 
 
 def row_faults(columns: Columns) -> list[RowFault]:
@@ -98,10 +104,10 @@ def row_faults(columns: Columns) -> list[RowFault]:
 def _name_faults(field: str, names: Names | None, least: int) -> list[RowFault]:
     if names is None:
         return []
-    wrong = (names.place < least) | (names.place >= len(names.table))
+    rows = _outside(names.place, least, len(names.table) - 1) if names.pointed else []
     if names.malformed:
-        wrong |= np.isin(names.place, list(names.malformed))
-    return [_name_fault(field, names, row) for row in np.flatnonzero(wrong).tolist()]
+        rows += np.flatnonzero(np.isin(names.place, list(names.malformed))).tolist()
+    return [_name_fault(field, names, row) for row in rows]
 
 
 def _name_fault(field: str, names: Names, row: int) -> RowFault:
@@ -115,9 +121,15 @@ def _name_fault(field: str, names: Names, row: int) -> RowFault:
 def _out_of_range(name: str, column: Int64 | None, least: int) -> list[RowFault]:
     if column is None:
         return []
-    rows = np.flatnonzero((column < least) | (column > MAX_INTEGER)).tolist()
     text = "{} of row {} is {}, expected {} to {}"
+    rows = _outside(column, least, MAX_INTEGER)
     return [RowFault(row, name, text.format(name, row, column[row], least, MAX_INTEGER)) for row in rows]
+
+
+def _outside(column: Int64, least: int, most: int) -> list[int]:
+    """Rows where `column` is below `least` or above `most`, found in one comparison: below wraps around to far above."""
+    wrong = (column - least).view(np.uint64) > most - least
+    return np.flatnonzero(wrong).tolist() if np.count_nonzero(wrong) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,7 @@ def _with_malformed_names(raw: bytes, whole: InputError) -> Columns:
         raise whole from whole.__cause__
     check_version(frame)
     gateways = None if frame.gateways is None else list(map(_name, frame.gateways))
-    return _columns(frame, list(map(_name, frame.devices)), gateways)
+    return _columns(frame, list(map(_name, frame.devices)), gateways, checked=False)
 
 
 def _name(encoded: Any) -> str:
@@ -146,35 +158,43 @@ def _name(encoded: Any) -> str:
         return ""
 
 
-def _columns(batch: PackedBatch, devices: Sequence[str], gateways: Sequence[str] | None) -> Columns:
+def _malformed(table: Sequence[str], checked: bool) -> frozenset[int]:
+    """Places of names that break the rules; none where the decoder has `checked` them."""
+    if checked:
+        return _NONE
+    return frozenset(place for place, name in enumerate(table) if not 0 < len(name) <= MAX_ID_LENGTH)
+
+
+def _columns(batch: PackedBatch, devices: Sequence[str], gateways: Sequence[str] | None, *, checked: bool) -> Columns:
     if len(set(batch.metrics)) != len(batch.metrics):
         raise InputError("two of the metrics have one name", advice="give each column a name of its own")
     rows = len(batch.event_time_ms) // 8
     return Columns(
-        SiteId(batch.site),
-        ProfileName(batch.profile),
-        [MetricName(name) for name in batch.metrics],
-        _names("device", devices, batch.device_index, "<u4", rows),
+        batch.site,
+        batch.profile,
+        batch.metrics,
+        _names("device", devices, batch.device_index, "<u4", rows, _malformed(devices, checked)),
         _array("event_time_ms", batch.event_time_ms, "<i8", rows),
         _array("values", batch.values, "<f4", rows * len(batch.metrics)).reshape(rows, len(batch.metrics)),
         None if batch.sequence is None else _array("sequence", batch.sequence, "<i8", rows),
-        None if gateways is None else _names("gateway", gateways, batch.gateway_index, "<i4", rows),
+        None
+        if gateways is None
+        else _names("gateway", gateways, batch.gateway_index, "<i4", rows, _malformed(gateways, checked)),
         None if batch.epoch is None else _array("epoch", batch.epoch, "<i8", rows),
     )
 
 
-def _names(field: str, table: Sequence[str], index: bytes | None, kind: str, rows: int) -> Names:
-    malformed = frozenset(place for place, name in enumerate(table) if not 0 < len(name) <= MAX_ID_LENGTH)
+def _names(field: str, table: Sequence[str], index: bytes | None, kind: str, rows: int, malformed: frozenset[int]) -> Names:
     if index is not None:
-        return Names(table, _array(f"{field}_index", index, kind, rows).astype(np.int64), malformed)
+        return Names(table, _array(f"{field}_index", index, kind, rows).astype(np.int64), True, malformed)
     if len(table) != rows:
         advice = f"name one for each row, or add {field}_index to point into a table"
         raise InputError(f"{len(table)} {field}s for {rows} rows", advice=advice)
-    return Names(table, np.arange(rows), malformed)
+    return Names(table, np.arange(rows), False, malformed)
 
 
 def _array(name: str, raw: bytes, kind: str, count: int) -> NDArray[Any]:
-    size = np.dtype(kind).itemsize
+    size = int(kind[-1])
     if len(raw) != count * size:
         message = f"{name} has {len(raw)} bytes, expected {count * size}: {count} numbers of {size}"
         raise InputError(message, advice="every column needs as many rows as event_time_ms")
