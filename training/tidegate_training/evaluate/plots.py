@@ -90,14 +90,30 @@ def score_strip(surprise: Float64, labels: NDArray[np.bool_], alarms: Sequence[i
     _save(figure, path)
 
 
-def _figure(*, width: float, height: float) -> tuple[Any, Any]:
+def over_time(
+    at: Sequence[float], panels: Mapping[str, Sequence[float]], path: Path, *, label: str, shaded_until: float = 0.0
+) -> None:
+    """One line per panel over the same axis, each from 0 up, one above the other; `shaded_until` is the warm-up."""
+    figure, all_axes = _figure(width=7.0, height=1.3 * len(panels), rows=len(panels))
+    for axes, (name, values) in zip(all_axes, panels.items(), strict=True):
+        axes.plot(at, values, linewidth=0.9, color=TINT["tidegate"])
+        axes.axvspan(0.0, shaded_until, color=OTHER, alpha=0.5, linewidth=0)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(name, fontsize=7)
+        axes.tick_params(labelsize=7)
+    all_axes[-1].set_xlabel(label)
+    _save(figure, path)
+
+
+def _figure(*, width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  # an extra; see the module
     except ImportError as error:
         raise DependencyError("plots need matplotlib", advice="pip install 'tidegate[evaluate]'") from error
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
+    axes = figure.subplots(rows, sharex=True)
+    for each in [axes] if rows == 1 else axes:
+        each.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
