@@ -11,9 +11,11 @@ N ?=
 SEED ?= 1
 WORKERS ?= 2
 OUT ?=
+MINUTES ?= 60
+DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: help run kafka test check acceptance chaos fuzz bench docs lock train clean
+.PHONY: help run kafka test check acceptance chaos fuzz soak bench docs lock train clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +76,9 @@ fuzz: $(VENV)/dev.stamp ## N spoiled messages (100,000) drawn from SEED through 
 
 bench: $(VENV)/dev.stamp ## speed as ratios to frozen ceilings, printed and never asserted
 	$(BIN)/python benchmarks/run.py
+
+soak: $(VENV)/dev.stamp ## an hour at half capacity on a real broker: make soak MINUTES=60 DEVICES=50000
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --devices $(DEVICES) --out docs/results/soak.json
 
 train: $(VENV)/dev.stamp ## train the universal bundle again: make train DATA=<folder>
 	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make train DATA=<folder>' >&2; exit 2; }

@@ -40,6 +40,9 @@ BACKLOG_ROUNDS: Final = 12
 BACKLOG_INTERVAL: Final = 5.0
 """Seconds between two readings of a device in the backlog."""
 
+_NO_REUSE: Final = httpx.Limits(max_keepalive_connections=0)
+"""The server closes a connection after 5 idle seconds: one that is used again just then would be reset."""
+
 _say = Console(stderr=True).print
 
 
@@ -146,11 +149,11 @@ def write(out: Path, figures: dict[str, Any], samples: list[soak_watch.Sample], 
     plots.over_time(minutes, panels, out.with_suffix(".svg"), label="minutes", shaded_until=warm_up)
     pinned = f", pinned to core {run.service_core}" if run.service_core else ""
     notes = (
-        f"One service process with {PARTITIONS} partitions{pinned}; broker and fleet on the same machine. Sites of at most 1,250 "
-        "devices and 10 gateways; packed batches of 250 readings of two metrics; exactly once, with forecasts and plans.",
+        f"One service process with {PARTITIONS} partitions{pinned}; broker and fleet on the same machine. Sites of at most "
+        "1,250 devices and 10 gateways; packed batches of 250 readings of two metrics; exactly once, with forecasts and plans.",
         "Capacity: a backlog of the same fleet as fast as it is taken, in the same run. Growth: the median of the last tenth of "
-        "the samples after the warm-up less that of their first tenth; slope: a line fitted to all of them. Lag is in records of up "
-        "to 250 readings. cores_used includes the planner's process.",
+        "the samples after the warm-up less that of their first tenth; slope: a line fitted to all of them. Lag is in records "
+        "of up to 250 readings. cores_used includes the planner's process.",
         "The machine was shared with other work; what that did to the service is in max_lag and max_commit_age_seconds.",
     )
     command = f"make soak MINUTES={run.minutes:g} DEVICES={run.devices}"
@@ -192,10 +195,10 @@ def service(place: Place, prefix: str, interval: float) -> Iterator[tuple[subpro
     command = [*_pinned(place.service_core), *_tidegate(), "serve", "--port", "0"]
     with log.open("w") as said, subprocess.Popen(command, env=environment, stderr=said) as process:
         try:
-            with httpx.Client(base_url=_address(process, log), timeout=60.0) as client:
+            with httpx.Client(base_url=_address(process, log), timeout=60.0, limits=_NO_REUSE) as client:
                 yield process, client
-        except BaseException:
-            _say(log.read_text()[-3000:])
+        except Exception:
+            _say(f"exit code {process.poll()}; the service's last words:\n{log.read_text()[-3000:]}")
             raise
         finally:
             process.kill()
@@ -243,4 +246,6 @@ def _tidegate() -> list[str]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -1,6 +1,6 @@
 """The fleet of the soak: sends packed batches of made-up devices to Kafka at a steady pace, or a backlog at once.
 
-    python benchmarks/soak_fleet.py --servers HOST:PORT --prefix P. --devices N --interval S [--rounds N]
+    python benchmarks/soak_fleet.py --servers HOST:PORT --prefix P. --devices N --interval S [--rounds N] [--begin-ms T]
 
 A process of its own, so that what it needs is not the service's. Until SIGTERM, or for `--rounds` rounds without waiting; then
 says on standard output how many readings it sent. Event times are as planned, not as sent: a sender that is behind sends late
@@ -102,7 +102,7 @@ def topology_commands(devices: int) -> Iterator[tuple[SiteId, bytes]]:
         yield site, encode(set_topology(topology))
 
 
-async def send(servers: str, prefix: str, devices: int, interval: float, rounds: int) -> int:
+async def send(servers: str, prefix: str, devices: int, interval: float, rounds: int, begin_ms: int) -> int:
     """Topologies, then readings; the number of readings sent, all of them on the log."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -111,14 +111,20 @@ async def send(servers: str, prefix: str, devices: int, interval: float, rounds:
         for site, value in topology_commands(devices):
             partition = partition_of(site, PARTITIONS)
             await producer.send_and_wait(prefix + topics.COMMANDS, value, site.encode(), partition)
-        return await _readings(producer, prefix + topics.TELEMETRY, blocks(devices), interval, rounds, stop)
+        return await _readings(producer, prefix + topics.TELEMETRY, blocks(devices), interval, rounds, begin_ms, stop)
 
 
 async def _readings(
-    producer: AIOKafkaProducer, topic: str, fleet: list[Block], interval: float, rounds: int, stop: asyncio.Event
+    producer: AIOKafkaProducer,
+    topic: str,
+    fleet: list[Block],
+    interval: float,
+    rounds: int,
+    begin_ms: int,
+    stop: asyncio.Event,
 ) -> int:
     noise, sent, turn = np.random.default_rng(1), 0, 0
-    began, begin_ms = time.monotonic(), int((time.time() - rounds * interval) * 1000)
+    began = time.monotonic()
     while not stop.is_set() and (not rounds or turn < rounds * len(fleet)):
         block, due = fleet[turn % len(fleet)], turn * interval / len(fleet)
         if not rounds and due > time.monotonic() - began:
@@ -138,9 +144,11 @@ def main(
     devices: Annotated[int, typer.Option()],
     interval: Annotated[float, typer.Option(help="Seconds between two readings of a device.")],
     rounds: Annotated[int, typer.Option(help="Readings of each device, without waiting; 0: until SIGTERM, at the pace.")] = 0,
+    begin_ms: Annotated[int, typer.Option(help="First event time; by default such that the last is about now.")] = 0,
 ) -> None:
     """Send, and say how much."""
-    print(json.dumps({"sent": asyncio.run(send(servers, prefix, devices, interval, rounds))}))
+    begin_ms = begin_ms or int((time.time() - rounds * interval) * 1000)
+    print(json.dumps({"sent": asyncio.run(send(servers, prefix, devices, interval, rounds, begin_ms))}))
 
 
 if __name__ == "__main__":
