@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from tidegate.adapters.bundles import bundle_catalogue
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
-from tidegate.adapters.kafka import KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
+from tidegate.adapters.kafka import Delivery, KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
 from tidegate.adapters.membership import SoleMember
 from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.adapters.onnx import load_bundle
@@ -151,7 +151,13 @@ def kafka_connection(settings: KafkaSettings) -> KafkaConnection:
     Raises:
         ConfigurationError: a file cannot be used, or a password is missing or would travel readable.
     """
-    return KafkaConnection(settings.bootstrap_servers, settings.group, settings.topic_prefix, security=_security(settings))
+    return KafkaConnection(
+        settings.bootstrap_servers,
+        settings.group,
+        settings.topic_prefix,
+        security=_security(settings),
+        delivery=Delivery(settings.delivery),
+    )
 
 
 def _security(settings: KafkaSettings) -> KafkaSecurity:

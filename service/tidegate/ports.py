@@ -132,7 +132,8 @@ class Log(Protocol):
     async def commit(self, commit: Commit) -> None:
         """Write outputs and positions in one transaction; returns once durable, which readers see then or a moment later.
 
-        An error means that nothing of it is visible, or that it is not known yet: after `take_over` it is.
+        An error means that nothing of it is visible, or that it is not known yet: after `take_over` it is. A log that
+        delivers at least once writes without a transaction, the journal's record first: see `complete`.
 
         Raises:
             LogFullError: the disk is full.
@@ -146,6 +147,17 @@ class Log(Protocol):
         """For how long an unfinished transaction of somebody else has kept records of `topic` from being read; 0 when none does.
 
         Never blocks: it is what the last reads met. What is held is not lost, and is no lag as long as it cannot be read.
+        """
+        ...
+
+    async def complete(self, partition: int, outputs: Sequence[Outgoing]) -> None:
+        """Write `outputs`, all that the journal's last batch said, if its owner may have ended before they were written.
+
+        Called after `take_over` and before the next commit. Nothing to do where a commit is written whole or not at all.
+
+        Raises:
+            OwnerReplacedError: another process took the partition over.
+            DependencyError: the log cannot be reached; `take_over` has to be called first.
         """
         ...
 

@@ -100,6 +100,8 @@ class KafkaSettings(_Area):
     """Copies that must be written before a record counts as durable; 2 in production."""
     retention_days: int = Field(default=7, ge=1, le=3650)
     """Days for which inputs, journal and facts are kept, where snapshots do not let them go sooner."""
+    delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
+    """What a batch's facts are written as: once, in a transaction, or at least once, without one (docs/kafka.md)."""
     security: KafkaSecuritySettings = KafkaSecuritySettings()
     """Encryption and login."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from kafka_logs import fresh_connection, open_fresh
 from tidegate.adapters.embedded import EmbeddedLog
+from tidegate.adapters.kafka import Delivery
 from tidegate.adapters.memory import MemoryLog
 from tidegate.contracts.topics import FORECASTS, TELEMETRY
 from tidegate.errors import ConfigurationError, DependencyError
@@ -37,14 +38,20 @@ def kafka_log(request: pytest.FixtureRequest) -> OpenLog:
     return lambda: open_fresh(connection, PARTITIONS, ["other", "facts", "commands", "nothing-here"])
 
 
+def repeating_kafka_log(request: pytest.FixtureRequest) -> OpenLog:
+    connection = fresh_connection(request.getfixturevalue("kafka"), delivery=Delivery.AT_LEAST_ONCE)
+    return lambda: open_fresh(connection, PARTITIONS, ["other", "facts", "commands", "nothing-here"])
+
+
 LOGS: dict[str, Callable[[pytest.FixtureRequest], OpenLog]] = {
     "memory": memory_log,
     "embedded": embedded_log,
     "kafka": kafka_log,
+    "kafka-at-least-once": repeating_kafka_log,
 }
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.kafka] if name == "kafka" else []) for name in LOGS])
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.kafka] if name.startswith("kafka") else []) for name in LOGS])
 def open_log(request: pytest.FixtureRequest) -> OpenLog:
     """Opens the same log again each time it is called; the one before must be closed."""
     return LOGS[request.param](request)

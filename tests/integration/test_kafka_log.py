@@ -15,9 +15,9 @@ from broker import Broker
 from kafka_logs import fresh_connection, open_fresh
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog, TopicPlan, check_topics, create_topics
 from tidegate.adapters.memory import ManualClock
+from tidegate.adapters.tail import last_record
 from tidegate.contracts.topics import ANOMALIES, CLEANUP, FORECASTS, TELEMETRY, Cleanup
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
-from tidegate.pipeline.settle import last_record
 from tidegate.ports import Commit, Outgoing
 
 pytestmark = pytest.mark.kafka

@@ -3,11 +3,12 @@
 import pytest
 
 from tidegate.adapters.memory import MemoryLog
+from tidegate.adapters.tail import last_record
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
 from tidegate.contracts.journal import JournalRecord
 from tidegate.errors import DependencyError, OwnerReplacedError
-from tidegate.pipeline.settle import has_gone_through, last_record
+from tidegate.pipeline.settle import has_gone_through
 from tidegate.ports import Commit, Outgoing
 
 

@@ -1,7 +1,7 @@
 """Rebuild a partition after a stop of any kind: newest usable snapshot, then the journal's batches over it.
 
 A replay reads what the journal says was read and steps the core with the ticks it saw; the facts it computes again were
-published then, and are dropped now.
+published then, and are dropped now. Only those of the last batch are kept: its owner may have ended before they were written.
 """
 
 from collections import defaultdict
@@ -16,9 +16,9 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.journal import JournalRecord, Trial
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.core.forecaster import Forecaster
-from tidegate.core.partition import Partition
+from tidegate.core.partition import Facts, Partition
 from tidegate.errors import BundleError, InputError, StateLostError
-from tidegate.pipeline.portion import Portion, decode_portion, journaled_ranges
+from tidegate.pipeline.portion import Decoded, Portion, decode_portion, journaled_ranges
 from tidegate.pipeline.snapshots import Snapshot, join_chunks, read_chunk
 from tidegate.ports import Log, Record
 
@@ -33,6 +33,7 @@ class Restored:
     """A partition as of its last committed batch. `sequence` is the next journal sequence, `generation` the next snapshot's.
 
     `taken` readings of the record at the telemetry position were taken already; `trial` is what the last batch announced.
+    `last` is what the last replayed batch took and came to.
     """
 
     partition: Partition
@@ -43,6 +44,7 @@ class Restored:
     taken: int = 0
     trial: Trial | None = None
     replayed_batches: int = 0
+    last: tuple[Decoded, Facts] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ class Restorer:
         if record.configuration is not None:
             partition.configure(record.configuration)
         portion = await self._portion(record)
-        partition.step(decode_portion(portion, self.log.partitions).batch(record.tick_ms))
+        taken = decode_portion(portion, self.log.partitions)
+        restored.last = taken, partition.step(taken.batch(record.tick_ms))
         restored.positions.update({span.topic: span.end for span in record.inputs})
         restored.sequence = record.sequence + 1
         restored.tick_ms = record.tick_ms

@@ -4,20 +4,18 @@ The journal is asked twice. Before taking over, for if another process has commi
 instead of one; and after, because only then can nothing that was under way still appear.
 """
 
-from typing import Final
-
+from tidegate.adapters.tail import last_record
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
 from tidegate.contracts.journal import JournalRecord
 from tidegate.errors import OwnerReplacedError
-from tidegate.ports import Commit, Log, Record
-
-_PAGE_RECORDS: Final = 500
-_PAGE_BYTES: Final = 1024 * 1024
+from tidegate.ports import Commit, Log
 
 
 async def has_gone_through(log: Log, commit: Commit, sequence: int) -> bool:
     """Take the partition over again and say whether `commit`, with the journal's record `sequence`, is part of the log.
+
+    If it is, all of it is: a log that writes the journal's record first is made to write the rest.
 
     Raises:
         OwnerReplacedError: another process has committed a batch since.
@@ -25,7 +23,10 @@ async def has_gone_through(log: Log, commit: Commit, sequence: int) -> bool:
     """
     await _is_journaled(log, commit, sequence)
     await log.take_over(commit.partition)
-    return await _is_journaled(log, commit, sequence)
+    journaled = await _is_journaled(log, commit, sequence)
+    if journaled:
+        await log.complete(commit.partition, [record for record in commit.outputs if record.topic != topics.JOURNAL])
+    return journaled
 
 
 async def _is_journaled(log: Log, commit: Commit, sequence: int) -> bool:
@@ -40,23 +41,3 @@ async def _is_journaled(log: Log, commit: Commit, sequence: int) -> bool:
         f"partition {commit.partition}: the journal has another batch {found}, ours is {sequence}",
         advice="nothing to do: it is restored once the group says that it is this process's",
     )
-
-
-async def last_record(log: Log, topic: str, partition: int) -> Record | None:
-    """The last record of a partition, or None. Looks back further and further: offsets before the end need not be records'."""
-    start, end = await log.start_offset(topic, partition), await log.end_offset(topic, partition)
-    back = 1
-    while end > start:
-        last = await _last_from(log, topic, partition, max(start, end - back))
-        if last is not None or end - back <= start:
-            return last
-        back *= 4
-    return None
-
-
-async def _last_from(log: Log, topic: str, partition: int, offset: int) -> Record | None:
-    last = None
-    while page := await log.read(topic, partition, offset, max_records=_PAGE_RECORDS, max_bytes=_PAGE_BYTES):
-        last = page[-1]
-        offset = last.offset + 1
-    return last

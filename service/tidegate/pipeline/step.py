@@ -9,9 +9,9 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.journal import JournalRecord, Trial
 from tidegate.core.partition import Facts
-from tidegate.pipeline.decode import Telemetry, reject
+from tidegate.pipeline.decode import reject
 from tidegate.pipeline.encode import FactEncoder
-from tidegate.pipeline.portion import Portion, decode_portion
+from tidegate.pipeline.portion import Decoded, Portion, decode_portion
 from tidegate.pipeline.replay import Restored
 from tidegate.pipeline.snapshots import chunk_snapshot
 from tidegate.ports import Clock, Outgoing
@@ -57,15 +57,22 @@ class Stepper:
         taken = decode_portion(portion, self._partitions)
         decoded = self._clock.monotonic()
         facts = state.partition.step(taken.batch(tick_ms))
-        letters = [*taken.letters, *_rejected(taken.telemetry, facts), *map(taken.acks.reject, facts.ack_rejections)]
+        letters = _letters(taken, facts)
         positions = state.positions | {each.topic: each.end for each in portion.finished()}
-        outputs = [*self._encoder.facts(facts), *self._encoder.letters(letters)]
+        outputs = self._said(facts, letters)
         outputs.append(self._encoder.journal(self._record(state.sequence, portion, tick_ms, introduced, trial)))
         if snapshot:
             chunks = chunk_snapshot(self._index, state.sequence, positions, state.partition.export_state())
             outputs += self._encoder.snapshot(chunks, state.generation)
         seconds = {"decode": decoded - started, "core": self._clock.monotonic() - decoded}
         return Step(facts, letters, taken.undecodable, outputs, positions, portion.taken_after(state.taken), seconds)
+
+    def said(self, taken: Decoded, facts: Facts) -> list[Outgoing]:
+        """What a batch that took `taken` and came to `facts` tells the world, journal and snapshot aside."""
+        return self._said(facts, _letters(taken, facts))
+
+    def _said(self, facts: Facts, letters: list[DeadLetter]) -> list[Outgoing]:
+        return [*self._encoder.facts(facts), *self._encoder.letters(letters)]
 
     def _introduce(self, state: Restored) -> bool:
         """Put the configuration in force where it is not; true when the journal has to carry it."""
@@ -92,5 +99,6 @@ class Stepper:
         )
 
 
-def _rejected(telemetry: Telemetry, facts: Facts) -> list[DeadLetter]:
-    return [reject(telemetry, rejection) for rejection in facts.rejections]
+def _letters(taken: Decoded, facts: Facts) -> list[DeadLetter]:
+    refused = [reject(taken.telemetry, rejection) for rejection in facts.rejections]
+    return [*taken.letters, *refused, *map(taken.acks.reject, facts.ack_rejections)]

@@ -186,6 +186,9 @@ class PartitionWorker:
         ports = self._ports
         restorer = Restorer(ports.log, self.index, ports.forecasters, self._configuration, self.progress.replayed)
         state = await restorer.restore()
+        if state.last is not None:
+            await ports.log.complete(self.index, self._stepper.said(*state.last))
+            state.last = None
         ports.metrics.replayed(state.replayed_batches)
         _log.info("restored", partition=self.index, batches=state.replayed_batches, sequence=state.sequence)
         self._batches_since = state.replayed_batches

@@ -77,7 +77,7 @@ async def test_it_ends_by_itself_and_exits_1_saying_what_was_missing(house: Any,
     house.live.counted = Balance(received=10, scored=10)
     await house.publish(topics.ANOMALIES, SITE, examples.ANOMALY)
     paper = StringIO()
-    assert await watch(url, Console(file=paper), stop=asyncio.Event(), duration_seconds=2.0, every_seconds=0.1) == 1
+    assert await watch(url, Console(file=paper), stop=asyncio.Event(), duration_seconds=0.3, every_seconds=0.1) == 1
     assert "not seen: decision" in paper.getvalue()
 
 

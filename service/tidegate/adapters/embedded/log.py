@@ -109,6 +109,9 @@ class EmbeddedLog:
 
         await self._write(step)
 
+    async def complete(self, partition: int, outputs: Sequence[Outgoing]) -> None:
+        """Nothing to do: a commit is written whole."""
+
     async def read(self, topic: str, partition: int, offset: int, *, max_records: int, max_bytes: int) -> Sequence[Record]:
         """Committed records from `offset` on; `max_bytes` counts keys and values.
 

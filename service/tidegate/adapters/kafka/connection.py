@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from aiokafka.errors import (
@@ -17,6 +18,13 @@ from aiokafka.errors import (
 from tidegate.adapters.kafka.security import KafkaSecurity
 from tidegate.contracts.topics import with_prefix
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
+
+
+class Delivery(StrEnum):
+    """What a commit promises."""
+
+    EXACTLY_ONCE = "exactly-once"
+    AT_LEAST_ONCE = "at-least-once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class KafkaConnection:
     request_seconds: float = 8.0
     transaction_seconds: float = 10.0
     security: KafkaSecurity = field(default_factory=KafkaSecurity)
+    delivery: Delivery = Delivery.EXACTLY_ONCE
 
     def topic(self, plain: str) -> str:
         """What the topic `plain` is called on this cluster."""

@@ -1,4 +1,4 @@
-"""`ports.Log` over Kafka: exactly once for what is committed, by one transactional producer per partition.
+"""`ports.Log` over Kafka: exactly once for what is committed, by one transactional producer per partition; or at least once.
 
 What is returned as written is on all in-sync replicas. Reads are read-committed and see nothing of an open or aborted
 transaction. Who takes a partition over can commit it, and nobody before can any more; who should is the group's affair.
@@ -12,12 +12,14 @@ from tidegate.adapters.bell import Bell
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.kafka.appender import Appender
 from tidegate.adapters.kafka.cluster import EARLIEST, LATEST, Cluster
-from tidegate.adapters.kafka.connection import KafkaConnection
+from tidegate.adapters.kafka.connection import Delivery, KafkaConnection
 from tidegate.adapters.kafka.held import Held
 from tidegate.adapters.kafka.owner import Owner
 from tidegate.adapters.kafka.reader import Reader
+from tidegate.adapters.kafka.repeating import RepeatingOwner, noted_positions
 from tidegate.adapters.kafka.watcher import Watcher
-from tidegate.contracts.topics import CLEANUP
+from tidegate.adapters.tail import last_record
+from tidegate.contracts.topics import CLEANUP, JOURNAL
 from tidegate.errors import ConfigurationError, DependencyError
 from tidegate.ports import Clock, Commit, Outgoing, Record
 
@@ -34,7 +36,8 @@ class KafkaLog:
         self._watcher = Watcher(connection, watching, self._held, self._bell.ring)
         self._reader = Reader(connection, cluster, self._watcher.at_end)
         self._appender = Appender(connection)
-        self._owners = [Owner(connection, index) for index in range(partitions)]
+        owner = RepeatingOwner if connection.delivery is Delivery.AT_LEAST_ONCE else Owner
+        self._owners = [owner(connection, index) for index in range(partitions)]
         self._closed = False
 
     @classmethod
@@ -87,7 +90,7 @@ class KafkaLog:
         await self._owners[partition].close()
 
     async def commit(self, commit: Commit) -> None:
-        """Write outputs and positions in one transaction.
+        """Write outputs and positions in one transaction; at least once, see `tidegate.adapters.kafka.repeating`.
 
         Raises:
             OwnerReplacedError: another process took this partition over.
@@ -98,6 +101,18 @@ class KafkaLog:
         self._check_partition(commit.partition)
         await self._owners[commit.partition].commit(commit)
         self._bell.ring()
+
+    async def complete(self, partition: int, outputs: Sequence[Outgoing]) -> None:
+        """Write `outputs` if the journal's last record was written at least once, whatever we promise now.
+
+        Raises:
+            OwnerReplacedError: another process took this partition over.
+            RecordTooLargeError: an output is larger than its topic takes.
+            DependencyError: the log is closed, or Kafka does not answer.
+        """
+        self._check_partition(partition)
+        if noted_positions(await last_record(self, JOURNAL, partition)) is not None:
+            await self.commit(Commit(partition, outputs))
 
     async def read(self, topic: str, partition: int, offset: int, *, max_records: int, max_bytes: int) -> Sequence[Record]:
         """Committed records from `offset` on; `max_bytes` counts keys and values.
@@ -129,15 +144,15 @@ class KafkaLog:
         self._check_open()
 
     async def positions(self, partition: int) -> dict[str, int]:
-        """The group's committed offsets in `partition`, by input topic."""
+        """The group's committed offsets in `partition`, by input topic, or what the journal says when that is further."""
         self._check_partition(partition)
         committed = await self._cluster.committed()
         prefix = len(self._connection.topic_prefix)
-        return {
-            topic[prefix:]: offset
-            for (topic, index), offset in committed.items()
-            if index == partition and topic.startswith(self._connection.topic_prefix)
-        }
+        found = noted_positions(await last_record(self, JOURNAL, partition)) or {}
+        for (topic, index), offset in committed.items():
+            if index == partition and topic.startswith(self._connection.topic_prefix):
+                found[topic[prefix:]] = max(offset, found.get(topic[prefix:], 0))
+        return found
 
     def held_seconds(self, topic: str, partition: int) -> float:
         """For how long somebody's unfinished transaction has kept `topic` from being read beyond where a reader stands."""

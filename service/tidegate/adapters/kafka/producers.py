@@ -22,8 +22,14 @@ MAX_RECORD_BYTES: Final = 10 * 1024 * 1024
 _CLOSE_SECONDS: Final = 0.5
 
 
-async def open_producer(connection: KafkaConnection, **settings: Any) -> AIOKafkaProducer:
-    """A started idempotent producer; with a `transactional_id` it has fenced the one before, and finished what that had begun."""
+async def open_producer(
+    connection: KafkaConnection, *, identity: AIOKafkaProducer | None = None, **settings: Any
+) -> AIOKafkaProducer:
+    """A started idempotent producer; with a `transactional_id` it has fenced the one before, and finished what that had begun.
+
+    It goes by the producer id and epoch of `identity`, if given, and counts on where that one stopped; brokers then refuse it
+    as they refuse that one, once they have heard of a later epoch. Only one of the two may send records from then on.
+    """
     producer = AIOKafkaProducer(
         **connection.client_settings(),
         acks="all",
@@ -32,6 +38,10 @@ async def open_producer(connection: KafkaConnection, **settings: Any) -> AIOKafk
         max_request_size=MAX_RECORD_BYTES,
         **settings,
     )
+    if identity is not None:
+        ours, theirs = producer._txn_manager, identity._txn_manager
+        ours.set_pid_and_epoch(theirs.producer_id, theirs.producer_epoch)
+        ours._sequence_numbers.update(theirs._sequence_numbers)
     try:
         async with asyncio.timeout(connection.request_seconds):
             await producer.start()
@@ -49,7 +59,7 @@ async def enqueue(
     Raises:
         RecordTooLargeError: one is larger than `MAX_RECORD_BYTES`; none was handed over.
     """
-    _check_sizes(records)
+    check_sizes(records)
     futures = []
     try:
         for record in records:
@@ -80,7 +90,12 @@ async def delivered(futures: "Sequence[asyncio.Future[RecordMetadata]]") -> list
     return offsets
 
 
-def _check_sizes(records: Sequence[Outgoing]) -> None:
+def check_sizes(records: Sequence[Outgoing]) -> None:
+    """Refuse records that no topic of ours takes.
+
+    Raises:
+        RecordTooLargeError: one is larger than `MAX_RECORD_BYTES`.
+    """
     for record in records:
         size = len(record.key or b"") + len(record.value or b"")
         if size > MAX_RECORD_BYTES - 1024:

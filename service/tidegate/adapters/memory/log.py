@@ -110,6 +110,9 @@ class MemoryLog:
         if failure is not None:
             raise failure.error
 
+    async def complete(self, partition: int, outputs: Sequence[Outgoing]) -> None:
+        """Nothing to do: a commit is written whole."""
+
     async def read(self, topic: str, partition: int, offset: int, *, max_records: int, max_bytes: int) -> Sequence[Record]:
         """Committed records from `offset` on; `max_bytes` counts keys and values."""
         self._check([partition])
