@@ -3,9 +3,8 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -46,7 +45,7 @@ def main(
     began = time.monotonic()
     campaign = Campaign(seed, service_configuration(), forecasters, folder, data, _tell)
     tally = campaign.run(inputs)
-    figures = _figures(tally, seed, time.monotonic() - began)
+    figures = tally.figures() | {"seed": seed, "seconds": round(time.monotonic() - began, 1)}
     typer.echo(figures)
     if out is not None:
         command = f"make fuzz N={inputs} SEED={seed}" + (" DATA=<folder>" if data else "")
@@ -58,13 +57,6 @@ def main(
 
 def _tell(tally: Tally) -> None:
     typer.echo(f"{tally.inputs:,} inputs, {tally.broken()} findings", err=True)
-
-
-def _figures(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
-    figures = asdict(tally)
-    kinds, letters = figures.pop("mutators"), figures.pop("letters")
-    groups = {"balance": figures.pop("balance"), "kinds": dict(sorted(kinds.items())), "letters": dict(sorted(letters.items()))}
-    return figures | {"seed": seed, "seconds": round(seconds, 1)} | groups
 
 
 def _again(case: Case, forecasters: Mapping[str, Forecaster]) -> None:

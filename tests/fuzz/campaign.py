@@ -7,10 +7,10 @@ again, and the campaign goes on from the last checkpoint.
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -43,9 +43,12 @@ MOST_DEVICES: Final = 400
 LATE_INTERVALS: Final = 10
 """Intervals that a reading of a late profile may be late by."""
 
-CHECKPOINT_BATCHES: Final = 100
-PLAN_BATCHES: Final = 10
-READ_BATCHES: Final = 8
+BATCH_MESSAGES: Final = (1, 16, 128, 512)
+"""How many messages a step may take; up to half of what a worker takes at once."""
+
+CHECKPOINT_BATCHES: Final = 50
+PLAN_BATCHES: Final = 3
+READ_BATCHES: Final = 4
 """Batches between two checkpoints, two plans, and two looks at whether outputs can be read."""
 
 SETTLED_SHARE: Final = 0.2
@@ -76,6 +79,12 @@ class Tally:
         """How many promises were broken; 0 is good."""
         return self.crashes + self.unaccounted + self.not_finite + self.unreadable + self.not_restored
 
+    def figures(self) -> dict[str, Any]:
+        """Plain numbers first, then what was counted by name."""
+        groups = {"balance": self.balance, "mutators": self.mutators, "letters": self.letters}
+        plain = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in groups}
+        return plain | {name: dict(sorted(counted.items())) for name, counted in groups.items()}
+
 
 class Campaign:
     """One run from `seed`; `folder` takes what goes wrong, `told` hears how far it is."""
@@ -105,7 +114,7 @@ class Campaign:
             warnings.simplefilter("error")  # numpy says "overflow" once and goes on
             self._take(self._corpus.topologies())
             while self.tally.inputs < inputs:
-                self._take([self._message() for _ in range(self._random.choice((1, 16, 64, 64, 128)))])
+                self._take([self._message() for _ in range(self._random.choice(BATCH_MESSAGES))])
                 self._measure(inputs)
             self._checkpoint()
         self.tally.balance = asdict(self._state.partition.balance)

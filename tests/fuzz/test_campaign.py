@@ -47,6 +47,7 @@ def small(seed: int, folder: Path, forecaster: SmoothForecaster | None = None, i
 
 def test_the_same_seed_gives_the_same_campaign(tmp_path: Path) -> None:
     one, other, third = (small(seed, tmp_path) for seed in (3, 3, 4))
+    assert one.figures()["mutators"]["truncate"] == one.mutators["truncate"] > 0
     for tally in (one, other, third):
         tally.rss_growth_mb = tally.rss_settled_mb = 0.0
     assert one == other
