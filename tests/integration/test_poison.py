@@ -1,7 +1,7 @@
 """One reading or command that brings the core down is found and set aside; all others count as if it had never been sent."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from tidegate.core.allocation.allocator import Allocator
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
 from tidegate.errors import BundleError
+from tidegate.pipeline.portion import decode_portion
+from tidegate_training.evaluate.acceptance.rerun import portion_of
 from worker_rig import DEVICES, PROFILE, SITE, Rig, readings, topology, universal, values, with_limits
 
 START_MS = 1_700_000_000_000
@@ -107,7 +109,16 @@ async def replays_to_the_same(rig: Rig) -> None:
     await rig.drained()
     assert await rig.digest() == before
     assert values(await rig.facts(topics.DEADLETTER, topics.ANOMALIES)) == told
+    stepped = [letter async for letter in letters_of_the_journal(rig)]
+    assert stepped == await letters(rig)
     await rig.finish()
+
+
+async def letters_of_the_journal(rig: Rig) -> AsyncIterator[DeadLetter]:
+    """What the journal alone says was set aside, and why."""
+    for value in values(await rig.facts(topics.JOURNAL)):
+        for letter in decode_portion(await portion_of(rig.log, decode(value, JournalRecord)), 1).letters:
+            yield letter
 
 
 async def test_a_kill_in_the_middle_of_the_search_changes_nothing(forecasters: dict[str, Forecaster]) -> None:

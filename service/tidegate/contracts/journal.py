@@ -32,11 +32,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """An input that was set aside as poison: a whole record, or the reading at `index` of its batch."""
+    """One input: a whole record, or the reading at `index` of its batch. `why` it was set aside as poison, once it is."""
 
     topic: str
     offset: int
     index: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

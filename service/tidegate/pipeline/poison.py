@@ -102,7 +102,7 @@ class Suspicion:
         known = alone is not None and alone == self.alone
         if known and alone is not None and self.failures >= FAILURES_TO_EXCLUDE:
             message = f"taken alone it ended the worker {self.failures} times: {self.why}"
-            return Bite(replace(portion, excluded=(alone,), why=message), None)
+            return Bite(replace(portion, excluded=(replace(alone, why=message),)), None)
         trial = Trial(_ranges(portion), portion.part, alone, self.failures if known else 0, self.why if known else "")
         return Bite(portion, trial)
 

@@ -24,12 +24,11 @@ Inputs = Mapping[str, Sequence[Record]]
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """`inputs` narrowed to `part` and without what is `excluded` as poison; `why` is the message of those dead letters."""
+    """`inputs` narrowed to `part` and without what is `excluded` as poison."""
 
     inputs: Inputs = field(default_factory=dict)
     part: Part | None = None
     excluded: tuple[Excluded, ...] = ()
-    why: str = ""
 
     def finished(self) -> list[OffsetRange]:
         """The records of which nothing is left to take after this."""
@@ -66,7 +65,7 @@ class Decoded:
 
 def decode_portion(portion: Portion, partitions: int) -> Decoded:
     """Decode what `portion` takes. A record that is excluded whole is not even looked into."""
-    whole = {(each.topic, each.offset) for each in portion.excluded if each.index is None}
+    whole = {(each.topic, each.offset): each.why for each in portion.excluded if each.index is None}
     left = {
         topic: [record for record in records if (topic, record.offset) not in whole] for topic, records in portion.inputs.items()
     }
@@ -109,15 +108,14 @@ def _within(telemetry: Telemetry, part: Part) -> Telemetry:
 
 
 def _without(telemetry: Telemetry, portion: Portion) -> tuple[Telemetry, list[DeadLetter]]:
-    excluded = {(each.offset, each.index) for each in portion.excluded if each.topic == topics.TELEMETRY}
+    excluded = {(each.offset, each.index): each.why for each in portion.excluded if each.topic == topics.TELEMETRY}
     letters = []
     for place, reading in enumerate(telemetry.readings):
         record, index = telemetry.origin(place)
-        if (record.offset, index) in excluded:
+        why = excluded.get((record.offset, index))
+        if why is not None:
             original = encode(reading)
-            letters.append(
-                dead_letter(record, DeadLetterReason.POISON, portion.why, index=index, original=original, reading=reading)
-            )
+            letters.append(dead_letter(record, DeadLetterReason.POISON, why, index=index, original=original, reading=reading))
     return _select(telemetry, lambda offset, index: (offset, index) not in excluded), letters
 
 
@@ -131,9 +129,9 @@ def _select(telemetry: Telemetry, keep: Callable[[int, int | None], bool]) -> Te
     return chosen
 
 
-def _records_as_letters(portion: Portion, whole: set[tuple[str, int]]) -> list[DeadLetter]:
+def _records_as_letters(portion: Portion, whole: Mapping[tuple[str, int], str]) -> list[DeadLetter]:
     return [
-        dead_letter(record, DeadLetterReason.POISON, portion.why, readings=int(topic == topics.TELEMETRY))
+        dead_letter(record, DeadLetterReason.POISON, whole[topic, record.offset], readings=int(topic == topics.TELEMETRY))
         for topic, records in portion.inputs.items()
         for record in records
         if (topic, record.offset) in whole

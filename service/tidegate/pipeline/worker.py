@@ -255,7 +255,7 @@ class PartitionWorker:
                 raise
         for each in bite.portion.excluded:
             place = {"topic": each.topic, "offset": each.offset, "index": each.index}
-            _log.error("poison_isolated", partition=self.index, **place, why=bite.portion.why)
+            _log.error("poison_isolated", partition=self.index, **place, why=each.why)
         self._suspicion = suspicion.passed(bite)
 
     def _snapshot_due(self, state: Restored) -> bool:
