@@ -4,16 +4,19 @@ A replay reads what the journal says was read and steps the core with the ticks 
 published then, and are dropped now. Only those of the last batch are kept: its owner may have ended before they were written.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
 
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.journal import JournalRecord, Trial
+from tidegate.contracts.journal import JournalRecord, OffsetRange, Trial
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Facts, Partition
@@ -23,6 +26,8 @@ from tidegate.pipeline.snapshots import Snapshot, join_chunks, read_chunk
 from tidegate.ports import Log, Record
 
 _log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _PAGE_RECORDS = 500
 _PAGE_BYTES = 16 * 1024 * 1024
@@ -49,13 +54,18 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Restorer:
-    """Restores one partition from `log`. `progress` is called with the number of batches replayed so far."""
+    """Restores one partition from `log`. `progress` is called with the number of batches replayed so far.
+
+    The core runs in `executor` (by default the event loop's own), as it does at work: a restore that held up the event loop
+    would cost this process its place in the group, and its partitions the next restore.
+    """
 
     log: Log
     index: int
     forecasters: Mapping[str, Forecaster]
     configuration: CoreConfiguration
     progress: Callable[[int], None] = lambda _: None
+    executor: Executor | None = None
 
     async def restore(self) -> Restored:
         """Return the partition as of the last commit; a partition never seen before starts empty.
@@ -75,7 +85,7 @@ class Restorer:
         snapshots, generation = await self._snapshots()
         for snapshot in snapshots:
             try:
-                partition = Partition.restore(snapshot.state, self.forecasters)
+                partition = await self._aside(Partition.restore, snapshot.state, self.forecasters)
             except InputError as error:
                 _log.warning("snapshot_unusable", partition=self.index, reason=str(error))
                 continue
@@ -97,7 +107,7 @@ class Restorer:
         usable = []
         for sequence in sorted(chunks, reverse=True):
             try:
-                usable.append(join_chunks(chunks[sequence]))
+                usable.append(await self._aside(join_chunks, chunks[sequence]))
             except InputError as error:
                 _log.warning("snapshot_unusable", partition=self.index, journal_sequence=sequence, reason=str(error))
         newest = generations[usable[0].journal_sequence] if usable else 1
@@ -123,8 +133,7 @@ class Restorer:
         if record.configuration is not None:
             partition.configure(record.configuration)
         portion = await self._portion(record)
-        taken = decode_portion(portion, self.log.partitions)
-        restored.last = taken, partition.step(taken.batch(record.tick_ms))
+        restored.last = await self._aside(self._step, partition, portion, record.tick_ms)
         restored.positions.update({span.topic: span.end for span in record.inputs})
         restored.sequence = record.sequence + 1
         restored.tick_ms = record.tick_ms
@@ -132,29 +141,50 @@ class Restorer:
         restored.trial = record.trial
         restored.replayed_batches += 1
 
+    def _step(self, partition: Partition, portion: Portion, tick_ms: int) -> tuple[Decoded, Facts]:
+        taken = decode_portion(portion, self.log.partitions)
+        return taken, partition.step(taken.batch(tick_ms))
+
+    async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
+
     async def _portion(self, record: JournalRecord) -> Portion:
         ranges = journaled_ranges(record)
-        inputs = {each.topic: [r async for r in self._records(each.topic, each.start, each.end)] for each in ranges}
+        inputs = {each.topic: await self._span(each) for each in ranges}
         return Portion(inputs, record.part, tuple(record.excluded))
 
-    async def _records(self, topic: str, start: int = 0, end: int | None = None) -> AsyncIterator[Record]:
-        oldest = await self.log.start_offset(topic, self.index)
-        if end is not None and start < oldest:
-            raise StateLostError(
-                f"partition {self.index}: {topic} starts at offset {oldest}, the replay needs {start}",
-                advice="restore the data directory from a backup, or start with an empty one",
-            )
-        offset = max(start, oldest)
-        stop = await self.log.end_offset(topic, self.index) if end is None else end
+    async def _records(self, topic: str) -> AsyncIterator[Record]:
+        """Everything there is."""
+        offset = await self.log.start_offset(topic, self.index)
+        stop = await self.log.end_offset(topic, self.index)
         while offset < stop:
             page = await self.log.read(topic, self.index, offset, max_records=_PAGE_RECORDS, max_bytes=_PAGE_BYTES)
-            if not page:
-                return
             for record in page:
-                if record.offset >= stop:
-                    return
-                yield record
-            offset = page[-1].offset + 1
+                if record.offset < stop:
+                    yield record
+            offset = page[-1].offset + 1 if page else stop
+
+    async def _span(self, span: OffsetRange) -> list[Record]:
+        """The records of `span`. Never asks for more, so that what the log has at hand beyond it serves the next span."""
+        found: list[Record] = []
+        offset = span.start
+        while offset < span.end:
+            wanted = min(_PAGE_RECORDS, span.end - offset)
+            page = await self.log.read(span.topic, self.index, offset, max_records=wanted, max_bytes=_PAGE_BYTES)
+            if not page or page[0].offset != offset:
+                await self._check_kept(span.topic, offset)
+            found += [record for record in page if record.offset < span.end]
+            offset = page[-1].offset + 1 if page else span.end
+        return found
+
+    async def _check_kept(self, topic: str, offset: int) -> None:
+        """An offset without a record is either nobody's, or its record is gone."""
+        oldest = await self.log.start_offset(topic, self.index)
+        if offset < oldest:
+            raise StateLostError(
+                f"partition {self.index}: {topic} starts at offset {oldest}, the replay needs {offset}",
+                advice="restore the data directory from a backup, or start with an empty one",
+            )
 
     def _check_bundles(self, record: JournalRecord) -> None:
         installed = {name: forecaster.identity for name, forecaster in self.forecasters.items()}

@@ -160,13 +160,13 @@ class PartitionWorker:
         except RuntimeError as error:  # the executor's word for "shut down"
             raise DependencyError(f"partition {self.index} has stopped") from error
 
-    async def standing(self) -> tuple[int, str]:
+    async def standing(self, *, digest: bool) -> tuple[int, str | None]:
         """How many journaled batches the state includes, and its digest. The last of them may not be durable yet.
 
         Raises:
             DependencyError: as `call`.
         """
-        return await self.call(lambda partition: (self._steps, partition.digest()))
+        return await self.call(lambda partition: (self._steps, partition.digest() if digest else None))
 
     async def lag(self) -> dict[str, int]:
         """Records not yet taken, by input topic; before the restore, everything."""
@@ -184,7 +184,7 @@ class PartitionWorker:
 
     async def _restore(self, why: str = "") -> Restored:
         ports = self._ports
-        restorer = Restorer(ports.log, self.index, ports.forecasters, self._configuration, self.progress.replayed)
+        restorer = Restorer(ports.log, self.index, ports.forecasters, self._configuration, self.progress.replayed, self._thread)
         state = await restorer.restore()
         if state.last is not None:
             await ports.log.complete(self.index, self._stepper.said(*state.last))
