@@ -226,6 +226,7 @@ def _settings(broker: Broker, controller: int, count: int) -> dict[str, object]:
         "transaction.state.log.num.partitions": 4,
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
         "group.initial.rebalance.delay.ms": 0,
+        "broker.session.timeout.ms": 4000 if count > 1 else 9000,
         "num.network.threads": 2,
         "num.io.threads": 2,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,

@@ -261,8 +261,8 @@ class LiveState(Protocol):
         """Where every reading went, summed over partitions."""
         ...
 
-    async def partitions(self) -> Sequence[PartitionView]:
-        """The partitions this process works, by number; also those that it is restoring."""
+    async def partitions(self, *, digest: bool) -> Sequence[PartitionView]:
+        """The partitions this process works, by number; also those that it is restoring. A digest takes a pass over the state."""
         ...
 
     def bundles(self) -> Mapping[str, str]:

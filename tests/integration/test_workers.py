@@ -138,7 +138,7 @@ async def test_a_process_works_what_the_group_gives_it_and_nothing_before(house:
     house.group.give(OURS)
     await house.drained()
     assert house.log.taken == [OURS]
-    assert [view.partition for view in await house.live.partitions()] == [OURS]
+    assert [view.partition for view in await house.live.partitions(digest=True)] == [OURS]
     assert (await house.live.balance()).scored == 12
     assert house.live.health().ready
 
@@ -148,7 +148,7 @@ async def test_a_member_without_partitions_is_ready_and_knows_nothing(house: Hou
     await house.send(0)
     assert house.live.health().ready
     assert house.live.health().alive
-    assert (await house.live.sites(), await house.live.lag(), await house.live.partitions()) == ([], {}, [])
+    assert (await house.live.sites(), await house.live.lag(), await house.live.partitions(digest=True)) == ([], {}, [])
     with pytest.raises(DependencyError, match=f"partition {OURS}, which another process"):
         await house.live.device_views(SITE)
 
@@ -292,11 +292,11 @@ async def test_equal_numbers_of_batches_have_equal_digests_wherever_they_are(hou
     house.group.give(OURS)
     await house.send(0)
     await house.drained()
-    (before,) = await house.live.partitions()
+    (before,) = await house.live.partitions(digest=True)
     house.group.give()
     await house.until(lambda: not house.workers.working)
     house.group.give(OURS)
     await house.drained()
-    (after,) = await house.live.partitions()
+    (after,) = await house.live.partitions(digest=True)
     assert before.digest is not None
     assert (before.sequence, before.digest) == (after.sequence, after.digest)

@@ -101,10 +101,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class PartitionView:
-    """A partition that this process works. `digest` is of the state after `sequence` journaled batches.
+    """A partition that this process works. `digest`, if asked for, is of the state after `sequence` journaled batches.
 
     Both are null until it is restored; `reasons` say what keeps it from making progress. Equal sequences of a partition have
-    equal digests, in whichever process and after whatever recovery.
+    equal digests, in whichever process and after whatever recovery. The last of those batches may not be committed yet.
     """
 
     partition: int

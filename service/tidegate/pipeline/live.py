@@ -42,9 +42,9 @@ class LiveWorkers:
         worst = Ages.worst(worker.progress.ages() for worker in self._now())
         return replace(worst, plan_seconds=self._planner.seconds())
 
-    async def partitions(self) -> Sequence[PartitionView]:
+    async def partitions(self, *, digest: bool) -> Sequence[PartitionView]:
         """What this process works, by partition."""
-        return [await self._partition(index, worker) for index, worker in sorted(self._workers.working.items())]
+        return [await self._partition(index, worker, digest) for index, worker in sorted(self._workers.working.items())]
 
     def bundles(self) -> Mapping[str, str]:
         """Name of each loaded bundle and its identity."""
@@ -95,13 +95,12 @@ class LiveWorkers:
         """Why this device alarms, or why not."""
         return await self._owner(site).call(lambda partition: partition.detection.explain(SiteId(site), DeviceId(device)))
 
-    async def _partition(self, index: int, worker: PartitionWorker) -> PartitionView:
+    async def _partition(self, index: int, worker: PartitionWorker, digest: bool) -> PartitionView:
         reasons = self._workers.held_up(index)
         try:
-            sequence, digest = await worker.standing()
+            return PartitionView(index, *await worker.standing(digest=digest), reasons)
         except DependencyError:
             return PartitionView(index, reasons=reasons)
-        return PartitionView(index, sequence, digest, reasons)
 
     def _owner(self, site: str) -> PartitionWorker:
         index = partition_of(site, self._workers.partitions)

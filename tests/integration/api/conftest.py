@@ -45,8 +45,8 @@ class LiveByHand:
     def bundles(self) -> Mapping[str, str]:
         return {"universal/1.0.0": "3f9ab2"}
 
-    async def partitions(self) -> Sequence[PartitionView]:
-        return [PartitionView(0, 7, "0a1b"), PartitionView(2)]
+    async def partitions(self, *, digest: bool) -> Sequence[PartitionView]:
+        return [PartitionView(0, 7, "0a1b" if digest else None), PartitionView(2)]
 
     async def lag(self) -> Mapping[str, int]:
         self._check()

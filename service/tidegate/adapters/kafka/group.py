@@ -1,5 +1,8 @@
 """The consumer group: which partitions this process should work, by the word of Kafka's group coordinator.
 
+The partitions of the telemetry stand for those of all topics, so whatever an assignor does, a site's inputs stay together. The
+sticky one moves the least: a partition that moves has to be restored.
+
 aiokafka's consumer is used for membership alone. It fetches nothing, for every partition is paused as it is assigned, and
 commits nothing, for positions travel in the transactions of the partition's owner. Its callbacks only note what they are
 told and return, because the group waits for them.
@@ -14,12 +17,12 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
 from tidegate.adapters.kafka.connection import KafkaConnection
 from tidegate.adapters.membership import Noticeboard
-from tidegate.contracts.topics import INPUTS, TELEMETRY
+from tidegate.contracts.topics import TELEMETRY
 from tidegate.ports import Share
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +50,7 @@ class KafkaGroup(Noticeboard):
     def __init__(self, connection: KafkaConnection, session_seconds: float) -> None:
         super().__init__(Share())
         self._connection = connection
-        self._topics = [connection.topic(topic) for topic in INPUTS]
+        self._topic = connection.topic(TELEMETRY)
         self._session_seconds = session_seconds
         self._consumer: AIOKafkaConsumer | None = None
         self._task = asyncio.create_task(self._stay(), name="kafka-group")
@@ -68,9 +71,8 @@ class KafkaGroup(Noticeboard):
         self._show(replace(self._share, settled=False))
 
     def assign(self, assigned: Collection[TopicPartition]) -> None:
-        """The group gave us `assigned`. Ours are the partitions of the telemetry: all inputs are split alike."""
-        telemetry = self._connection.topic(TELEMETRY)
-        partitions = frozenset(each.partition for each in assigned if each.topic == telemetry)
+        """The group gave us `assigned`."""
+        partitions = frozenset(each.partition for each in assigned)
         _log.info("assigned", partitions=sorted(partitions), before=sorted(self._share.partitions))
         self._show(Share(self._share.generation + 1, partitions, settled=True))
 
@@ -97,7 +99,7 @@ class KafkaGroup(Noticeboard):
             **settings,
             group_id=self._connection.group,
             enable_auto_commit=False,
-            partition_assignment_strategy=[RangePartitionAssignor],
+            partition_assignment_strategy=[_assignor()],
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // _HEARTBEATS,
             auto_offset_reset="earliest",
@@ -105,7 +107,7 @@ class KafkaGroup(Noticeboard):
 
     def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
         """Subscribe, or subscribe again, which makes aiokafka rejoin."""
-        consumer.subscribe(self._topics, listener=_Listener(self, consumer))
+        consumer.subscribe([self._topic], listener=_Listener(self, consumer))
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
@@ -123,6 +125,11 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
         """The group has shared out."""
         self._consumer.pause(*assigned)
         self._group.assign(assigned)
+
+
+def _assignor() -> type[StickyPartitionAssignor]:
+    """One for each member: aiokafka's remembers what it was assigned in its class, hence for the whole process."""
+    return type("Assignor", (StickyPartitionAssignor,), {})
 
 
 async def _discard(consumer: AIOKafkaConsumer) -> None:

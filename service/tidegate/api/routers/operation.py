@@ -1,8 +1,9 @@
 """`/healthz`, `/readyz`, `/v1/partitions`, `/metrics`: for whoever keeps the service running."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from tidegate.api import examples
@@ -11,6 +12,8 @@ from tidegate.api.dependencies import Here
 from tidegate.contracts.views import Health, PartitionView
 
 router = APIRouter(tags=["operation"])
+
+WithDigest = Annotated[bool, Query(description="Also each state's digest: a pass over the whole state, between two batches.")]
 
 _UNWELL = example_of(examples.NOT_READY, HTTPStatus.SERVICE_UNAVAILABLE, "Not so; `reasons` say why.", Health)
 
@@ -30,9 +33,9 @@ async def get_readiness(door: Here) -> Response:
 
 
 @router.get("/v1/partitions", response_model=list[PartitionView], responses=example_of(examples.PARTITIONS))
-async def list_partitions(door: Here) -> Response:
-    """List the partitions that this process works, with how far each is and its state's digest (takes a while if large)."""
-    return as_json(await door.ports.live.partitions())
+async def list_partitions(door: Here, digest: WithDigest = False) -> Response:
+    """List the partitions that this process works, with how far each is and what holds it up."""
+    return as_json(await door.ports.live.partitions(digest=digest))
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
