@@ -15,8 +15,8 @@ FirstSince = Callable[[int, float], int | None]
 def recovery_seconds(struck: Sequence[Struck], first_since: FirstSince, partitions: int) -> list[float | None]:
     """For each strike the seconds to recovery, None where there was none.
 
-    A strike that began before an earlier one was recovered from puts that recovery off: it is then counted from the later
-    strike's end, so that the length of a fault never passes for slowness of ours.
+    Where another strike lasts on, or began before the recovery, it is counted from the end of the last of them, so that the
+    length of a fault never passes for slowness of ours.
     """
     return [_recovery(each, struck, first_since, partitions) for each in struck]
 
@@ -27,7 +27,7 @@ def _recovery(strike: Struck, struck: Sequence[Struck], first_since: FirstSince,
         recovered_ms = all_since(end_ms, first_since, partitions)
         if recovered_ms is None:
             return None
-        later = max((other.ended_ms for other in struck if strike.began_ms <= other.began_ms <= recovered_ms), default=end_ms)
+        later = max((other.ended_ms for other in struck if other.began_ms <= recovered_ms), default=end_ms)
         if later <= end_ms:
             return max(0.0, recovered_ms - end_ms) / 1000
         end_ms = later

@@ -111,6 +111,7 @@ def test_recovery_is_told_by_the_slowest_partition_from_the_end_of_the_fault() -
 def test_a_later_strike_within_the_recovery_puts_it_off() -> None:
     assert recoveries([struck(1000, 3000), struck(4000, 9000)], [5000, 9500]) == [0.5, 0.5]
     assert recoveries([struck(1000, 3000), struck(6000, 9000)], [5000, 9500]) == [2.0, 0.5]
+    assert recoveries([struck(1000, 9000), struck(2000, 3000)], [9500]) == [0.5, 0.5]
 
 
 def test_without_a_commit_there_is_no_recovery() -> None:

@@ -108,6 +108,7 @@ async def discard(producer: AIOKafkaProducer) -> None:
     aiokafka's `stop` flushes first, without a limit. After the limit its sender is ended by force; what it had not
     delivered is dropped, and the transaction it had open is aborted by its successor or by the cluster's own time limit.
     """
+    _hear_failures(producer)
     try:
         with suppress(Exception):
             async with asyncio.timeout(_CLOSE_SECONDS):
@@ -137,11 +138,20 @@ def _fail_waiting(producer: AIOKafkaProducer) -> None:
 
 
 def _hear_failures(producer: AIOKafkaProducer) -> None:
-    """Look at failures that aiokafka also sets on futures which nobody awaits: asyncio would log each with a traceback."""
+    """Look at failures that aiokafka also sets on futures which nobody awaits, or once it does: asyncio would log each with
+    a traceback."""
     transactions = producer._txn_manager
     futures = [batch._drain_waiter for batches in producer._message_accumulator._batches.values() for batch in batches]
-    if transactions is not None and transactions._transaction_waiter is not None:
-        futures.append(transactions._transaction_waiter)
+    if transactions is not None:
+        futures += [offsets_taken for _, _, offsets_taken in transactions._pending_txn_offsets]
+        futures += filter(None, [transactions._transaction_waiter])
     for future in futures:
-        if future.done() and not future.cancelled():
-            future.exception()
+        if future.done():
+            _hear(future)
+        else:
+            future.add_done_callback(_hear)
+
+
+def _hear(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()
