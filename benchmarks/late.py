@@ -163,6 +163,7 @@ def _arrivals(taken: Sequence[Series], late_ratio: float, repeat_ratio: float) -
         horizon_ms = 1000.0 * HORIZON_INTERVALS * service_configuration().profiles[one.profile].interval_seconds
         since_ms = one.event_time_ms - one.event_time_ms[0]
         late, again = ((random.random(len(one)) < ratio) for ratio in (late_ratio, repeat_ratio))
+        late[0] = False  # so that devices are met, and numbered, in the same order
         moment = since_ms + np.where(late, random.uniform(0, horizon_ms, len(one)), 0.0)
         for row in range(len(one)):
             reading = reading_of(one, row, SiteId(one.device))
