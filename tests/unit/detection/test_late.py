@@ -16,6 +16,7 @@ from tidegate.contracts.reading import Reading
 from tidegate.core.detection.arrivals import LEAST_APART, MOST_KEPT
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.results import DetectionResult
+from tidegate.pipeline.snapshots import chunk_snapshot, join_chunks, read_chunk
 
 CALM = 600
 HORIZON_MINUTES = 30
@@ -310,3 +311,16 @@ def test_one_past_may_end_while_others_go_on() -> None:
     alone = detection(fan)
     alone.observe(both[1::2], tick_of(40))
     assert [view for view in subject.device_views() if view.device == "e"] == alone.device_views()
+
+
+def test_a_snapshot_amid_a_horizon_holds_everything_that_may_still_be_amended() -> None:
+    subject = calm_device()
+    minutes(subject, usual(range(3)) | {4: 60.0} | usual(range(5, 7)))
+    live(subject, range(7, 20), without=("d",))
+    state = subject.export_state()
+    parts = [read_chunk(raw) for raw in chunk_snapshot(0, 1, {}, state)]
+    restored = Detection.restore(configuration(late_profile()), FORECASTERS, join_chunks(parts).state)
+    assert restored.digest() == subject.digest()
+    for each in (subject, restored):
+        assert [fact.status for fact in minutes(each, {3: 60.0}).anomalies] == ["retracted", "opened"]
+    assert restored.digest() == subject.digest()
