@@ -21,8 +21,9 @@ _LOOK_SECONDS: Final = 0.1
 class Member:
     """One worker: at most one process at a time, over any number of lives. `wanted` is whether it shall be there."""
 
-    def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, name: str, folder: Path, settings: Mapping[str, str], roles: str) -> None:
         self.name = name
+        self._roles = roles
         self.wanted = True
         self.exits: list[int] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -40,9 +41,11 @@ class Member:
         return self.process.pid if self.process is not None and self.process.poll() is None else None
 
     def start(self) -> None:
-        """Start a process on a free port, with no data of its own but the log's."""
+        """Start a process on a free port, with no data of its own but the log's. Only the first also has the doors of the API:
+        they read all topics again, and one is enough to find them in the way."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
         command = [sys.executable, "-m", "tidegate.cli.main", "serve", "--port", "0", "--data-dir", str(self._folder / self.name)]
+        command += ["--roles", self._roles]
         with self.log.open("ab") as said:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=kept | dict(self._settings)
@@ -80,7 +83,8 @@ class Crew:
 
     def add(self) -> Member:
         """Start one more."""
-        member = Member(f"worker-{len(self.members) + 1}", self._folder, self._settings)
+        roles = "worker" if self.members else "worker,api"
+        member = Member(f"worker-{len(self.members) + 1}", self._folder, self._settings, roles)
         self.members.append(member)
         member.start()
         return member
