@@ -29,8 +29,8 @@ COUNTED: Final = (
 
 NOTES: Final = (
     "Workers are `tidegate serve` processes with everyday settings (snapshots every 1,500 readings, nothing trimmed so that the "
-    "whole log can be judged), supervised: what ends is started again; the first also serves the API. One Kafka broker, four partitions; workers and producer "
-    "reach it through a proxy.",
+    "whole log can be judged), supervised: what ends is started again; the first also serves the API. One Kafka broker, four "
+    "partitions; workers and producer reach it through a proxy.",
     "A fault's kind, length, target and moment are drawn from the run's seed. Moments are bound to the input: so many messages "
     "after everything was recovered, and one in five strikes while an earlier one's damage is under way. Each run's strikes "
     "are in the JSON file. Mischief in the input (duplicated, reordered, late, malformed messages) is counted apart.",
