@@ -6,6 +6,7 @@ loop guard counts by them. A note beside the letter says that it was sent.
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,11 +105,11 @@ class _Sited(msgspec.Struct):
 
 
 def _site_of(original: bytes) -> str | None:
-    """The site that a message names, if it is JSON that does."""
-    try:
-        return msgspec.json.decode(original.removeprefix(b"\xef\xbb\xbf"), type=_Sited).site
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    """The site that a message names, if it is JSON or MessagePack that does."""
+    for decode in (msgspec.json.decode, msgspec.msgpack.decode):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decode(original.removeprefix(b"\xef\xbb\xbf"), type=_Sited).site
+    return None
 
 
 def _refused(refusal: ReplayRefusal, what: str, advice: str) -> ReplayRefusedError:

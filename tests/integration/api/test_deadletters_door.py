@@ -12,9 +12,12 @@ from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.api import examples
 from tidegate.api.dependencies import ApiLimits
 from tidegate.contracts import topics
+from tidegate.contracts.content import ContentType, declared_in, header
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.letters import REPLAY_COUNT, REPLAY_OF
+from tidegate.contracts.packing import to_packed
 from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.reading import ReadingBatch
 from tidegate.ports import Outgoing
 
 SITE = str(examples.ANOMALY.site)
@@ -208,3 +211,14 @@ async def test_depth_and_age_are_of_letters_kept_and_not_replayed(house: Any) ->
     await house.follow()
     assert house.projection.letters.waiting().by_reason == {}
     assert "tidegate_deadletters_oldest_age_seconds 0.0" in metrics.render().decode()
+
+
+async def test_a_packed_batch_goes_packed_to_the_partition_of_the_site_it_names(house: Any) -> None:
+    [packed] = to_packed(ReadingBatch(examples.READING.site, [examples.READING]))
+    home = partition_of(SITE, house.log.partitions)
+    made = letter(
+        packed, site=None, device=None, partition=(home + 1) % house.log.partitions, headers=list(header(ContentType.PACKED))
+    )
+    assert (await replay(house, await put(house, made))).status_code == 202
+    [record] = await house.records(topics.TELEMETRY)
+    assert (record.value, record.partition, declared_in(record.headers)) == (packed, home, ContentType.PACKED)
