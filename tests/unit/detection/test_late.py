@@ -13,9 +13,10 @@ from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.profile import Metric, Profile
 from tidegate.contracts.reading import Reading
-from tidegate.core.detection.arrivals import LEAST_APART, MOST_KEPT
+from tidegate.core.detection.arrivals import LEAST_APART, MOST_KEPT, Standing, Verdict
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.results import DetectionResult
+from tidegate.core.detection.state import NEVER, RECENT_TIMES
 from tidegate.pipeline.snapshots import chunk_snapshot, join_chunks, read_chunk
 
 CALM = 600
@@ -172,17 +173,23 @@ def test_what_was_settled_and_comes_again_is_a_duplicate_and_what_never_came_is_
     assert [rejection.reason for rejection in unnumbered.rejections] == [DeadLetterReason.TOO_LATE]
 
 
-def test_a_device_that_speaks_too_often_keeps_a_bounded_tail_and_a_shorter_horizon() -> None:
+def test_a_device_that_speaks_too_often_has_a_shorter_horizon() -> None:
     subject = calm_device()
-    second = 1 / 60
-    subject.observe([reading(CALM + number * second, 20.0) for number in range(2 * MOST_KEPT)], tick_of(2 * CALM))
-    newest = 2 * MOST_KEPT - 1
+    second, newest = 1 / 60, MOST_KEPT + MOST_KEPT // 4
+    subject.observe([reading(CALM + number * second, 20.0) for number in range(newest + 1)], tick_of(2 * CALM))
     within, beyond = (reading(CALM + (newest - back) * second, 20.0) for back in (MOST_KEPT // 2 - 0.5, MOST_KEPT + 0.5))
     result = subject.observe([within, beyond], tick_of(2 * CALM))
     assert (result.late, [rejection.index for rejection in result.rejections]) == (1, [1])
-    endless = [reading(CALM + (newest - 0.01 * number) * second, 20.0) for number in range(1, 2 * MOST_KEPT)]
-    assert subject.observe(endless, tick_of(2 * CALM)).dead_lettered > 0
     assert subject.lateness.checkpoints.pasts.since_older.max() <= MOST_KEPT
+
+
+def test_endless_late_readings_settle_what_they_fall_into() -> None:
+    standing = Standing(10**9, NEVER, NEVER, NEVER, [], [], [NEVER] * RECENT_TIMES, NEVER, 0)
+    verdicts = [standing.take(10**6 - step, NEVER) for step in range(3 * MOST_KEPT)]
+    assert standing.since_older <= MOST_KEPT
+    assert verdicts[-1] is Verdict.TOO_LATE
+    assert verdicts.count(Verdict.LATE) <= MOST_KEPT
+    assert standing.take(10**6 + 1, NEVER) is Verdict.NEWEST
 
 
 def bytes_kept(subject: Detection) -> int:
