@@ -15,7 +15,7 @@ from tidegate.adapters.kafka.producers import discard
 from tidegate.contracts.topics import TELEMETRY
 from tidegate.errors import InputError
 
-LEAD_MESSAGES: Final = 60
+LEAD_MESSAGES: Final = 20
 """Messages of a partition that may wait for the workers: the stream's moments stay close to the workers' own."""
 
 PACE_SECONDS: Final = 0.04
