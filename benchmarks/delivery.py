@@ -57,7 +57,7 @@ def main(
     """Measure all arms in turn and print what each costs."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # topics made a moment ago are led a moment later
-    rounds, steps, batches = (1, 5, 5) if quick else (5, 120, 60)
+    rounds, steps, batches = (1, 5, 5) if quick else (3, 60, 40)
     with _broker(kafka) as servers:
         figures = asyncio.run(_measure(servers, list(open_dataset(data)), rounds, steps, batches))
     Console().print_json(data=figures)
