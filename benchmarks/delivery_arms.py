@@ -3,6 +3,7 @@
 import asyncio
 import time
 from bisect import bisect_right
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -124,7 +125,7 @@ async def latencies_ms(
     always = replace(configuration, detection=replace(configuration.detection, forecast_every=1))
     running = await bench(connection)
     running.start(always, forecaster)
-    reading = asyncio.create_task(_facts_read(connection, sum(len(batch.readings) for batch in batches)))
+    reading = asyncio.create_task(_facts_read(connection, batches))
     sent = []
     try:
         async with AIOKafkaProducer(bootstrap_servers=connection.bootstrap_servers, acks="all") as producer:
@@ -154,19 +155,27 @@ async def _send(producer: AIOKafkaProducer, connection: KafkaConnection, record:
     return await producer.send(topic, record.value, record.key, record.partition, headers=list(record.headers))
 
 
-async def _facts_read(connection: KafkaConnection, expected: int) -> dict[tuple[str, int], float]:
-    """When a read-committed consumer first had each forecast, by device and event time."""
+async def _facts_read(connection: KafkaConnection, batches: Sequence[ReadingBatch]) -> dict[tuple[str, int], float]:
+    """When a read-committed consumer first had what follows from each reading, by device and event time.
+
+    Readings of one device that were taken together give one forecast, of the last.
+    """
     found: dict[tuple[str, int], float] = {}
+    waiting: defaultdict[str, deque[int]] = defaultdict(deque)
+    for batch in batches:
+        for reading in batch.readings:
+            waiting[reading.device].append(reading.event_time_ms)
     partition = TopicPartition(connection.topic(topics.FORECASTS), 0)
     async with _consumer(connection) as consumer:
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
-        while len(found) < expected:
+        while any(waiting.values()):
             for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                 now = time.perf_counter()
-                for record in records:
-                    forecast = decode(record.value, Forecast)
-                    found.setdefault((forecast.device, forecast.event_time_ms), now)
+                for forecast in (decode(record.value, Forecast) for record in records):
+                    times = waiting[forecast.device]
+                    while times and times[0] <= forecast.event_time_ms:
+                        found[forecast.device, times.popleft()] = now
     return found
 
 
