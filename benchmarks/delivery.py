@@ -7,6 +7,7 @@ Printed and written, never asserted.
 
 import asyncio
 import logging
+import os
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,8 @@ NOTES = (
     "to_score_ms: from sending a batch to its last score in memory. to_output_ms: to a read-committed consumer's having its last "
     "fact. Every reading gives a forecast there. The consumer asks every 10 ms.",
     "Medians over rounds in which every arm was measured in turn; latencies are percentiles of all batches of all rounds. "
-    "Absolute figures move with the machine's other load; compare within a table.",
+    "Absolute figures move with the machine's other load (load_average_5min, at the end; this run alone makes about 1.5); ratios "
+    "nearer to 1 than 10 % say nothing when it is high.",
 )
 
 Arm = tuple[Delivery, Form]
