@@ -89,12 +89,12 @@ async def _measure(servers: str, series: Sequence[Series], rounds: int, steps: i
         | _percentiles("to_output", told[name])
         for name, found in seen.items()
     }
-    return {
+    circumstances = {
         "rounds": rounds,
         "readings_each": sum(len(batch.readings) for batch in waiting),
-        "ratios": _ratios(seen, told),
-        **medians,
+        "load_average_5min": os.getloadavg()[1],
     }
+    return {**circumstances, "ratios": _ratios(seen, told), **medians}
 
 
 def batches_of(series: Sequence[Series], steps: int) -> list[ReadingBatch]:
