@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
@@ -66,6 +66,7 @@ def main(
     every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """Measure the capacity, then run at half of it and watch."""
+    cores = os.sched_getaffinity(0)
     with TemporaryDirectory(prefix="tidegate-soak-") as folder:
         if other_core:
             os.sched_setaffinity(0, {int(other_core)})
@@ -77,16 +78,17 @@ def main(
     figures = {"capacity_readings_per_second": capacity, **figures}
     _say(figures)
     if out is not None:
-        write(out, figures, samples, Run(minutes, devices, service_core))
+        write(out, figures, samples, Run(minutes, devices, service_core, cores))
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was asked for."""
+    """What was asked for, and the cores that there were."""
 
     minutes: float
     devices: int
     service_core: str
+    cores: set[int]
 
 
 def measure_capacity(place: Place) -> float:
@@ -157,8 +159,12 @@ def write(out: Path, figures: dict[str, Any], samples: list[soak_watch.Sample], 
         "The machine was shared with other work; what that did to the service is in max_lag and max_commit_age_seconds.",
     )
     command = f"make soak MINUTES={run.minutes:g} DEVICES={run.devices}"
+    os.sched_setaffinity(0, run.cores)  # so that all cores of the machine are named
     made = results.collect("Soak", command, {**figures, "samples": columns}, notes)
-    results.write(made, out, plots={out.with_suffix(".svg").name: "memory, lag, open files and threads; warm-up shaded"})
+    results.write(made, out)
+    plain = replace(made, figures={name: value for name, value in made.figures.items() if name != "samples"})
+    caption = "Memory, lag, open files and threads of the service; the warm-up is shaded."
+    out.with_suffix(".md").write_text(results.page(plain, {out.with_suffix(".svg").name: caption}), encoding="utf-8")
 
 
 def topics(place: Place, prefix: str) -> None:

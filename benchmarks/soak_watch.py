@@ -102,7 +102,7 @@ def summary(samples: list[Sample], warm_up_seconds: float) -> dict[str, float]:
     }
 
 
-def thinned(samples: list[Sample], most: int = 360) -> dict[str, list[float]]:
+def thinned(samples: list[Sample], most: int = 180) -> dict[str, list[float]]:
     """At most `most` samples as columns, evenly spread."""
     kept = samples[:: max(1, -(-len(samples) // most))]
     return {name: [round(float(asdict(each)[name]), 3) for each in kept] for name in Sample.__slots__}

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
+from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.adapters.planner import InlinePlanner
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
@@ -19,7 +20,7 @@ from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.core.forecaster import Forecaster
 from tidegate.pipeline.turns import Turns
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
-from tidegate.ports import Commit, Outgoing, Record
+from tidegate.ports import Commit, Metrics, Outgoing, Record
 from worker_rig import CONFIGURATION, PROFILE, universal
 
 PARTITIONS = 4
@@ -75,8 +76,9 @@ class House:
         self.tasks: list[asyncio.Task[None]] = []
         self.sent: Counter[int] = Counter()
 
-    def work(self, partition: int, forecaster: Forecaster) -> None:
-        ports = WorkerPorts(self.log, InlinePlanner(), self.clock, NullMetrics(), {"universal": forecaster}, self.turns)
+    def work(self, partition: int, forecaster: Forecaster, metrics: Metrics | None = None) -> None:
+        shown = metrics or NullMetrics()
+        ports = WorkerPorts(self.log, InlinePlanner(), self.clock, shown, {"universal": forecaster}, self.turns)
         worker = self.workers[partition] = PartitionWorker(partition, ports, CONFIGURATION, LIMITS)
         self.tasks.append(asyncio.create_task(worker.run(self.stop)))
 
@@ -175,3 +177,13 @@ async def test_commands_and_acks_never_wait_behind_a_flood_of_telemetry(house: H
         assert found[topics.ACKS] == number + 1
         assert len(house.log.commits) - begin <= 3
     assert await house.taken(0) < 300, "the flood has to have lasted that long"
+
+
+async def test_the_lag_shown_is_what_waited_when_a_batch_began_and_falls_to_nothing(house: House, forecaster: Forecaster) -> None:
+    metrics = PrometheusMetrics()
+    house.work(0, forecaster, metrics)
+    await house.send(0, 20)
+    await house.until(lambda: 'tidegate_lag_records{topic="tidegate.telemetry.v1"} 20.0' in metrics.render().decode())
+    await house.drained(0)
+    house.clock.advance(1.0)
+    await house.until(lambda: 'tidegate_lag_records{topic="tidegate.telemetry.v1"} 0.0' in metrics.render().decode())

@@ -91,7 +91,7 @@ ANOMALIES_REVISED: Final = _counter(
 )
 ANOMALIES: Final = _counter("tidegate_anomalies_total", "Anomalies opened, by severity.", "severity")
 DECISIONS: Final = _counter("tidegate_decisions_total", "Facts in the life of plans, by status and trigger.", "status", "trigger")
-LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken, by input topic.", "topic")
+LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken when the last batch began, by input topic.", "topic")
 DRAIN: Final = _gauge(
     "tidegate_drain_seconds",
     "Time until nothing waits, at the rates in and out of the last 30 s; worst partition. `+Inf`: the lag does not fall; "

@@ -112,6 +112,7 @@ class PartitionWorker:
         self._state: Restored | None = None
         self._suspicion: Suspicion | None = None
         self._ends: dict[str, int] = {}
+        self._waiting: dict[str, int] = {}
         self._empty_before: dict[str, int] = {}
         self._batches_since = self._readings_since = self._steps = 0
         self._levels_at = float("-inf")
@@ -229,6 +230,7 @@ class PartitionWorker:
     async def _poll(self, positions: Mapping[str, int]) -> Inputs:
         limits, log = self._limits, self._ports.log
         self._ends = await self._ask_ends()  # before the reads: where one finds nothing, there is nothing up to here
+        self._waiting = self._behind(self._ends)
         inputs = {
             topic: await log.read(
                 topic, self.index, positions.get(topic, 0), max_records=limits.batch_records, max_bytes=limits.batch_bytes
@@ -340,7 +342,7 @@ class PartitionWorker:
         now = self._ports.clock.monotonic()
         if now - self._levels_at >= self._limits.tick_seconds:
             self._levels_at = now
-            lag = self._behind(self._ends)
+            lag = self._waiting  # when the batch began: what came in during it would never show otherwise
             drain_seconds = self._drain.look(now, lag)
             found = await self.call(lambda partition: levels(partition, lag, drain_seconds, state.tick_ms))
             self._ports.metrics.levels(self.index, found)
