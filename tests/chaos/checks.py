@@ -29,10 +29,31 @@ def journal_entries(journal: Sequence[Found]) -> list[JournalRecord]:
     return [decode(record.value, JournalRecord) for record in journal]
 
 
-def untaken(entries: Sequence[JournalRecord], inputs: Sequence[Found]) -> list[str]:
-    """Input records that no batch took."""
-    taken = _times_taken(entries)
-    return [f"{r.topic}/{r.partition}@{r.offset} was never taken" for r in inputs if not taken[r.topic, r.offset]]
+def passed_over(entries: Sequence[JournalRecord], inputs: Sequence[Found]) -> list[str]:
+    """Input records that no batch took, though batches took later ones."""
+    taken, ends = _times_taken(entries), _ends(entries)
+    return [
+        f"{r.topic}/{r.partition}@{r.offset} was never taken"
+        for r in inputs
+        if r.offset < ends.get(r.topic, 0) and not taken[r.topic, r.offset]
+    ]
+
+
+def waiting(entries: Sequence[JournalRecord], inputs: Sequence[Found]) -> list[str]:
+    """Messages of ours after the last that any batch took: none, when the workers were left the time to take all.
+
+    A plan that the planner sent in just before the end may wait.
+    """
+    ends = _ends(entries)
+    return [
+        f"{r.topic}/{r.partition}@{r.offset} still waits"
+        for r in inputs
+        if r.offset >= ends.get(r.topic, 0) and NUMBER in dict(r.headers)
+    ]
+
+
+def _ends(entries: Iterable[JournalRecord]) -> dict[str, int]:
+    return {span.topic: span.end for entry in entries for span in entry.inputs}
 
 
 def taken_twice(entries: Sequence[JournalRecord], inputs: Sequence[Found]) -> list[str]:

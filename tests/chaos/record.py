@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any, Final
 
+from chaos.notes import NOTES
 from chaos.run import Outcome
 from tidegate_training.evaluate import results
 
@@ -23,33 +24,10 @@ COUNTED: Final = (
     "contradicting_decisions",
     "unbalanced",
     "open_transactions",
+    "waiting",
     "complaints",
 )
 """Broken promises, each a count of a run and a total of all."""
-
-NOTES: Final = (
-    "Workers are `tidegate serve` processes with everyday settings (snapshots every 1,500 readings, nothing trimmed so that the "
-    "whole log can be judged), supervised: what ends is started again; the first also serves the API. One Kafka broker, four "
-    "partitions; workers and producer reach it through a proxy.",
-    "A fault's kind, length, target and moment are drawn from the run's seed. Moments are bound to the input: so many messages "
-    "after everything was recovered, and one in five strikes while an earlier one's damage is under way. Each run's strikes "
-    "are in the JSON file. Mischief in the input (duplicated, reordered, late, malformed messages) is counted apart.",
-    "lost: inputs that no batch took, or outputs of the truth that are missing. doubled: inputs taken twice, outputs or fact ids "
-    "standing twice. differing_outputs: outputs that the truth has not, or in another order; differing_state: partitions whose "
-    "state, restored as a start restores it, has another digest than the truth. double_owner: journal sequences that do not go "
-    "on by one, and record batches of an earlier producer after a later one's. contradicting_decisions: a plan with two digests, "
-    "a device with two gateways in one epoch. unbalanced: readings on the topic against readings received and accounted for. "
-    "complaints: tracebacks, unexpected exits, no recovery within four minutes.",
-    "The truth is the run's own journal stepped through in one go, from the first batch on, without snapshot or stop, compared "
-    "record by record and byte by byte. A second live run is no better truth: the ticks of its batches are the clock's, and so "
-    "would differ with what silence, reviews of the allocation and time-outs make of them. That the journal itself took every "
-    "input once is checked on the topics, with another reader and without stepping.",
-    "Recovery: from a fault's end (of a kill: its moment) until every partition, also those that were spared, has committed a "
-    "batch again, by the broker's time stamps; where another fault began before that, from the later one's end. A partition "
-    "without input commits a tick each second, so below one second there is little to see. Stall: the longest time in which any "
-    "partition did not commit, from a fault's beginning to its recovery.",
-    "Memory growth is the most that one life of a worker grew by after its first thirty seconds; the fleet is of constant size.",
-)
 
 
 def record_of(outcome: Outcome) -> dict[str, Any]:
@@ -99,7 +77,7 @@ def totals(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "runs_count": len(runs),
         "faults": len(strikes),
-        **{name: sum(run[name] for run in runs) for name in COUNTED},
+        **{name: sum(run.get(name, 0) for run in runs) for name in COUNTED},
         "recovery_seconds_p50": percentile(all_recoveries, 50),
         "recovery_seconds_p99": percentile(all_recoveries, 99),
         "not_recovered": sum(strike["recovery_seconds"] is None for strike in strikes),

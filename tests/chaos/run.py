@@ -28,7 +28,7 @@ from chaos.strikes import Striker, Struck
 from chaos.verdict import Verdict, judge
 from chaos.watch import JournalWatch, StandstillError
 from tidegate.adapters.kafka import KafkaConnection, TopicPlan, create_topics
-from tidegate.contracts.topics import JOURNAL, TELEMETRY
+from tidegate.contracts.topics import JOURNAL
 from tidegate.settings import load_settings
 
 PARTITIONS: Final = 4
@@ -194,7 +194,8 @@ async def _with(sending: "asyncio.Task[None]", waiting: Coroutine[None, None, No
 
 
 def _all_taken(sender: Sender, watch: JournalWatch) -> bool:
-    return all(watch.positions[partition].get(TELEMETRY, 0) > offset for partition, offset in sender.last_offset.items())
+    last = sender.last_offset.items()
+    return all(watch.positions[partition].get(topic, 0) > offset for (topic, partition), offset in last)
 
 
 def _look_at(outcome: Outcome, crew: Crew, sender: Sender) -> None:

@@ -28,7 +28,7 @@ PATIENCE_SECONDS: Final = 300.0
 class Sender:
     """Sends messages one by one. Each is on its topic once, or more often when an answer got lost (`sent_again`).
 
-    `messages` are all that were tried, by number; `last_offset` is the last acknowledged one's, by partition, of telemetry.
+    `messages` are all that were tried, by number; `last_offset` is the last acknowledged one's, by topic and partition.
     """
 
     def __init__(self, connection: KafkaConnection, stream: Iterator[Message], watch: JournalWatch) -> None:
@@ -40,7 +40,7 @@ class Sender:
         self._stopping = False
         self.messages: dict[int, Message] = {}
         self.acknowledged: set[int] = set()
-        self.last_offset: dict[int, int] = {}
+        self.last_offset: dict[tuple[str, int], int] = {}
         self.sent = 0
         self.sent_again = 0
 
@@ -81,7 +81,7 @@ class Sender:
     async def _room_for(self, partition: int) -> None:
         def is_near() -> bool:
             taken = self._watch.positions[partition].get(TELEMETRY, 0)
-            return self.last_offset.get(partition, 0) - taken < LEAD_MESSAGES
+            return self.last_offset.get((TELEMETRY, partition), 0) - taken < LEAD_MESSAGES
 
         if not is_near():
             await self._watch.until(is_near, PATIENCE_SECONDS, f"partition {partition} takes its input")
@@ -111,8 +111,7 @@ class Sender:
                 message.partition,
                 headers=headers,
             )
-        if message.topic == TELEMETRY:
-            self.last_offset[message.partition] = told.offset
+        self.last_offset[message.topic, message.partition] = told.offset
 
     async def _drop(self) -> None:
         """Give a producer up whose broker is gone: another one asks anew who leads what."""

@@ -28,11 +28,15 @@ INPUTS = [found(TELEMETRY, offset, number=offset) for offset in range(4)]
 
 def test_a_journal_that_takes_every_input_once_passes() -> None:
     entries = [entry(0, 0, 2, 5), entry(1, 2, 4, 5)]
-    assert checks.untaken(entries, INPUTS) == checks.taken_twice(entries, INPUTS) == checks.broken_sequence(entries) == []
+    assert checks.waiting(entries, INPUTS) == checks.passed_over(entries, INPUTS) == []
+    assert checks.taken_twice(entries, INPUTS) == checks.broken_sequence(entries) == []
 
 
 def test_a_gap_between_ranges_and_an_overlap_are_noticed() -> None:
-    assert checks.untaken([entry(0, 0, 1), entry(1, 2, 4)], INPUTS) == [f"{TELEMETRY}/0@1 was never taken"]
+    assert checks.passed_over([entry(0, 0, 1), entry(1, 2, 4)], INPUTS) == [f"{TELEMETRY}/0@1 was never taken"]
+    # a plan without our number may wait
+    plan = Found(TELEMETRY, 0, 4, b"key", b"{}", ())
+    assert checks.waiting([entry(0, 0, 3)], [*INPUTS, plan]) == [f"{TELEMETRY}/0@3 still waits"]
     assert checks.taken_twice([entry(0, 0, 3), entry(1, 2, 4)], INPUTS) == [f"{TELEMETRY}/0@2 was taken 2 times"]
 
 

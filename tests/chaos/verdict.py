@@ -32,6 +32,7 @@ class Verdict:
     contradicting_decisions: list[str] = field(default_factory=list)
     unbalanced: list[str] = field(default_factory=list)
     open_transactions: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     readings: int = 0
     batches: int = 0
     facts: int = 0
@@ -43,7 +44,7 @@ class Verdict:
         """The promises that were broken."""
         promises = (
             "lost", "doubled", "differing_outputs", "differing_state", "double_owner",
-            "contradicting_decisions", "unbalanced", "open_transactions",
+            "contradicting_decisions", "unbalanced", "open_transactions", "waiting",
         )  # fmt: skip
         return {name: found for name in promises if (found := getattr(self, name))}
 
@@ -61,7 +62,8 @@ async def judge(connection: KafkaConnection, settings: Settings, sender: Sender)
             for partition in range(log.partitions)
         ]
         telemetry = [record for partition in range(log.partitions) for record in found[TELEMETRY, partition]]
-        verdict.unbalanced += checks.unbalanced(balances, telemetry, sender.messages, sender.acknowledged)
+        if not verdict.waiting:
+            verdict.unbalanced += checks.unbalanced(balances, telemetry, sender.messages, sender.acknowledged)
         verdict.readings = sum(balance.received for balance in balances)
         verdict.open_transactions += await open_transactions(connection, tuple(CLEANUP), log.partitions)
     finally:
@@ -83,7 +85,8 @@ async def _judge_partition(
     written = [record for topic in WRITTEN for record in found[topic, partition]]
     wrote = await producers(connection, JOURNAL, partition)
     truth = await undisturbed(log, configuration, forecasters, partition)
-    verdict.lost += checks.untaken(entries, inputs) + checks.set_aside(entries)
+    verdict.lost += checks.passed_over(entries, inputs) + checks.set_aside(entries)
+    verdict.waiting += checks.waiting(entries, inputs)
     verdict.doubled += checks.taken_twice(entries, inputs) + checks.identities_twice(written)
     verdict.double_owner += checks.broken_sequence(entries) + checks.returned_producers(wrote)
     verdict.contradicting_decisions += checks.contradictions(written)

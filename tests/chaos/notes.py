@@ -1,0 +1,32 @@
+"""What a reader of the results must know to judge them; stands on their page."""
+
+from typing import Final
+
+NOTES: Final = (
+    "Workers are `tidegate serve` processes with everyday settings, except that snapshots come every 1,500 readings and nothing is "
+    "trimmed, so that the whole log can be judged. Who ends is started again; the first also serves the API. One Kafka broker, "
+    "four partitions; workers and producer reach it through a proxy. Half of the device profiles have a lateness horizon, and "
+    "half of the messages are packed.",
+    "A fault's kind, length, target and moment are drawn from the run's seed. Moments are bound to the input: so many messages "
+    "after everything was recovered; one in five strikes while an earlier one's damage is under way. Each run's strikes are in "
+    "the JSON file. What is wrong with the input (duplicated, reordered, late, malformed messages) is counted apart, and not "
+    "among the faults.",
+    "lost: inputs that the workers passed over or set aside, or outputs of the truth that are missing. doubled: inputs taken "
+    "twice, outputs or ids of facts standing twice. differing_outputs: outputs that the truth has not, or in another order. "
+    "differing_state: partitions whose state, restored as a start restores it, has another digest than the truth.",
+    "double_owner: journal sequences that do not go on by one, and record batches of an earlier producer after a later one's. "
+    "contradicting_decisions: a plan with two digests, a device with two gateways in one epoch. unbalanced: readings on the "
+    "topic against readings received and accounted for. waiting: messages not taken when a run was given up. complaints: "
+    "tracebacks in a log, unexpected exit codes, no recovery within four minutes.",
+    "The truth is the run's own journal stepped through in one go, from the first batch on, without snapshot or stop, and "
+    "compared record by record and byte by byte. A second live run is no better truth: the ticks of its batches are the "
+    "clock's, and so would differ with whatever silence, reviews of the allocation and time-outs make of them. That the journal "
+    "itself took every input once is checked on the topics, with another reader and without stepping. What this cannot show: "
+    "an error in the step itself, which the truth would repeat.",
+    "recovery_seconds: from a fault's end (of a kill: its moment) until every partition, also one that was spared, has committed "
+    "a batch again, by the broker's time stamps; with others under way, from the end of the last of them. A partition without "
+    "input commits a tick each second. stall_seconds: the longest time in which any partition did not commit, from a fault's "
+    "beginning to its recovery. A killed process is missed only after its session of 10 s.",
+    "rss_growth_mb: the most that one life of a worker grew by after its first thirty seconds; the fleet is of constant size. "
+    "The first lives of a run still meet their devices then.",
+)
