@@ -4,7 +4,7 @@ from typing import Final
 
 NOTES: Final = (
     "Workers are `tidegate serve` processes with everyday settings, except that snapshots come every 1,500 readings and nothing "
-    "is trimmed, so that the whole log can be judged. Who ends is started again; the first also serves the API. One Kafka broker, "
+    "is trimmed, so that the whole log can be judged. Who ends is started again; the first also serves the API. One broker, "
     "four partitions; workers and producer reach it through a proxy. Half of the device profiles have a lateness horizon, and "
     "half of the messages are packed.",
     "A fault's kind, length, target and moment are drawn from the run's seed. Moments are bound to the input: so many messages "
