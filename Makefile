@@ -10,6 +10,7 @@ DURATION ?=
 N ?=
 SEED ?= 1
 WORKERS ?= 2
+DELIVERY ?= exactly-once
 OUT ?=
 MINUTES ?= 60
 DEVICES ?= 50000
@@ -68,7 +69,7 @@ acceptance: $(VENV)/dev.stamp ## real data through the running service: make acc
 	$(BIN)/tidegate evaluate acceptance --data '$(DATA)' --out docs/results/acceptance.json
 
 chaos: $(VENV)/dev.stamp ## N faults (6) drawn from SEED against WORKERS workers on a real broker; DATA=<folder> for recorded data, OUT=<results>
-	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(or $(N),6) --seed $(SEED) --workers $(WORKERS) \
+	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(or $(N),6) --seed $(SEED) --workers $(WORKERS) --delivery $(DELIVERY) \
 	  $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')
 
 fuzz: $(VENV)/dev.stamp ## N spoiled messages (100,000) drawn from SEED through decoding and state; DATA=<folder> to start from, OUT=<results>

@@ -18,6 +18,7 @@ from chaos.fleet import recorded, simulated
 from chaos.record import add_to, record_of
 from chaos.run import Outcome, run_chaos
 from chaos.schedule import Programme, schedule
+from tidegate.adapters.kafka.connection import Delivery
 
 _NICE = 5
 """Chaos shares the machine with whoever works on it."""
@@ -31,6 +32,7 @@ def main(
     most_workers: Annotated[int, typer.Option(min=1, help="And at most.")] = 3,
     folder: Annotated[Path, typer.Option(help="Where a run's logs and the broker's data go.")] = Path("runs/chaos"),
     out: Annotated[Path | None, typer.Option(help="Results file to add the run to (JSON; its page beside it).")] = None,
+    delivery: Annotated[Delivery, typer.Option(help="What the workers promise.")] = Delivery.EXACTLY_ONCE,
     keep: Annotated[bool, typer.Option(help="Keep the run's folder even when every promise held.")] = False,
 ) -> None:
     """Strike real workers on a real broker at random, reproducible moments, and judge what they made of it."""
@@ -41,14 +43,14 @@ def main(
     own.mkdir(parents=True)
     _note(own / "schedule.json", [asdict(strike) for strike in schedule(programme)])
     source = recorded(data) if data else simulated(seed)
-    outcome = asyncio.run(_until_terminated(run_chaos(programme, source, own.resolve(), {})))
+    outcome = asyncio.run(_until_terminated(run_chaos(programme, source, own.resolve(), delivery)))
     record = record_of(outcome)
     _note(own / "record.json", record)
     _note(own / "broken.json", outcome.broken())
     typer.echo(json.dumps({name: value for name, value in record.items() if name != "strikes"}, indent=1))
     if out is not None:
         add_to(out, record)
-    _say(outcome, own, _again(programme, data))
+    _say(outcome, own, _again(programme, data, delivery))
     if outcome.broken():
         raise typer.Exit(1)
     if not keep:
@@ -66,9 +68,10 @@ def _note(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _again(programme: Programme, data: Path | None) -> str:
+def _again(programme: Programme, data: Path | None, delivery: Delivery) -> str:
     """What to type for the same schedule over the same input."""
     words = [f"make chaos N={programme.faults} SEED={programme.seed} WORKERS={programme.workers}"]
+    words += [f"DELIVERY={delivery}"] if delivery is not Delivery.EXACTLY_ONCE else []
     return " ".join(words + ([f"DATA={data}"] if data else []))
 
 

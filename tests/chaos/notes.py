@@ -13,7 +13,8 @@ NOTES: Final = (
     "among the faults.",
     "lost: inputs that the workers passed over or set aside, or outputs of the truth that are missing. doubled: inputs taken "
     "twice, outputs or ids of facts standing twice. differing_outputs: outputs that the truth has not, or in another order. "
-    "differing_state: partitions whose state, restored as a start restores it, has another digest than the truth.",
+    "differing_state: partitions whose state, restored as a start restores it, has another digest than the truth. Some "
+    "runs deliver at least once: there outputs may be repeated, the same to the byte, and only others count as doubled.",
     "double_owner: journal sequences that do not go on by one, and record batches of an earlier producer after a later one's. "
     "contradicting_decisions: a plan with two digests, a device with two gateways in one epoch. unbalanced: readings on the "
     "topic against readings received and accounted for. waiting: messages not taken when a run was given up. complaints: "

@@ -11,9 +11,13 @@ from typing import Any, Final
 
 from chaos.notes import NOTES
 from chaos.run import Outcome
+from tidegate.adapters.kafka.connection import Delivery
 from tidegate_training.evaluate import results
 
 COMMAND: Final = "make chaos N=<faults> SEED=<seed> [DATA=<folder>] OUT=docs/results/chaos.json"
+
+JUDGED: Final = ("readings", "batches", "facts", "decisions", "takeovers", "repeated")
+"""What was judged, summed over all runs."""
 
 COUNTED: Final = (
     "lost",
@@ -39,6 +43,7 @@ def record_of(outcome: Outcome) -> dict[str, Any]:
         "faults": len(outcome.struck),
         "workers": programme.workers,
         "data": outcome.source,
+        "delivery": str(outcome.delivery),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": results.commit(),
         "seconds": round(outcome.seconds),
@@ -48,6 +53,7 @@ def record_of(outcome: Outcome) -> dict[str, Any]:
         "decisions": verdict.decisions,
         "dead_letters": verdict.dead_letters,
         "takeovers": verdict.takeovers,
+        "repeated": verdict.repeated,
         "rss_peak_mb": round(outcome.peak_mb),
         "rss_growth_mb": round(outcome.growth_mb, 1),
         **{name: len(broken.get(name, [])) for name in COUNTED},
@@ -76,12 +82,13 @@ def totals(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     all_recoveries = list(chain.from_iterable(recoveries.values()))
     return {
         "runs_count": len(runs),
+        "runs_at_least_once": sum(run.get("delivery") == Delivery.AT_LEAST_ONCE for run in runs),
         "faults": len(strikes),
         **{name: sum(run.get(name, 0) for run in runs) for name in COUNTED},
         "recovery_seconds_p50": percentile(all_recoveries, 50),
         "recovery_seconds_p99": percentile(all_recoveries, 99),
         "not_recovered": sum(strike["recovery_seconds"] is None for strike in strikes),
-        **{name: sum(run[name] for run in runs) for name in ("readings", "batches", "facts", "decisions", "takeovers")},
+        **{name: sum(run.get(name, 0) for run in runs) for name in JUDGED},
         "rss_growth_mb_max": max((run["rss_growth_mb"] for run in runs), default=0.0),
         "seeds": sorted({run["seed"] for run in runs}),
         "faults_by_kind": dict(sorted(Counter(strike["kind"] for strike in strikes).items())),

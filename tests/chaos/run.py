@@ -28,6 +28,7 @@ from chaos.strikes import Striker, Struck
 from chaos.verdict import Verdict, judge
 from chaos.watch import JournalWatch, StandstillError
 from tidegate.adapters.kafka import KafkaConnection, TopicPlan, create_topics
+from tidegate.adapters.kafka.connection import Delivery
 from tidegate.contracts.topics import JOURNAL
 from tidegate.settings import load_settings
 
@@ -65,6 +66,7 @@ class Outcome:
 
     programme: Programme
     source: str
+    delivery: Delivery
     struck: list[Struck] = field(default_factory=list)
     recoveries: list[float | None] = field(default_factory=list)
     stalls: list[float] = field(default_factory=list)
@@ -81,11 +83,11 @@ class Outcome:
         return self.verdict.broken() | ({"complaints": self.complaints} if self.complaints else {})
 
 
-async def run_chaos(programme: Programme, source: Source, folder: Path, extra: dict[str, str]) -> Outcome:
+async def run_chaos(programme: Programme, source: Source, folder: Path, delivery: Delivery) -> Outcome:
     """Carry out `programme` in the empty `folder`, which holds every log and the broker's data afterwards."""
-    outcome, began = Outcome(programme, source.name), monotonic()
+    outcome, began = Outcome(programme, source.name, delivery), monotonic()
     async with AsyncExitStack() as stack:
-        installed = await _install(stack, folder, extra)
+        installed = await _install(stack, folder, delivery)
         watch = await JournalWatch.open(installed.inside.bootstrap_servers, installed.inside.topic(JOURNAL), PARTITIONS)
         stack.push_async_callback(watch.close)
         crew = Crew(folder, installed.settings)
@@ -108,18 +110,18 @@ async def run_chaos(programme: Programme, source: Source, folder: Path, extra: d
     return outcome
 
 
-async def _install(stack: AsyncExitStack, folder: Path, extra: dict[str, str]) -> Installation:
+async def _install(stack: AsyncExitStack, folder: Path, delivery: Delivery) -> Installation:
     proxy = await Proxy.open()
     stack.push_async_callback(proxy.close)
     made = await asyncio.to_thread(stack.enter_context, brokers(1, folder=folder / "broker", detours=[proxy.port]))
     for broker in made:
         if broker.detour is not None:
             proxy.upstream = broker.detour[0]
-    inside = KafkaConnection(made[0].address, GROUP)
-    through = KafkaConnection(f"127.0.0.1:{proxy.port}", GROUP)
+    inside = KafkaConnection(made[0].address, GROUP, delivery=delivery)
+    through = KafkaConnection(f"127.0.0.1:{proxy.port}", GROUP, delivery=delivery)
     await create_topics(inside, TopicPlan(PARTITIONS))
     write_profiles(folder / "profiles.yaml")
-    return Installation(made, [proxy], inside, through, _settings(through, folder) | extra)
+    return Installation(made, [proxy], inside, through, _settings(through, folder))
 
 
 def _settings(through: KafkaConnection, folder: Path) -> dict[str, str]:
@@ -129,6 +131,7 @@ def _settings(through: KafkaConnection, folder: Path) -> dict[str, str]:
         "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": through.bootstrap_servers,
         "TIDEGATE_KAFKA__GROUP": through.group,
         "TIDEGATE_KAFKA__PARTITIONS": str(PARTITIONS),
+        "TIDEGATE_KAFKA__DELIVERY": str(through.delivery),
         "TIDEGATE_WORKER__SNAPSHOT_READINGS": "1500",
         "TIDEGATE_WORKER__TRIM": "false",
         "TIDEGATE_LOGGING__FORMAT": "json",

@@ -8,6 +8,7 @@ from chaos.evidence import Found, all_records, open_transactions, producers
 from chaos.sender import Sender
 from chaos.truth import Truth, as_output, undisturbed
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog
+from tidegate.adapters.kafka.connection import Delivery
 from tidegate.bootstrap import core_configuration, load_forecasters
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.topics import CLEANUP, DEADLETTER, DECISIONS, INPUTS, JOURNAL, SNAPSHOTS, TELEMETRY
@@ -22,7 +23,8 @@ WRITTEN = tuple(topic for topic in CLEANUP if topic not in INPUTS and topic != S
 
 @dataclass(slots=True)
 class Verdict:
-    """Broken promises by name, in words; all empty when all held. The counts are what was judged."""
+    """Broken promises by name, in words; all empty when all held. The counts are what was judged; `repeated` are outputs that
+    stand on their topic once more, the same to the byte, as they may where they are written at least once."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -39,6 +41,7 @@ class Verdict:
     decisions: int = 0
     dead_letters: int = 0
     takeovers: int = 0
+    repeated: int = 0
 
     def broken(self) -> dict[str, list[str]]:
         """The promises that were broken."""
@@ -87,10 +90,10 @@ async def _judge_partition(
     truth = await undisturbed(log, configuration, forecasters, partition)
     verdict.lost += checks.passed_over(entries, inputs) + checks.set_aside(entries)
     verdict.waiting += checks.waiting(entries, inputs)
-    verdict.doubled += checks.taken_twice(entries, inputs) + checks.identities_twice(written)
+    verdict.doubled += checks.taken_twice(entries, inputs)
     verdict.double_owner += checks.broken_sequence(entries) + checks.returned_producers(wrote)
     verdict.contradicting_decisions += checks.contradictions(written)
-    _compare(verdict, written, truth)
+    _compare(verdict, written, truth, connection.delivery)
     recovered = await digest_after_recovery(log, forecasters, configuration, partition_index=partition)
     if recovered != truth.digest:
         verdict.differing_state.append(f"partition {partition} is {recovered}, the truth is {truth.digest}")
@@ -99,12 +102,20 @@ async def _judge_partition(
     return truth.balance
 
 
-def _compare(verdict: Verdict, written: Sequence[Found], truth: Truth) -> None:
+def _compare(verdict: Verdict, written: Sequence[Found], truth: Truth, delivery: Delivery) -> None:
+    """Hold what was written against the truth; at least once, the first of equal records counts."""
+    outputs = truth.outputs
+    if delivery is Delivery.AT_LEAST_ONCE:
+        first = {as_output(record): record for record in reversed(written)}
+        outputs = list(dict.fromkeys(outputs))
+        verdict.repeated += len(written) - len(first)
+        written = sorted(first.values(), key=lambda record: (record.topic, record.offset))
+        outputs.sort(key=lambda output: output[0])
     published = [as_output(record) for record in written]
-    verdict.lost += checks.missing(published, truth.outputs)
-    verdict.doubled += checks.doubled(published, truth.outputs)
-    verdict.differing_outputs += checks.invented(published, truth.outputs)
-    verdict.differing_outputs += checks.out_of_order(published, truth.outputs)
+    verdict.lost += checks.missing(published, outputs)
+    verdict.doubled += checks.doubled(published, outputs) + checks.identities_twice(written)
+    verdict.differing_outputs += checks.invented(published, outputs)
+    verdict.differing_outputs += checks.out_of_order(published, outputs)
 
 
 def _count(
