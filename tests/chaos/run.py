@@ -42,8 +42,8 @@ RECOVERY_LIMIT_SECONDS: Final = 240.0
 
 GROUP: Final = "chaos"
 
-GOOD_EXITS: Final = frozenset({0, 3, -signal.SIGKILL})
-"""Stopped in order, gave up for a reason it named (replaced, no broker at its start), killed by us."""
+GOOD_EXITS: Final = frozenset({0, 3, -signal.SIGKILL, -signal.SIGTERM})
+"""Stopped in order, gave up for a reason it named (no broker at its start), killed by us, told to end while it was starting."""
 
 
 @dataclass(frozen=True, slots=True)
