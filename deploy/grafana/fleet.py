@@ -75,6 +75,27 @@ FLEET = Board(
             ],
         ),
         Row(
+            "Late readings",
+            [
+                Panel(
+                    "Late readings that count",
+                    "Scored though older than their device's newest, and what was stepped again because of them.",
+                    [
+                        Query(rate("tidegate_readings_late_total"), "late"),
+                        Query(rate("tidegate_readings_rerun_total"), "stepped again"),
+                    ],
+                    unit="cps",
+                    width=12,
+                ),
+                Panel(
+                    "Anomalies revised",
+                    "Amended or retracted after a late reading. Many: the profiles' horizons are long, or clocks are wrong.",
+                    [Query(increase("tidegate_anomalies_revised_total", "5m", "status"), "{{status}}")],
+                    width=12,
+                ),
+            ],
+        ),
+        Row(
             "Scores",
             [
                 Panel(

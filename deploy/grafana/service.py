@@ -51,10 +51,59 @@ SERVICE = Board(
                     [Query(total("tidegate_lag_records", "topic"), "{{topic}}")],
                 ),
                 Panel(
+                    "Time to drain",
+                    "Until nothing waits, at the present rates. A gap: the lag does not fall, or it is not known yet.",
+                    [Query(worst("tidegate_drain_seconds", "topic"), "{{topic}}")],
+                    unit="s",
+                ),
+                Panel(
                     "Event time behind the tick",
                     "By process, worst partition. It also rises when producers fall silent.",
                     [Query(worst("tidegate_event_time_lag_seconds", "instance"), "{{instance}}")],
                     unit="s",
+                ),
+                Panel(
+                    "Ages: what may hang",
+                    "Since the loop gave a sign of life, since the last commit, of the open transaction, of a plan nobody "
+                    "answers, and of a stranger's transaction that holds an input. The first fails liveness at its bound.",
+                    [
+                        Query(worst(f"tidegate_{what}_seconds"), what.replace("_", " "))
+                        for what in ("turn_age", "commit_age", "transaction_age", "planner_wait", "input_held")
+                    ],
+                    unit="s",
+                    limits=(10, 30),
+                ),
+                Panel(
+                    "Dead letters waiting",
+                    "Kept and not replayed, by reason; `tidegate deadletter list` shows them.",
+                    [Query(total("tidegate_deadletters_waiting", "reason"), "{{reason}}")],
+                ),
+            ],
+        ),
+        Row(
+            "Owners",
+            [
+                Panel(
+                    "Partitions by process",
+                    "Their sum is the number of partitions; less for longer than a session means that a partition has no owner.",
+                    [Query(series("tidegate_partitions_owned"), "{{instance}}")],
+                    stacked=True,
+                ),
+                Panel(
+                    "Rebalances and take-overs",
+                    "Many without a start or stop of ours: processes stand still for longer than their session.",
+                    [
+                        Query(increase("tidegate_rebalances_total", "5m"), "rebalances"),
+                        Query(increase("tidegate_takeovers_total", "5m"), "take-overs"),
+                    ],
+                ),
+                Panel(
+                    "Refused commits, failed batches",
+                    "A refused commit is exactly once at work. A failed batch is a bug or a poison: the log has the traceback.",
+                    [
+                        Query(increase("tidegate_fenced_total", "5m"), "refused"),
+                        Query(increase("tidegate_batches_failed_total", "5m"), "failed"),
+                    ],
                 ),
             ],
         ),
