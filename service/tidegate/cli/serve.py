@@ -11,6 +11,7 @@ import uvloop
 
 from tidegate.bootstrap import run_service
 from tidegate.cli.logging import configure_logging
+from tidegate.cli.memory import give_large_blocks_back
 from tidegate.settings import Settings, load_settings
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ def serve(
     """Run the service until SIGINT or SIGTERM: scores readings, raises anomalies, decides who serves whom."""
     settings = load_settings(config, options=_options(host, port, data_dir, roles))
     configure_logging(settings.logging)
+    give_large_blocks_back()
     uvloop.run(_serve(settings))
 
 
