@@ -21,7 +21,7 @@ for index in range(2):
 before, blocks, pins = resident(), [], []
 for index in range(6):
     blocks.append(b"x" * (20 * 2**20 + index))
-    pins.append(b"x" * (600 + index))
+    pins.append(b"x" * (100_000 + index))
 del blocks
 print(resident() - before)
 """
