@@ -108,7 +108,7 @@ def _compare(verdict: Verdict, written: Sequence[Found], truth: Truth, delivery:
     if delivery is Delivery.AT_LEAST_ONCE:
         first = {as_output(record): record for record in reversed(written)}
         outputs = list(dict.fromkeys(outputs))
-        verdict.repeated += len(written) - len(first)
+        verdict.repeated += (len(written) - len(first)) - (len(truth.outputs) - len(outputs))
         written = sorted(first.values(), key=lambda record: (record.topic, record.offset))
         outputs.sort(key=lambda output: output[0])
     published = [as_output(record) for record in written]
