@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import ProducerClosed, ProducerFenced
+from aiokafka.errors import IllegalOperation, ProducerClosed, ProducerFenced
 
-from tidegate.adapters.kafka.producers import discard
+from tidegate.adapters.kafka import KafkaConnection
+from tidegate.adapters.kafka.owner import Owner
+from tidegate.adapters.kafka.producers import cause_of, discard
+from tidegate.errors import OwnerReplacedError
+from tidegate.ports import Commit, Outgoing
 
 
 async def test_a_batch_that_waits_to_be_sent_again_fails_once_and_without_a_traceback():
@@ -44,3 +48,37 @@ async def test_a_producer_that_is_refused_while_it_closes_leaves_no_failure_unhe
     for future in (waits_to_be_sent, offsets_taken, transactions._transaction_waiter):
         assert isinstance(future._exception, ProducerFenced)
         assert not future._log_traceback  # or asyncio complains when it goes
+
+
+def in_a_transaction() -> AIOKafkaProducer:
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:9", transactional_id="worker")
+    producer._txn_manager.set_pid_and_epoch(1, 0)
+    producer._txn_manager.begin_transaction()
+    return producer
+
+
+async def test_a_step_that_is_out_of_order_because_the_producer_was_fenced_says_that_it_was_fenced():
+    producer = in_a_transaction()
+    producer._txn_manager.fatal_error(ProducerFenced())
+    for step in (
+        lambda: producer.send_offsets_to_transaction({TopicPartition("readings", 0): 1}, "group"),  # IllegalOperation
+        producer.commit_transaction,  # AssertionError
+    ):
+        with pytest.raises(ProducerFenced), cause_of(producer):
+            await step()
+    await discard(producer)
+
+
+async def test_a_step_that_is_out_of_order_by_our_own_mistake_stays_one():
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:9", transactional_id="worker")
+    with pytest.raises(IllegalOperation), cause_of(producer):
+        await producer.send_offsets_to_transaction({TopicPartition("readings", 0): 1}, "group")
+    await discard(producer)
+
+
+async def test_an_owner_whose_producer_was_fenced_between_two_steps_is_replaced_and_no_crash():
+    owner = Owner(KafkaConnection("127.0.0.1:9"), 0)
+    owner._producer = in_a_transaction()
+    owner._producer._txn_manager.fatal_error(ProducerFenced())
+    with pytest.raises(OwnerReplacedError):
+        await owner.commit(Commit(0, [Outgoing("facts", 0, b"key", b"fact")], {}))

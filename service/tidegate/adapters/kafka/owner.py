@@ -10,7 +10,7 @@ import asyncio
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tidegate.adapters.kafka.connection import KafkaConnection, translated
-from tidegate.adapters.kafka.producers import delivered, discard, enqueue, open_producer
+from tidegate.adapters.kafka.producers import cause_of, delivered, discard, enqueue, open_producer
 from tidegate.errors import DependencyError, OwnerReplacedError
 from tidegate.ports import Commit
 
@@ -52,7 +52,7 @@ class Owner:
                 return
             try:
                 producer = self._producer or await self._start()
-                with translated(self._connection, f"commit partition {self._partition}"):
+                with translated(self._connection, f"commit partition {self._partition}"), cause_of(producer):
                     async with asyncio.timeout(self._connection.request_seconds):
                         await self._transact(producer, commit)
             except BaseException as error:

@@ -1,12 +1,12 @@
 """Making, feeding and abandoning aiokafka's producers; what each caller promises on top is its own."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerClosed
+from aiokafka.errors import IllegalOperation, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
 from tidegate.adapters.kafka.connection import KafkaConnection
@@ -100,6 +100,23 @@ def check_sizes(records: Sequence[Outgoing]) -> None:
         size = len(record.key or b"") + len(record.value or b"")
         if size > MAX_RECORD_BYTES - 1024:
             raise RecordTooLargeError(f"a record of {size} bytes for {record.topic}, expected below {MAX_RECORD_BYTES}")
+
+
+@contextmanager
+def cause_of(producer: AIOKafkaProducer) -> Iterator[None]:
+    """Raise what ended `producer` where aiokafka only says that a step of a transaction is out of order.
+
+    Its sender may be refused between any two of our steps. The next step then fails with IllegalOperation, or in a check of
+    aiokafka's own state with AssertionError, and neither says that another process is the owner now.
+    """
+    try:
+        yield
+    except (IllegalOperation, AssertionError) as error:
+        transaction = producer._txn_manager._transaction_waiter if producer._txn_manager is not None else None
+        for ended in (transaction, producer._sender.sender_task):
+            if ended is not None and ended.done() and not ended.cancelled() and ended.exception() is not None:
+                raise ended.exception() from error
+        raise
 
 
 async def discard(producer: AIOKafkaProducer) -> None:

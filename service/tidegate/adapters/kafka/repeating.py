@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tidegate.adapters.kafka.connection import KafkaConnection, translated
 from tidegate.adapters.kafka.owner import Owner
-from tidegate.adapters.kafka.producers import check_sizes, delivered, discard, enqueue, open_producer
+from tidegate.adapters.kafka.producers import cause_of, check_sizes, delivered, discard, enqueue, open_producer
 from tidegate.contracts.topics import CLEANUP, INPUTS, JOURNAL, SNAPSHOTS, TELEMETRY
 from tidegate.errors import DependencyError
 from tidegate.ports import Commit, Outgoing, Record
@@ -69,7 +69,7 @@ class RepeatingOwner(Owner):
     async def _start(self) -> AIOKafkaProducer:
         fence = await super()._start()
         try:
-            with translated(self._connection, f"take over partition {self._partition}"):
+            with translated(self._connection, f"take over partition {self._partition}"), cause_of(fence):
                 async with asyncio.timeout(self._connection.request_seconds):
                     await self._show(fence)
                 self._sender = await open_producer(self._connection, identity=fence)
