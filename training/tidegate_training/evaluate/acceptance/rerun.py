@@ -7,7 +7,7 @@ every reading's surprise, which the service publishes nowhere.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,9 +40,13 @@ Identity = tuple[str, int]
 
 @dataclass(slots=True)
 class Rerun:
-    """What the uninterrupted run came to. `surprise` is by device and event time, of `watched` devices only."""
+    """What the uninterrupted run came to. `surprise` is by device and event time, of `watched` devices only.
+
+    `digests` are by the number of batches after which they were asked for.
+    """
 
     digest: str = ""
+    digests: dict[int, str] = field(default_factory=dict)
     batches: int = 0
     anomalies: Counter[Identity] = field(default_factory=Counter)
     decisions: Counter[Identity] = field(default_factory=Counter)
@@ -60,8 +64,11 @@ async def rerun(
     progress: Callable[[int, int], None] = lambda *_: None,
     *,
     partition_index: int = PARTITION,
+    digests_after: Collection[int] = (),
 ) -> Rerun:
     """Step through the whole journal of one partition of `log` in one go. `progress` gets the batches done and in all.
+
+    Notes the state's digest at the end and after so many batches as `digests_after` names.
 
     Raises:
         InputError: the log does not reach back to the first batch.
@@ -79,6 +86,8 @@ async def rerun(
         batch = decode_portion(await portion_of(log, entry), log.partitions).batch(entry.tick_ms)
         _gather(made, batch, partition.step(batch))
         made.batches += 1
+        if made.batches in digests_after:
+            made.digests[made.batches] = partition.digest()
         progress(made.batches, batches)
     made.digest = "" if partition is None else partition.digest()
     return made
