@@ -66,8 +66,8 @@ class Load:
 
     connection: KafkaConnection
     partitions: int
-    seconds_each: int = 5
-    pause_seconds: float = 0.1
+    seconds_each: int = 4
+    pause_seconds: float = 0.3
     sent: Counter[int] = field(default_factory=Counter)
     _ending: threading.Event = field(default_factory=threading.Event)
 
