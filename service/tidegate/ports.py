@@ -175,12 +175,13 @@ class Share:
     """Which partitions this process is to work. `generation` rises with every sharing out in which this process took part.
 
     Not `settled` while the group shares out anew, or before the first time: `partitions` are then those of the last time,
-    some of which may be another's already.
+    some of which may be another's already. `trouble` says why the group cannot be asked, if it cannot.
     """
 
     generation: int = 0
     partitions: frozenset[int] = frozenset()
     settled: bool = False
+    trouble: str = ""
 
 
 class Membership(Protocol):

@@ -149,7 +149,7 @@ async def test_a_member_without_partitions_is_ready_and_knows_nothing(house: Hou
     assert house.live.health().ready
     assert house.live.health().alive
     assert (await house.live.sites(), await house.live.lag(), await house.live.partitions(digest=True)) == ([], {}, [])
-    with pytest.raises(DependencyError, match=f"partition {OURS}, which another process"):
+    with pytest.raises(DependencyError, match=f"partition {OURS} is worked by another process"):
         await house.live.device_views(SITE)
 
 
@@ -206,6 +206,8 @@ async def test_who_is_refused_drops_its_state_and_takes_over_only_once_the_group
     await house.send(1)
     await house.until(lambda: OURS not in house.workers.working and house.group.asked == 1)
     assert "waiting for the group" in house.live.health().reasons[0]
+    with pytest.raises(DependencyError, match="about to be taken over"):
+        await house.live.topology(SITE)
     assert house.log.taken == [OURS]
     assert house.live.health().alive
     house.group.give(OURS)
@@ -252,6 +254,22 @@ async def test_a_log_that_cannot_be_reached_during_the_restore_is_waited_for(hou
     await house.send(0)
     await house.drained()
     assert (await house.live.balance()).scored == 12
+
+
+async def test_while_a_partition_is_restored_its_lag_is_what_is_not_committed_and_not_everything(house: House) -> None:
+    house.group.give(OURS)
+    for second in range(3):
+        await house.send(second)
+    await house.drained()
+    house.group.give()
+    await house.until(lambda: not house.workers.working)
+    await house.send(3)
+    house.log.hold.clear()
+    house.group.give(OURS)
+    await house.until(lambda: bool(house.workers.working))
+    assert (await house.live.lag())[topics.TELEMETRY] == 1
+    house.log.hold.set()
+    await house.drained()
 
 
 async def test_partitions_lost_and_given_again_during_the_restore_leave_no_second_worker(house: House) -> None:

@@ -103,14 +103,7 @@ class LiveWorkers:
             return PartitionView(index, reasons=reasons)
 
     def _owner(self, site: str) -> PartitionWorker:
-        index = partition_of(site, self._workers.partitions)
-        worker = self._workers.working.get(index)
-        if worker is None:
-            raise DependencyError(
-                f"site {site!r} is of partition {index}, which another process of the group works",
-                advice="ask that one; /v1/partitions of each says what it works",
-            )
-        return worker
+        return self._workers.worker(partition_of(site, self._workers.partitions))
 
     def _now(self) -> list[PartitionWorker]:
         return list(self._workers.working.values())  # a copy: partitions come and go while each is asked

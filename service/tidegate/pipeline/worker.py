@@ -170,12 +170,12 @@ class PartitionWorker:
         return await self.call(lambda partition: (self._steps, partition.digest() if digest else None))
 
     async def lag(self) -> dict[str, int]:
-        """Records not yet taken, by input topic; before the restore, everything."""
-        return self._behind(await self._ask_ends())
+        """Records not yet taken, by input topic; until it is restored, those not committed as taken."""
+        positions = await self._ports.log.positions(self.index) if self._state is None else self._state.positions
+        return self._behind(await self._ask_ends(), positions)
 
-    def _behind(self, ends: Mapping[str, int]) -> dict[str, int]:
-        """Offsets between the positions and `ends`, without those at which the last poll found that there is no record."""
-        positions = self._state.positions if self._state else {}
+    def _behind(self, ends: Mapping[str, int], positions: Mapping[str, int]) -> dict[str, int]:
+        """Offsets between `positions` and `ends`, without those at which the last poll found that there is no record."""
         return {
             topic: max(0, end - max(positions.get(topic, 0), self._empty_before.get(topic, 0))) for topic, end in ends.items()
         }
@@ -224,13 +224,13 @@ class PartitionWorker:
             await self._try(state, inputs, self._suspicion)
         elif found or self._tick_due(state):
             await self._commit(state, Portion(inputs), snapshot=self._snapshot_due(state) and not state.taken)
-        self.progress.beat(lag=sum(self._behind(self._ends).values()))
+        self.progress.beat(lag=sum(self._behind(self._ends, state.positions).values()))
         return found
 
     async def _poll(self, positions: Mapping[str, int]) -> Inputs:
         limits, log = self._limits, self._ports.log
         self._ends = await self._ask_ends()  # before the reads: where one finds nothing, there is nothing up to here
-        self._waiting = self._behind(self._ends)
+        self._waiting = self._behind(self._ends, positions)
         inputs = {
             topic: await log.read(
                 topic, self.index, positions.get(topic, 0), max_records=limits.batch_records, max_bytes=limits.batch_bytes

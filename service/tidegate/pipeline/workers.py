@@ -62,11 +62,27 @@ class Workers:
         """What keeps this process from making progress; empty means ready, also when the group gave us no partition."""
         share = self._membership.share
         if not share.partitions and not share.settled:
-            return ["waiting for the group to share out its partitions"]
+            return [f"waiting for the group to share out its partitions{f': {share.trouble}' if share.trouble else ''}"]
         reasons = []
         for index in sorted(share.partitions | self._working.keys()):
             reasons += [f"partition {index}: {reason}" for reason in self.held_up(index)]
         return reasons
+
+    def worker(self, index: int) -> PartitionWorker:
+        """The worker of partition `index`.
+
+        Raises:
+            DependencyError: this process does not work it, or not yet.
+        """
+        worker = self._working.get(index)
+        if worker is None and index in self._membership.share.partitions:
+            raise DependencyError(f"partition {index} is about to be taken over", advice="try again in a moment")
+        if worker is None:
+            raise DependencyError(
+                f"partition {index} is worked by another process of the group",
+                advice="ask that one; /v1/partitions of each says what it works",
+            )
+        return worker
 
     def held_up(self, index: int) -> list[str]:
         """What keeps partition `index` from making progress here."""

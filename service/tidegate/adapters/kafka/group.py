@@ -18,11 +18,11 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
 
-from tidegate.adapters.kafka.connection import KafkaConnection
+from tidegate.adapters.kafka.connection import KafkaConnection, translated
 from tidegate.adapters.membership import Noticeboard
 from tidegate.contracts.topics import TELEMETRY
+from tidegate.errors import TidegateError
 from tidegate.ports import Share
 
 _log = structlog.get_logger(__name__)
@@ -80,17 +80,22 @@ class KafkaGroup(Noticeboard):
         while True:
             consumer = self._consumer = self._new_consumer()
             try:
-                await consumer.start()
-                self._subscribe(consumer)
-                while True:
-                    await consumer.getmany(timeout_ms=_LOOK_MS)  # raises what went wrong, and says that we are not idle
+                await self._belong(consumer)
             except Exception as error:  # whatever it was, being outside the group helps nobody
-                _log.warning("group_left", reason=repr(error), exc_info=not isinstance(error, KafkaError))
+                _log.warning("group_left", reason=str(error), exc_info=not isinstance(error, TidegateError))
+                self._show(replace(self._share, settled=False, trouble=str(error)))
             finally:
                 self._consumer = None
                 self.unsettle()
                 await _discard(consumer)
             await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _belong(self, consumer: AIOKafkaConsumer) -> None:
+        with translated(self._connection, f"be a member of group {self._connection.group}"):
+            await consumer.start()
+            self._subscribe(consumer)
+            while True:
+                await consumer.getmany(timeout_ms=_LOOK_MS)  # raises what went wrong, and says that we are not idle
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         session_ms = int(self._session_seconds * 1000)
