@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -52,6 +52,7 @@ class KafkaGroup(Noticeboard):
         self._connection = connection
         self._topic = connection.topic(TELEMETRY)
         self._session_seconds = session_seconds
+        self._assignor = _assignor()
         self._consumer: AIOKafkaConsumer | None = None
         self._task = asyncio.create_task(self._stay(), name="kafka-group")
 
@@ -104,7 +105,7 @@ class KafkaGroup(Noticeboard):
             **settings,
             group_id=self._connection.group,
             enable_auto_commit=False,
-            partition_assignment_strategy=[_assignor()],
+            partition_assignment_strategy=[self._assignor],
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // _HEARTBEATS,
             auto_offset_reset="earliest",
@@ -112,15 +113,16 @@ class KafkaGroup(Noticeboard):
 
     def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
         """Subscribe, or subscribe again, which makes aiokafka rejoin."""
-        consumer.subscribe([self._topic], listener=_Listener(self, consumer))
+        consumer.subscribe([self._topic], listener=_Listener(self, consumer, self._assignor))
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not typed
     """Notes what aiokafka reports of `consumer`."""
 
-    def __init__(self, group: KafkaGroup, consumer: Any) -> None:
+    def __init__(self, group: KafkaGroup, consumer: AIOKafkaConsumer, assignor: type[StickyPartitionAssignor]) -> None:
         self._group = group
         self._consumer = consumer
+        self._assignor = assignor
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The group shares out anew."""
@@ -129,6 +131,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """The group has shared out."""
         self._consumer.pause(*assigned)
+        # aiokafka does not tell it, and without it a member that stood still would claim again what others got meanwhile.
+        self._assignor.on_generation_assignment(self._consumer._coordinator.generation)
         self._group.assign(assigned)
 
 
