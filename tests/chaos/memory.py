@@ -9,9 +9,8 @@ from chaos.crew import Crew
 
 SAMPLE_SECONDS: Final = 1.0
 
-SETTLED_SAMPLES: Final = 30
-"""Samples of a life before it counts as settled: imports, the model, the restore and the first batches are behind it, also on
-a busy machine."""
+LONG_SAMPLES: Final = 60
+"""Samples of a life before its growth is looked at: on a busy machine imports, model and restore alone take half a minute."""
 
 
 class MemoryWatch:
@@ -31,9 +30,9 @@ class MemoryWatch:
         return max((max(samples) for samples in self.samples.values()), default=0.0)
 
     def growth_mb(self) -> float:
-        """The most that any life grew by since it had settled; 0 when none lived that long."""
-        lives = [samples[SETTLED_SAMPLES:] for samples in self.samples.values() if len(samples) > SETTLED_SAMPLES + 1]
-        return max((samples[-1] - samples[0] for samples in lives), default=0.0)
+        """The most that any long life grew by in its second half; 0 when none was long."""
+        lives = [samples for samples in self.samples.values() if len(samples) >= LONG_SAMPLES]
+        return max((samples[-1] - samples[len(samples) // 2] for samples in lives), default=0.0)
 
     async def _run(self) -> None:
         while True:

@@ -89,6 +89,7 @@ def totals(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "recovery_seconds_p99": percentile(all_recoveries, 99),
         "not_recovered": sum(strike["recovery_seconds"] is None for strike in strikes),
         **{name: sum(run.get(name, 0) for run in runs) for name in JUDGED},
+        "rss_peak_mb_max": max((run["rss_peak_mb"] for run in runs), default=0),
         "rss_growth_mb_max": max((run["rss_growth_mb"] for run in runs), default=0.0),
         "seeds": sorted({run["seed"] for run in runs}),
         "faults_by_kind": dict(sorted(Counter(strike["kind"] for strike in strikes).items())),
