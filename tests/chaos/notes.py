@@ -29,8 +29,8 @@ NOTES: Final = (
     "input commits a tick each second. stall_seconds: the longest time in which any partition did not commit, from a fault's "
     "beginning to its recovery. A killed process is missed only after its session of 10 s.",
     "rss_growth_mb: the most that a worker that lived for a minute or more grew by in the second half of its life; the fleet is "
-    "of constant size. Of the first runs it is since the first thirty seconds, in which a busy machine may not even have loaded the "
-    "model: rss_peak_mb, of any process at any time, tells more there.",
+    "of constant size. Of the first runs it is since the first thirty seconds, in which a busy machine may not even have loaded "
+    "the model: rss_peak_mb, of any process at any time, tells more there.",
     "What runs before these found, and what was mended then: tracebacks where a producer was given up with a batch to repeat or "
     "refused while it closed (seeds 2, 3 and 201 of their time), thousands of lines of aiokafka's while a broker was away, and a "
     "group that threw its members out while they restored (seed 203: no partition was worked for four minutes).",
