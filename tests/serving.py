@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 TIDEGATE = (sys.executable, "-m", "tidegate.cli.main")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def environment(**settings: str) -> dict[str, str]:

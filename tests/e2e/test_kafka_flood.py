@@ -12,7 +12,7 @@ import pytest
 from kafka_logs import fresh_connection
 from serving import PATIENCE, TIDEGATE, all_scored, environment, serving, settled
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 DEVICES = 2000

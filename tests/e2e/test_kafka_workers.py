@@ -19,7 +19,7 @@ from kafka_logs import fresh_connection
 from kafka_serving import Load, check_against_an_undisturbed_run, settings_for, site_of, topics
 from serving import PATIENCE, all_scored, serving, settled
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 PARTITIONS = 4
 
