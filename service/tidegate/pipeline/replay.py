@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from tidegate.adapters.tail import last_record
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
@@ -20,7 +21,7 @@ from tidegate.contracts.journal import JournalRecord, OffsetRange, Trial
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Facts, Partition
-from tidegate.errors import BundleError, InputError, StateLostError
+from tidegate.errors import BundleError, InputError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.portion import Decoded, Portion, decode_portion, journaled_ranges
 from tidegate.pipeline.snapshots import Snapshot, join_chunks, read_chunk
 from tidegate.ports import Log, Record
@@ -72,8 +73,21 @@ class Restorer:
 
         Raises:
             StateLostError: the log no longer reaches back to the newest usable snapshot.
+            OwnerReplacedError: another process went on meanwhile, so that what was read does not fit together.
             BundleError: the batches to replay were scored by a bundle that is not installed.
         """
+        before = await last_record(self.log, topics.JOURNAL, self.index)
+        try:
+            return await self._restore()
+        except StateLostError as error:
+            if await last_record(self.log, topics.JOURNAL, self.index) == before:
+                raise
+            raise OwnerReplacedError(
+                f"partition {self.index}: another process has committed during the restore",
+                advice="nothing to do: it is restored once the group says that it is this process's",
+            ) from error
+
+    async def _restore(self) -> Restored:
         restored = await self._from_snapshot()
         async for record in self._journal(restored.sequence):
             await self._replay(restored, record)

@@ -10,7 +10,7 @@ from typing import Any, Final, Self, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, CoordinationType
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, NoError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailableError, NoError, for_code
 from aiokafka.protocol.admin import DeleteRecordsRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.fetch import FetchRequest
@@ -53,7 +53,8 @@ class Cluster:
             try:
                 async with asyncio.timeout(connection.request_seconds):
                     await cluster._client.bootstrap()
-                    await cluster._client.set_topics(topics)
+                    if not await cluster._client.set_topics(topics):
+                        raise KafkaConnectionError("the broker went away before it told of the topics")
             except BaseException:
                 await cluster.close()
                 raise

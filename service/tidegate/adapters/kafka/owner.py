@@ -8,6 +8,8 @@ producer: its successor, initialised under the same transactional id, finds out 
 import asyncio
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import IllegalOperation
+from aiokafka.structs import RecordMetadata
 
 from tidegate.adapters.kafka.connection import KafkaConnection, translated
 from tidegate.adapters.kafka.producers import cause_of, delivered, discard, enqueue, open_producer
@@ -67,7 +69,7 @@ class Owner:
 
     async def _transact(self, producer: AIOKafkaProducer, commit: Commit) -> None:
         await producer.begin_transaction()
-        await delivered(await enqueue(producer, self._connection, commit.outputs))
+        await delivered(await self._sent(producer, commit))
         if commit.positions:
             offsets = {
                 TopicPartition(self._connection.topic(topic), self._partition): offset
@@ -75,6 +77,14 @@ class Owner:
             }
             await producer.send_offsets_to_transaction(offsets, self._connection.group)
         await producer.commit_transaction()
+
+    async def _sent(self, producer: AIOKafkaProducer, commit: Commit) -> "list[asyncio.Future[RecordMetadata]]":
+        try:
+            return await enqueue(producer, self._connection, commit.outputs)
+        except IllegalOperation:
+            # The producer died between two records (fenced, say) and knows no transaction any more; this knows why.
+            producer._txn_manager.wait_for_transaction_end().result()
+            raise
 
     async def _start(self) -> AIOKafkaProducer:
         with translated(self._connection, f"take over partition {self._partition}"):

@@ -1,0 +1,113 @@
+"""Runs the search: for a while on the code as it is, or on a mutant until it is found out. Counts what it did.
+
+`python -m support.simulated.exploring EXAMPLES FOLDER` writes the figures of a long search (`make explore`).
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis
+import structlog
+from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Stage
+from hypothesis.stateful import run_state_machine_as_test
+
+from support.simulated.machine import Exploration
+from tidegate.contracts.topics import JOURNAL
+
+STEPS = 40
+"""Of one example, at most."""
+
+
+@dataclass
+class Tally:
+    """What a search went through."""
+
+    examples: int = 0
+    steps: int = 0
+    events: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    processes: int = 0
+    fenced: int = 0
+    commits: int = 0
+    aborts: int = 0
+
+    def add(self, machine: Exploration) -> None:
+        """Count in a run that has ended."""
+        self.examples += 1
+        self.steps += machine.steps
+        self.events += machine.world.events
+        self.faults = dict(sorted((Counter(self.faults) + machine.struck).items()))
+        self.processes += machine.world.started
+        self.fenced += machine.world.fenced
+        self.commits += sum(len(judge.journal) for judge in machine.judges)
+        self.aborts += sum(len(log.aborted) for log in machine.world.broker.topics[JOURNAL])
+
+
+class NotFoundError(AssertionError):
+    """A mutant came through the search."""
+
+
+def explore(examples: int, seed: int | None = None, **options: Any) -> Tally:
+    """Search through `examples` runs of the code as it is; raises what was found, with the steps that lead there."""
+    tally = Tally()
+    with _quiet():
+        run_state_machine_as_test(_counting(tally, seed), settings=_settings(examples, **options))
+    return tally
+
+
+def hunt(mutant: Callable[[], AbstractContextManager[Any]], examples: int, seed: int | None = None) -> tuple[int, str]:
+    """How many examples it took to find `mutant` out, and what gave it away.
+
+    Raises:
+        NotFoundError: all `examples` went well with it.
+    """
+    tally = Tally()
+    try:
+        with _quiet(), mutant():
+            run_state_machine_as_test(_counting(tally, seed), settings=_settings(examples, phases=[Stage.generate]))
+    except AssertionError as found:
+        return tally.examples, str(found).splitlines()[0]
+    raise NotFoundError(f"{mutant.__name__} was not found out in {tally.examples} examples")
+
+
+def _settings(examples: int, **options: Any) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        **options,
+    )
+
+
+def _counting(tally: Tally, seed: int | None) -> type[Exploration]:
+    class Counting(Exploration):
+        def teardown(self) -> None:
+            try:
+                super().teardown()
+            finally:
+                tally.add(self)
+
+    return Counting if seed is None else hypothesis.seed(seed)(Counting)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Faults are what this is about: complaints about them are not."""
+    loggers = [logging.getLogger(name) for name in ("aiokafka", "asyncio")]
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.setLevel(logging.NOTSET)
+        structlog.configure(**before)
