@@ -16,7 +16,7 @@ MINUTES ?= 60
 DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: help run kafka test check acceptance chaos fuzz soak bench docs lock train clean
+.PHONY: help run kafka test check acceptance chaos explore fuzz soak bench docs lock train clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ acceptance: $(VENV)/dev.stamp ## real data through the running service: make acc
 chaos: $(VENV)/dev.stamp ## N faults (6) drawn from SEED against WORKERS workers on a real broker; DATA=<folder> for recorded data, OUT=<results>
 	PYTHONPATH=tests:deploy/kafka $(BIN)/python -m chaos --faults $(or $(N),6) --seed $(SEED) --workers $(WORKERS) --delivery $(DELIVERY) \
 	  $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')
+
+explore: $(VENV)/dev.stamp ## search the take-over and commit protocol by machine: make explore EXAMPLES=500 OUT=<results>
+	PYTHONPATH=tests $(BIN)/python -m support.simulated.exploring --examples $(or $(EXAMPLES),500) $(if $(OUT),--out '$(OUT)')
 
 fuzz: $(VENV)/dev.stamp ## N spoiled messages (100,000) drawn from SEED through decoding and state; DATA=<folder> to start from, OUT=<results>
 	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(or $(N),100000) --seed $(SEED) $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')

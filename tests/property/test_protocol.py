@@ -12,15 +12,17 @@ import pytest
 from support.simulated.exploring import explore, hunt
 from support.simulated.mutants import MUTANTS
 
-EXAMPLES = 40
+EXAMPLES = 20
+SEED = 4
+"""Any will do; with one chosen, the same examples come every time, and this test takes as long every time."""
 
 
 def test_nothing_is_lost_doubled_or_out_of_order_whatever_happens() -> None:
-    tally = explore(EXAMPLES, derandomize=True)
+    tally = explore(EXAMPLES, SEED)
     assert tally.examples >= EXAMPLES
     assert tally.commits > EXAMPLES, "a search in which little is committed finds little"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_the_search_finds_out_the_protocol_done_wrong(mutant: Callable[[], AbstractContextManager[Any]]) -> None:
-    hunt(mutant, 200, derandomize=True)
+    hunt(mutant, 150, SEED)

@@ -20,6 +20,7 @@ from support.simulated.coordinator import Phase
 from support.simulated.world import World
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
+from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.journal import JournalRecord, OffsetRange
 from tidegate.contracts.topics import CLEANUP, INPUTS
 from tidegate.core.partition import Partition
@@ -96,6 +97,11 @@ class Judge:
         """Input records that are in no committed batch."""
         logs = {topic: self._world.broker.log(topic, self._partition) for topic in WORKER_INPUTS}
         return sum(log.end - self.positions().get(topic, 0) for topic, log in logs.items())
+
+    def set_aside(self) -> int:
+        """How many inputs were committed as poison. None is: each was taken for it because take-overs hit it twice, alone."""
+        letters = [decode(value or b"", DeadLetter) for _, value in self.outputs[topics.DEADLETTER]]
+        return sum(letter.reason is DeadLetterReason.POISON for letter in letters)
 
     def conclude(self, digest: str) -> None:
         """Judge outputs and state as of the journal's last batch; `digest` is of the owner's state between two batches."""

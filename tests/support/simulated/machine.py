@@ -131,10 +131,15 @@ class Exploration(RuleBasedStateMachine):
         for _ in range(steps):
             self.world.step()
 
-    @rule(name=st.sampled_from(COMMIT), fault=st.sampled_from(FAULTS), arrived=st.booleans())
-    def a_commit_is_struck(self, name: str, fault: str, arrived: bool) -> None:
-        """When a request `name` is next under way, or has `arrived` but is not answered, `fault` happens to it."""
+    @rule(name=st.sampled_from(COMMIT), fault=st.sampled_from(FAULTS), arrived=st.booleans(), lasts=st.booleans())
+    def a_commit_is_struck(self, name: str, fault: str, arrived: bool, lasts: bool) -> None:
+        """When a request `name` is next under way, or has `arrived` but is not answered, `fault` happens to it.
+
+        One that `lasts` outlasts the patience of whoever waits for an answer.
+        """
         self._strike_next(name, fault, arrived)
+        if lasts:
+            self.world.run_for(9.0)
 
     @rule(name=st.sampled_from(TAKE_OVER), fault=st.sampled_from(FAULTS), arrived=st.booleans())
     def a_take_over_is_struck(self, name: str, fault: str, arrived: bool) -> None:
@@ -234,6 +239,8 @@ class Exploration(RuleBasedStateMachine):
             world.network.cut(connection, lose_requests=False)
         if fault == "kill" and process is not None:
             world.kill(process)
+            world.start()
+            world.share_out(world.processes)
         if fault == "stop" and process is not None:
             process.stopped = True
         if fault in faults:

@@ -1,13 +1,13 @@
 """The protocol done wrong, in the ways that one might do it wrong: each has to be found out, or the search proves nothing."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from tidegate.adapters.kafka import KafkaLog, cluster
+from tidegate.adapters.kafka import KafkaLog, cluster, reader
 from tidegate.adapters.kafka.owner import Owner
 from tidegate.errors import DependencyError, OwnerReplacedError
 from tidegate.pipeline import worker
@@ -78,9 +78,11 @@ def the_journal_is_not_asked() -> AbstractContextManager[Any]:
     return patch.object(worker, "has_gone_through", never)
 
 
-def readers_see_what_is_not_committed() -> AbstractContextManager[Any]:
+@contextmanager
+def readers_see_what_is_not_committed() -> Iterator[None]:
     """Journal and snapshots are read as they stand, aborted records included."""
-    return patch.object(cluster, "READ_COMMITTED", 0)
+    with patch.object(cluster, "READ_COMMITTED", 0), patch.object(reader, "READ_COMMITTED", 0):
+        yield
 
 
 async def _taken_over(log: Log, commit: Commit) -> bool:

@@ -103,7 +103,7 @@ class Process:
         self.loop.pass_time()
 
     async def _serve(self) -> None:
-        log = self._log = await KafkaLog.open(self._plan.connection)
+        log = self._log = await KafkaLog.open(self._plan.connection, clock=self._time)
         try:
             plan, metrics = self._plan, _Fences(self)
             ports = WorkerPorts(log, InlinePlanner(), self._time, metrics, plan.forecasters)
