@@ -42,15 +42,20 @@ def main(
     own = folder / f"seed-{seed}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     own.mkdir(parents=True)
     _note(own / "schedule.json", [asdict(strike) for strike in schedule(programme)])
+    again = _again(programme, data, delivery)
     source = recorded(data) if data else simulated(seed)
-    outcome = asyncio.run(_until_terminated(run_chaos(programme, source, own.resolve(), delivery)))
+    try:
+        outcome = asyncio.run(_until_terminated(run_chaos(programme, source, own.resolve(), delivery)))
+    except BaseException:
+        typer.secho(f"the run did not come to its end: what there is is in {own}; the same again: {again}", err=True)
+        raise
     record = record_of(outcome)
     _note(own / "record.json", record)
     _note(own / "broken.json", outcome.broken())
     typer.echo(json.dumps({name: value for name, value in record.items() if name != "strikes"}, indent=1))
     if out is not None:
         add_to(out, record)
-    _say(outcome, own, _again(programme, data, delivery))
+    _say(outcome, own, again)
     if outcome.broken():
         raise typer.Exit(1)
     if not keep:

@@ -14,25 +14,20 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from broker import Broker, brokers
 from chaos.crew import Crew
 from chaos.fleet import Source
+from chaos.installation import PARTITIONS, Installation, install
 from chaos.memory import MemoryWatch
 from chaos.messages import Message, messages
-from chaos.profiles import write_profiles
-from chaos.proxy import Proxy
 from chaos.recovery import all_since, recovery_seconds, stall_seconds
 from chaos.schedule import Programme, Strike, schedule
 from chaos.sender import Sender
 from chaos.strikes import Striker, Struck
 from chaos.verdict import Verdict, judge
 from chaos.watch import JournalWatch, StandstillError
-from tidegate.adapters.kafka import KafkaConnection, TopicPlan, create_topics
 from tidegate.adapters.kafka.connection import Delivery
 from tidegate.contracts.topics import JOURNAL
 from tidegate.settings import load_settings
-
-PARTITIONS: Final = 4
 
 PRELUDE_MESSAGES: Final = 60
 """Sent before the first strike: two in three devices are warm then."""
@@ -40,21 +35,8 @@ PRELUDE_MESSAGES: Final = 60
 RECOVERY_LIMIT_SECONDS: Final = 240.0
 """After this the run is given up: something stands still for good. Far above any recovery, on the slowest machine."""
 
-GROUP: Final = "chaos"
-
 GOOD_EXITS: Final = frozenset({0, 3, -signal.SIGKILL, -signal.SIGTERM})
 """Stopped in order, gave up for a reason it named (no broker at its start), killed by us, told to end while it was starting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """Everything that runs, and the two ways to reach it: `inside` spares the proxies, `through` does not."""
-
-    brokers: Sequence[Broker]
-    proxies: Sequence[Proxy]
-    inside: KafkaConnection
-    through: KafkaConnection
-    settings: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -87,7 +69,7 @@ async def run_chaos(programme: Programme, source: Source, folder: Path, delivery
     """Carry out `programme` in the empty `folder`, which holds every log and the broker's data afterwards."""
     outcome, began = Outcome(programme, source.name, delivery), monotonic()
     async with AsyncExitStack() as stack:
-        installed = await _install(stack, folder, delivery)
+        installed = await install(stack, folder, delivery)
         watch = await JournalWatch.open(installed.inside.bootstrap_servers, installed.inside.topic(JOURNAL), PARTITIONS)
         stack.push_async_callback(watch.close)
         crew = Crew(folder, installed.settings)
@@ -108,34 +90,6 @@ async def run_chaos(programme: Programme, source: Source, folder: Path, delivery
         ]
     outcome.seconds = monotonic() - began
     return outcome
-
-
-async def _install(stack: AsyncExitStack, folder: Path, delivery: Delivery) -> Installation:
-    proxy = await Proxy.open()
-    stack.push_async_callback(proxy.close)
-    made = await asyncio.to_thread(stack.enter_context, brokers(1, folder=folder / "broker", detours=[proxy.port]))
-    for broker in made:
-        if broker.detour is not None:
-            proxy.upstream = broker.detour[0]
-    inside = KafkaConnection(made[0].address, GROUP, delivery=delivery)
-    through = KafkaConnection(f"127.0.0.1:{proxy.port}", GROUP, delivery=delivery)
-    await create_topics(inside, TopicPlan(PARTITIONS))
-    write_profiles(folder / "profiles.yaml")
-    return Installation(made, [proxy], inside, through, _settings(through, folder))
-
-
-def _settings(through: KafkaConnection, folder: Path) -> dict[str, str]:
-    """Everyday settings, but snapshots come often and nothing is trimmed: the truth needs the whole log."""
-    return {
-        "TIDEGATE_PROFILES": f"[{folder / 'profiles.yaml'}]",
-        "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": through.bootstrap_servers,
-        "TIDEGATE_KAFKA__GROUP": through.group,
-        "TIDEGATE_KAFKA__PARTITIONS": str(PARTITIONS),
-        "TIDEGATE_KAFKA__DELIVERY": str(through.delivery),
-        "TIDEGATE_WORKER__SNAPSHOT_READINGS": "1500",
-        "TIDEGATE_WORKER__TRIM": "false",
-        "TIDEGATE_LOGGING__FORMAT": "json",
-    }
 
 
 async def _disturbed(outcome: Outcome, installed: Installation, crew: Crew, sender: Sender, watch: JournalWatch) -> None:

@@ -6,8 +6,8 @@ from itertools import islice
 import pytest
 
 from chaos.fleet import simulated
+from chaos.installation import PARTITIONS
 from chaos.messages import Message, Mischief, messages
-from chaos.run import PARTITIONS
 from chaos.schedule import SECONDS, Kind, Programme, schedule
 from tidegate.contracts.topics import INPUTS, TELEMETRY
 from tidegate.pipeline.decode import decode_telemetry
