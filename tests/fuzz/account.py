@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode, to_builtins
 from tidegate.contracts.deadletter import DeadLetter
+from tidegate.contracts.ids import CommandId
 from tidegate.contracts.schemas import MESSAGES
 from tidegate.contracts.views import Balance
 from tidegate.core.partition import Partition
@@ -28,7 +29,21 @@ _KINDS = {
 }
 
 
-def unaccounted(records: Sequence[Record], step: Step, before: Balance, partition: Partition) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A partition before a step: its balance, and which commands it had seen, for a repeat is not answered again."""
+
+    balance: Balance
+    seen: frozenset[CommandId]
+
+
+def look(partition: Partition, records: Sequence[Record]) -> Before:
+    """What has to be known before `partition` takes `records`: it forgets old commands while it takes new ones."""
+    commands = decode_commands([record for record in records if record.topic == topics.COMMANDS], 1).messages
+    return Before(partition.balance, frozenset(one.id for one in commands if partition.allocator.has_seen(one)))
+
+
+def unaccounted(records: Sequence[Record], step: Step, before: Before, partition: Partition) -> list[str]:
     """What of `records` left no trace in `step` or in the balance, in words; each record is decoded once more, alone."""
     telemetry = [record for record in records if record.topic == topics.TELEMETRY]
     alone = [decode_telemetry([record], 1) for record in telemetry]
@@ -38,7 +53,7 @@ def unaccounted(records: Sequence[Record], step: Step, before: Balance, partitio
         for record, weight in zip(telemetry, weights, strict=True)
         if not weight
     ]
-    moved = [now - then for now, then in zip(astuple(partition.balance), astuple(before), strict=True)]
+    moved = [now - then for now, then in zip(astuple(partition.balance), astuple(before.balance), strict=True)]
     received, scored, duplicate, quarantined, dead_lettered = moved
     if received != sum(weights):
         missing.append(f"{received} readings received of {sum(weights)}")
@@ -47,14 +62,14 @@ def unaccounted(records: Sequence[Record], step: Step, before: Balance, partitio
     told = sum(letter.readings for letter in step.letters if letter.topic == topics.TELEMETRY)
     if told != quarantined + dead_lettered:
         missing.append(f"letters of {told} readings, for {quarantined} quarantined and {dead_lettered} dead-lettered")
-    return missing + _words(records, step, partition)
+    return missing + _words(records, step, before.seen)
 
 
-def _words(records: Sequence[Record], step: Step, partition: Partition) -> list[str]:
+def _words(records: Sequence[Record], step: Step, seen: frozenset[CommandId]) -> list[str]:
     commands = decode_commands([record for record in records if record.topic == topics.COMMANDS], 1)
     acks = decode_acks([record for record in records if record.topic == topics.ACKS], 1)
-    answered = {outcome.command for outcome in step.facts.outcomes}
-    silent = [one for one in commands.messages if one.id not in answered and not partition.allocator.has_seen(one)]
+    answered = seen | {outcome.command for outcome in step.facts.outcomes}
+    silent = [command for command in commands.messages if command.id not in answered]
     missing = [f"command {command.id!r} got no answer" for command in silent]
     for topic, words, refused in ((topics.COMMANDS, commands, 0), (topics.ACKS, acks, len(step.facts.ack_rejections))):
         letters: list[DeadLetter] = [letter for letter in step.letters if letter.topic == topic]

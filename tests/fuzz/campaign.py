@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-from fuzz.account import not_finite, unaccounted, unreadable
+from fuzz.account import look, not_finite, unaccounted, unreadable
 from fuzz.byte_mutators import BYTE_MUTATORS, Mutator
 from fuzz.corpus import Corpus
 from fuzz.evidence import Case, Evidence
@@ -136,7 +136,7 @@ class Campaign:
         records = [self._record(message) for message in messages]
         tick_ms = max(self._state.tick_ms, self._corpus.now_ms)
         self._evidence.note(records, tick_ms)
-        before = self._state.partition.balance
+        before = look(self._state.partition, records)
         try:
             step = _step(self._stepper, self._state, records, tick_ms)
         except Exception as error:
@@ -200,7 +200,7 @@ def repeat(case: Case, forecasters: Mapping[str, Forecaster]) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for batch in case.batches:
-            before = state.partition.balance
+            before = look(state.partition, batch.records)
             step = _step(stepper, state, batch.records, batch.tick_ms)
             found += unaccounted(batch.records, step, before, state.partition)
             found += [*not_finite(step), *unreadable(step.outputs)]

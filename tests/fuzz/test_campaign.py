@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fuzz.account import not_finite, unaccounted, unreadable
+from fuzz.account import Before, not_finite, unaccounted, unreadable
 from fuzz.campaign import MUTATORS, Campaign, Tally, repeat
 from fuzz.evidence import load
 from support.forecasters import SmoothForecaster
@@ -27,6 +27,8 @@ from tidegate_training.evaluate.scoring import service_configuration, universal_
 
 GROWTH_MB = 40
 """Megabytes a small campaign may grow by; state of its devices comes to a few."""
+
+NOTHING = Before(Balance(), frozenset())
 
 BATCH = ReadingBatch(examples.READING.site, [examples.READING, replace(examples.READING, profile=ProfileName("unknown"))])
 
@@ -85,13 +87,22 @@ def stepped() -> tuple[Record, Step, Partition]:
 
 def test_whatever_vanishes_is_noticed() -> None:
     record, step, partition = stepped()
-    assert unaccounted([record], step, Balance(), partition) == []
-    assert unaccounted([record, record], step, Balance(), partition) == ["2 readings received of 4"]
-    assert unaccounted([record], replace(step, letters=[]), Balance(), partition) == [
+    assert unaccounted([record], step, NOTHING, partition) == []
+    assert unaccounted([record, record], step, NOTHING, partition) == ["2 readings received of 4"]
+    assert unaccounted([record], replace(step, letters=[]), NOTHING, partition) == [
         "letters of 0 readings, for 0 quarantined and 1 dead-lettered"
     ]
     partition.balance = replace(partition.balance, scored=0)
-    assert "but 0 scored" in unaccounted([record], step, Balance(), partition)[0]
+    assert "but 0 scored" in unaccounted([record], step, NOTHING, partition)[0]
+
+
+def test_a_command_without_an_answer_is_noticed_and_a_repeat_needs_none() -> None:
+    _, step, partition = stepped()
+    body = examples.COMMAND_BODIES["freeze"]
+    record = Record(topics.COMMANDS, 0, 0, b"", encode(body), (), 0)
+    before = Before(partition.balance, frozenset())
+    assert unaccounted([record], replace(step, letters=[]), before, partition) == [f"command {body['id']!r} got no answer"]
+    assert unaccounted([record], replace(step, letters=[]), replace(before, seen=frozenset({body["id"]})), partition) == []
 
 
 def test_a_number_that_is_none_and_an_output_that_cannot_be_read_are_noticed() -> None:
