@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from aiokafka.client import CoordinationType
 from aiokafka.errors import ConcurrentTransactions, for_code
+from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import (
@@ -40,6 +42,12 @@ class Hand:
     said: list[Any] = field(default_factory=list)
     _holders: dict[str, tuple[int, int]] = field(default_factory=dict)
     _sequences: dict[str, int] = field(default_factory=dict)
+
+    async def find(self) -> None:
+        """Ask who coordinates: a broker that was never asked makes its own topics only now."""
+        names = {CoordinationType.TRANSACTION: self.connection.transactional_id(0), CoordinationType.GROUP: self.connection.group}
+        for kind, name in names.items():
+            await self._ask(FindCoordinatorRequest(name, kind), lambda answer: answer.error_code)
 
     async def initialise(self, who: str, seconds: float = 60.0) -> None:
         """`who` takes the transactional id over; asked again while the broker is busy ending what was under way."""
@@ -251,6 +259,7 @@ async def told(story: Story, connection: KafkaConnection) -> list[Any]:
     cluster = await Cluster.open(connection, [connection.topic(ANOMALIES), connection.topic(TELEMETRY)])
     try:
         hand = Hand(connection, cluster)
+        await hand.find()
         await story(hand)
         return hand.said
     finally:
