@@ -36,7 +36,7 @@ NOTES: Final = (
     "what exactly once would be doubled.",
     "Found by earlier runs and mended before these: tracebacks where a producer was given up with a batch to repeat or refused "
     "while it closed (seeds 2, 3, 201), a flood of aiokafka's log lines while a broker was away, and a group that threw members "
-    "out while they restored, until no partition was worked for four minutes (seed 203).",
+    "out while they restored, until no partition was worked for four minutes (seed 203, which holds since).",
     "Found by these runs: a worker whose producer was fenced between two steps of a commit ended with a traceback instead of "
     "taking over again (seed 702, both of its complaints; nothing was lost, mended since). The complaint of seed 601 is a "
     "SIGTERM that met a process before it could listen to it, and none any more.",
