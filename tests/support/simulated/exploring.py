@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=500)
     parser.add_argument("--out", type=Path, help="a JSON file; a page goes beside it")
     asked = parser.parse_args()
-    started = time.monotonic()
+    started, commit = time.monotonic(), _commit()
     tally = explore(asked.examples)
     figures: dict[str, Any] = asdict(tally) | {"seconds": round(time.monotonic() - started)}
     figures["examples_to_find_each_mutant"] = {mutant.__name__: hunt(mutant, MOST_HUNTED)[0] for mutant in MUTANTS}
@@ -140,13 +140,17 @@ def main() -> None:
     print(json.dumps(figures, indent=2))
     if asked.out:
         asked.out.write_text(json.dumps(figures, indent=2) + "\n")
-        asked.out.with_suffix(".md").write_text(_page(figures, asked.examples))
+        asked.out.with_suffix(".md").write_text(_page(figures, asked.examples, commit))
 
 
-def _page(figures: dict[str, Any], examples: int) -> str:
+def _commit() -> str:
+    """Of the code that is searched; asked before, for a long search outlives it."""
     asked = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-    commit = asked.stdout.strip()
-    made = f"`make explore EXAMPLES={examples}`, commit `{commit}`, {platform.system()}, Python {platform.python_version()}."
+    return asked.stdout.strip()
+
+
+def _page(figures: dict[str, Any], examples: int, commit: str) -> str:
+    made = f"`make explore EXAMPLES={examples} OUT=docs/results/protocol.json`, commit `{commit}`, {platform.system()}, Python {platform.python_version()}."
     rows = [f"| {name} | {value} |" for name, value in figures.items() if not isinstance(value, dict)]
     faults = [f"| {name} | {count} |" for name, count in figures["faults"].items()]
     mutants = [f"| {name.replace('_', ' ')} | {count} |" for name, count in figures["examples_to_find_each_mutant"].items()]
