@@ -150,7 +150,8 @@ def _commit() -> str:
 
 
 def _page(figures: dict[str, Any], examples: int, commit: str) -> str:
-    made = f"`make explore EXAMPLES={examples} OUT=docs/results/protocol.json`, commit `{commit}`, {platform.system()}, Python {platform.python_version()}."
+    command = f"make explore EXAMPLES={examples} OUT=docs/results/protocol.json"
+    made = f"`{command}`, commit `{commit}`, {platform.system()}, Python {platform.python_version()}."
     rows = [f"| {name} | {value} |" for name, value in figures.items() if not isinstance(value, dict)]
     faults = [f"| {name} | {count} |" for name, count in figures["faults"].items()]
     mutants = [f"| {name.replace('_', ' ')} | {count} |" for name, count in figures["examples_to_find_each_mutant"].items()]
