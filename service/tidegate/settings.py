@@ -21,7 +21,8 @@ PREFIX = "TIDEGATE_"
 CONFIG_VARIABLE = "TIDEGATE_CONFIG"
 """Names the YAML file."""
 
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "TIDEGATE_REQUIRE_KAFKA", "TIDEGATE_TEST_KAFKA"})
+_NOT_SETTINGS = (CONFIG_VARIABLE, f"{PREFIX}REQUIRE_", f"{PREFIX}TEST_")
+"""Beginnings of variables that are for others: what tests need and where they find it."""
 
 _VERBATIM = frozenset({"username", "password", "key_password"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
@@ -224,7 +225,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in environment.items():
-        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
+        if not name.startswith(PREFIX) or name.startswith(_NOT_SETTINGS):
             continue
         area = values
         *path, key = name.removeprefix(PREFIX).lower().split("__")
