@@ -74,7 +74,7 @@ ADVICE: Final[dict[Reason, tuple[str, str]]] = {
         "Correct the gateway, or set the topology; its next ack makes up for this one.",
     ),
     Reason.POISON: (
-        "Taken alone, it made the worker fail twice.",
+        "Taken alone, it made the core fail twice, or the process end five times.",
         "A bug of ours: report it with the letter and the log. Replay after the upgrade that mends it.",
     ),
 }

@@ -5,11 +5,12 @@ leave the log as it was, so that both are looked into the same way. After a rest
 in the journal what it is going to take (`Trial`), by a batch without inputs, and then takes it. A journal that ends with an
 announcement says that taking it ended the worker. Then it takes half of that, announced again, and goes on with the other
 half or with half of what failed, whichever has the culprit; records first, then readings of a single record. What is taken
-well is committed as any batch is. One command or one reading that ended the worker twice, alone, becomes a dead letter.
+well is committed as any batch is. One command or one reading that made the core raise twice, alone, becomes a dead letter.
 
-That announcement is itself a step of the core without input: a tick that fails is nobody's poison. A kill from outside
-looks like a crash, hence costs smaller batches for a while; to cost a reading it would have to hit, twice in a row, the
-moment in which that reading is taken alone.
+That announcement is itself a step of the core without input: a tick that fails is nobody's poison. A kill from outside, or a
+partition lost in that moment, looks like a crash of the process, hence costs smaller batches for a while. An end without an
+exception is no proof, so it takes more of them: to cost a reading, chance would have to hit, five times in a row, the moment in
+which that reading is taken alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,10 @@ from tidegate.pipeline.portion import Inputs, Portion
 from tidegate.ports import Record
 
 FAILURES_TO_EXCLUDE: Final = 2
-"""Times that a single input has to end the worker, alone, before it is set aside: once may be chance."""
+"""Times that a single input has to make the core raise, alone, before it is set aside: once may be chance."""
+
+ENDS_TO_EXCLUDE: Final = 5
+"""Times if the process only ended while it was taken: a kill or a lost partition looks the same."""
 
 NOBODYS_POISON: Final = (DependencyError, BundleError, ConfigurationError)
 """Errors that speak of log, bundle or settings, whatever input is at hand."""
@@ -100,11 +104,14 @@ class Suspicion:
 
     def _judged(self, portion: Portion, alone: Excluded | None) -> Bite:
         known = alone is not None and alone == self.alone
-        if known and alone is not None and self.failures >= FAILURES_TO_EXCLUDE:
+        if known and alone is not None and self.failures >= self._enough():
             message = f"taken alone it ended the worker {self.failures} times: {self.why}"
             return Bite(replace(portion, excluded=(replace(alone, why=message),)), None)
         trial = Trial(_ranges(portion), portion.part, alone, self.failures if known else 0, self.why if known else "")
         return Bite(portion, trial)
+
+    def _enough(self) -> int:
+        return ENDS_TO_EXCLUDE if self.why == PROCESS_ENDED else FAILURES_TO_EXCLUDE
 
 
 def suspicion_after(trial: Trial | None, why: str) -> Suspicion:

@@ -165,7 +165,7 @@ _INTRODUCTION = """# The protocol, searched by machine
 What is searched, what is judged, and what the simulated broker leaves out: [protocol.md](../protocol.md). A search that finds
 something fails, and prints the steps that lead there; these figures are of one that found nothing. A step is something that
 Hypothesis drew, an event one frame that arrives, one marker written, or time that passes. `innocents_set_aside` are inputs that
-were taken for poison because take-overs or kills hit twice while they were taken alone: none of the inputs was poison.
+were taken for poison because take-overs or kills hit again and again while they were taken alone: none of the inputs was poison.
 
 | figure | value |
 | --- | --- |"""
