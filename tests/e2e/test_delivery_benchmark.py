@@ -30,4 +30,4 @@ def test_a_quick_run_reports_throughput_and_latency_of_every_form_in_both_modes(
     for arm in (figures[f"{form}, {delivery}"] for form in Form for delivery in Delivery):
         assert arm["readings_per_second"] > 0.0
         assert 0.0 < arm["to_score_ms_p50"] < arm["to_output_ms_p50"], "a fact is read after its score"
-        assert sum(arm[f"{stage}_share"] for stage in ("decode", "core", "commit")) < 1.0
+        assert all(arm[f"{stage}_share"] > 0.0 for stage in ("decode", "core", "commit"))
