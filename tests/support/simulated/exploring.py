@@ -7,15 +7,13 @@ JSON and as a page beside it (`make explore`).
 import argparse
 import json
 import logging
-import platform
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import hypothesis
 import structlog
@@ -26,6 +24,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from support.simulated.machine import Exploration
 from support.simulated.mutants import MUTANTS
 from tidegate.contracts.topics import JOURNAL
+from tidegate_training.evaluate import results
 
 STEPS = 40
 """Of one example, at most."""
@@ -132,51 +131,28 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=500)
     parser.add_argument("--out", type=Path, help="a JSON file; a page goes beside it")
     asked = parser.parse_args()
-    started, commit = time.monotonic(), _commit()
+    started, commit = time.monotonic(), results.commit()  # asked now, for a long search may outlive it
     tally = explore(asked.examples)
     figures: dict[str, Any] = asdict(tally) | {"seconds": round(time.monotonic() - started)}
     figures["examples_to_find_each_mutant"] = {mutant.__name__: hunt(mutant, MOST_HUNTED)[0] for mutant in MUTANTS}
     figures["mutants_caught"] = len(MUTANTS)
     print(json.dumps(figures, indent=2))
     if asked.out:
-        asked.out.write_text(json.dumps(figures, indent=2) + "\n")
-        asked.out.with_suffix(".md").write_text(_page(figures, asked.examples, commit))
+        results.write(replace(_results(figures, asked.examples), commit=commit), asked.out)
 
 
-def _commit() -> str:
-    """Of the code that is searched; asked before, for a long search outlives it."""
-    asked = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-    return asked.stdout.strip()
+def _results(figures: dict[str, Any], examples: int) -> results.Results:
+    return results.collect("Protocol", f"make explore EXAMPLES={examples} OUT=docs/results/protocol.json", figures, _NOTES)
 
 
-def _page(figures: dict[str, Any], examples: int, commit: str) -> str:
-    command = f"make explore EXAMPLES={examples} OUT=docs/results/protocol.json"
-    made = f"`{command}`, commit `{commit}`, {platform.system()}, Python {platform.python_version()}."
-    rows = [f"| {name} | {value} |" for name, value in figures.items() if not isinstance(value, dict)]
-    faults = [f"| {name} | {count} |" for name, count in figures["faults"].items()]
-    mutants = [f"| {name.replace('_', ' ')} | {count} |" for name, count in figures["examples_to_find_each_mutant"].items()]
-    return "\n".join([_INTRODUCTION.format(made=made), *rows, _FAULTS, *faults, _MUTANTS, *mutants, ""])
-
-
-_INTRODUCTION = """# The protocol, searched by machine
-
-{made}
-
-What is searched, what is judged, and what the simulated broker leaves out: [protocol.md](../protocol.md). A search that finds
-something fails, and prints the steps that lead there; these figures are of one that found nothing. A step is something that
-Hypothesis drew, an event one frame that arrives, one marker written, or time that passes. `innocents_set_aside` are inputs that
-were taken for poison because take-overs or kills hit again and again while they were taken alone: none of the inputs was poison.
-
-| figure | value |
-| --- | --- |"""
-
-_FAULTS = """
-| fault | times |
-| --- | --- |"""
-
-_MUTANTS = """
-| the protocol done wrong | found out after examples |
-| --- | --- |"""
+_NOTES: Final = [
+    "What is searched, what is judged, and what the simulated broker leaves out: docs/protocol.md. A search that finds something "
+    "fails, and prints the steps that lead there; these figures are of one that found nothing.",
+    "A step is something that Hypothesis drew, an event one frame that arrives, one marker written, or time that passes.",
+    "innocents_set_aside: inputs that were taken for poison because take-overs or kills hit again and again while they were taken "
+    "alone; none of the inputs was poison.",
+    "examples_to_find_each_mutant: after how many examples each way of doing the protocol wrong was found out.",
+]
 
 
 if __name__ == "__main__":
