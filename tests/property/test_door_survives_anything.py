@@ -62,6 +62,9 @@ class _Worker:
     async def balance(self) -> Balance:
         return Balance()
 
+    async def partitions(self, *, digest: bool) -> list[Any]:
+        return []
+
     async def digest(self) -> str:
         return ""
 

@@ -149,7 +149,7 @@ _NOTES: Final = [
     "What is searched, what is judged, and what the simulated broker leaves out: docs/protocol.md. A search that finds something "
     "fails, and prints the steps that lead there; these figures are of one that found nothing.",
     "A step is something that Hypothesis drew, an event one frame that arrives, one marker written, or time that passes.",
-    "innocents_set_aside: inputs that were taken for poison because take-overs or kills hit again and again while they were taken "
+    "innocents_set_aside: inputs taken for poison because take-overs or kills hit again and again while they were taken "
     "alone; none of the inputs was poison.",
     "examples_to_find_each_mutant: after how many examples each way of doing the protocol wrong was found out.",
 ]
