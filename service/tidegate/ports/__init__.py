@@ -1,0 +1,29 @@
+"""What the pipeline needs of the outside, as small Protocols. Adapters implement them; `bootstrap` picks.
+
+Promises over time are in each docstring: may it block, may it be called twice, what survives a crash.
+"""
+
+from tidegate.ports.live import LiveState
+from tidegate.ports.log import Commit, Log, Outgoing, Record
+from tidegate.ports.membership import Membership, Share
+from tidegate.ports.metrics import Ages, BatchReport, LettersWaiting, Levels, Metrics
+from tidegate.ports.outside import Clock, Planner
+from tidegate.ports.views import Views
+
+__all__ = [
+    "Ages",
+    "BatchReport",
+    "Clock",
+    "Commit",
+    "LettersWaiting",
+    "Levels",
+    "LiveState",
+    "Log",
+    "Membership",
+    "Metrics",
+    "Outgoing",
+    "Planner",
+    "Record",
+    "Share",
+    "Views",
+]
