@@ -11,6 +11,15 @@ import pytest
 
 from broker import Broker, Security, brokers, missing_tools
 from certificates import PASSWORD, USER, SecuredBroker, make_certificates
+from needs import Need, not_found
+
+BROKER = Need(
+    "broker",
+    lambda: "" if os.environ.get("TIDEGATE_TEST_KAFKA") else not_found(missing_tools()),
+    "TIDEGATE_REQUIRE_KAFKA",
+    "NOT RUN AGAINST KAFKA",
+    "Install Java 17 and Maven, or run one (make kafka) and set TIDEGATE_TEST_KAFKA=host:port.",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,27 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    lacking = _lacking()
-    if item.get_closest_marker("kafka") and lacking:
-        if os.environ.get("TIDEGATE_REQUIRE_KAFKA") == "1":
-            pytest.fail(f"no broker: {lacking}", pytrace=False)
-        pytest.skip(f"no broker: {lacking}")
+    if item.get_closest_marker("kafka"):
+        BROKER.ask()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if "no broker:" in str(report.longrepr)]
-    if left_out:
-        terminalreporter.section("NOT RUN AGAINST KAFKA", sep="!", red=True)
-        terminalreporter.line(f"{len(left_out)} tests need a broker, and there is none: {_lacking()}.")
-        terminalreporter.line("Install Java 17 and Maven, or run one (make kafka) and set TIDEGATE_TEST_KAFKA=host:port.")
-
-
-def _lacking() -> str:
-    """What is missing to have a broker; empty when nothing is."""
-    if os.environ.get("TIDEGATE_TEST_KAFKA"):
-        return ""
-    tools = missing_tools()
-    return f"{' and '.join(tools)} not found" if tools else ""
+    BROKER.summarise(terminalreporter)
 
 
 @pytest.fixture(scope="session")

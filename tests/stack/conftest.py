@@ -4,7 +4,6 @@ Where the two are missing these tests are skipped, and the summary says so; with
 fail instead. Debian's packages `prometheus` and `prometheus-alertmanager` have them.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from needs import Need, not_found
 from stack_rig import Stack, running_stack
 
 TOOLS = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
 
 
-def _lacking() -> list[str]:
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
+SERVERS = Need(
+    "stack",
+    lambda: not_found([tool for tool in TOOLS if shutil.which(tool) is None]),
+    "TIDEGATE_REQUIRE_STACK",
+    "DASHBOARDS AND ALERTS NOT TESTED",
+    "apt-get install prometheus prometheus-alertmanager",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,21 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    lacking = ", ".join(_lacking())
-    if lacking and os.environ.get("TIDEGATE_REQUIRE_STACK") == "1":
-        pytest.fail(f"no stack: {lacking} not found", pytrace=False)
-    if lacking:
-        pytest.skip(f"no stack: {lacking} not found")
+def pytest_runtest_setup() -> None:
+    SERVERS.ask()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if "no stack:" in str(report.longrepr)]
-    if left_out:
-        terminalreporter.section("DASHBOARDS AND ALERTS NOT TESTED", sep="!", red=True)
-        terminalreporter.line(
-            f"{len(left_out)} tests need {', '.join(_lacking())}; apt-get install prometheus prometheus-alertmanager"
-        )
+    SERVERS.summarise(terminalreporter)
 
 
 @pytest.fixture(scope="session")
