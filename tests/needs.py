@@ -1,4 +1,4 @@
-"""What some tests need of the machine. Where it is missing they are skipped, loudly, or, where it is required as in CI, they fail."""
+"""What some tests need of the machine. Where it is missing they are skipped loudly, or, where it is required (CI), they fail."""
 
 import os
 from collections.abc import Callable
