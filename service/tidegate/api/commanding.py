@@ -7,12 +7,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from tidegate.api.dependencies import ApiDependencies
 from tidegate.api.errors import ForbiddenError
-from tidegate.api.messages import CommandReceipt
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
 from tidegate.contracts.command import Command, CommandKind, check_command
 from tidegate.contracts.ids import CommandId, is_clean
 from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.rest import CommandReceipt
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.errors import InputError, SchemaVersionError
 from tidegate.ports import Outgoing

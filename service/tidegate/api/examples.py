@@ -5,7 +5,6 @@ They are real values of the contracts, so that they cannot drift from them; a te
 
 from typing import Any, Final, TypeVar
 
-from tidegate.api.messages import AcksReceipt, Approval, CommandReceipt, ReadingsReceipt, ReplayRequest, ReplayVerdict, Summary
 from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.anomaly import (
     Anomaly,
@@ -28,6 +27,7 @@ from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus, Move, Phase, Plan, PlanScore, Trigger
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.contracts.resources import CPU_MILLICORES, DEVICES
+from tidegate.contracts.rest import AcksReceipt, Approval, CommandReceipt, ReadingsReceipt, ReplayRequest, ReplayVerdict, Summary
 from tidegate.contracts.topology import DevicePlacement, Gateway, Link, Topology
 from tidegate.contracts.views import (
     Balance,

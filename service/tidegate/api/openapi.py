@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
 from tidegate.api.acking import MAX_ACKS
-from tidegate.api.messages import Approval, ReplayRequest
-from tidegate.api.problems import MEDIA_TYPE, ProblemDetails, internal_problem
+from tidegate.api.problems import internal_problem
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import Command
 from tidegate.contracts.content import ContentType
+from tidegate.contracts.problem import MEDIA_TYPE, ProblemDetails
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
+from tidegate.contracts.rest import Approval, ReplayRequest
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 

@@ -5,7 +5,6 @@ Every error answer has this shape, also those of the framework itself. Never a s
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -23,9 +22,8 @@ from tidegate.api.errors import (
     ReplayRefusedError,
 )
 from tidegate.contracts.codec import encode
+from tidegate.contracts.problem import MEDIA_TYPE, FieldProblem, ProblemDetails
 from tidegate.errors import AllocationError, CommandRefused, DependencyError, InputError, LogFullError, TidegateError
-
-MEDIA_TYPE: Final = "application/problem+json"
 
 RETRY_AFTER_SECONDS: Final = 1
 """Seconds. The worker clears a full queue in well under a second when it is healthy; more would idle the producer."""
@@ -49,27 +47,6 @@ STATUS: Final[Mapping[type[TidegateError], HTTPStatus]] = {
     TidegateError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """Error to status; an error without a row has its nearest ancestor's."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
-    """One wrong field of a body (`pointer`, RFC 6901, `#/readings/3/metrics`) or parameter (`?limit`), and what is wrong."""
-
-    pointer: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemDetails:
-    """RFC 9457 problem details. `code` is stable and for machines, `advice` says what to do, `errors` name the fields."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    advice: str = ""
-    errors: list[FieldProblem] = field(default_factory=list)
 
 
 def install(app: FastAPI) -> None:

@@ -5,8 +5,8 @@ from typing import Final
 
 import httpx
 
-from tidegate.api.messages import Summary
 from tidegate.contracts.codec import decode
+from tidegate.contracts.rest import Summary
 from tidegate.contracts.views import Health
 from tidegate.errors import DependencyError, InputError
 

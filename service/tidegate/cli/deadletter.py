@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tidegate.api.messages import ReplayRequest, ReplayVerdict
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.fleet_progress import KAFKA, open_kafka
 from tidegate.cli.letter_boxes import LetterBox, LogBox, RestBox
@@ -19,6 +18,7 @@ from tidegate.cli.wording import counted
 from tidegate.contracts.codec import encode
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.letters import ALL_LETTERS, MAX_REPLAY_COUNT, KeptLetter, LetterFilter, ReplayRefusal
+from tidegate.contracts.rest import ReplayRequest, ReplayVerdict
 from tidegate.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Look at input that could not be used, and send it again (docs/dead-letters.md).")

@@ -12,12 +12,12 @@ import httpx
 from tidegate.adapters.clock import SystemClock
 from tidegate.api.errors import ReplayRefusedError
 from tidegate.api.letters import find_letters, read_letter, replays_of
-from tidegate.api.messages import ReplayRequest, ReplayVerdict
-from tidegate.api.problems import ProblemDetails
 from tidegate.api.replaying import ReplayRules, prepare, send
 from tidegate.contracts.codec import decode, encode
 from tidegate.contracts.letters import KeptLetter, LetterFilter, ReplayRefusal
 from tidegate.contracts.paging import MAX_PAGE, Page
+from tidegate.contracts.problem import ProblemDetails
+from tidegate.contracts.rest import ReplayRequest, ReplayVerdict
 from tidegate.errors import DependencyError, InputError
 from tidegate.ports import Log
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tidegate.api.messages import ReplayVerdict
 from tidegate.cli.wording import counted, printable
 from tidegate.contracts.letter_advice import ADVICE
 from tidegate.contracts.letters import KeptLetter, coordinates
+from tidegate.contracts.rest import ReplayVerdict
 
 _HEX_BYTES = 512
 """Bytes shown of an original that is no text: enough to tell what it is."""

@@ -9,10 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.api.messages import Summary
 from tidegate.cli.wording import because, clock_time, effect, incident_line, printable, rate
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, Incident, IncidentStatus, Severity
 from tidegate.contracts.plan import DecisionStatus
+from tidegate.contracts.rest import Summary
 from tidegate.contracts.views import DecisionView
 
 _SEVERITY: Final = {Severity.LOW: "cyan", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "bold red"}

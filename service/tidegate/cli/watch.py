@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from tidegate.api.messages import Summary
 from tidegate.cli.client import ServiceClient
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.screen import draw
 from tidegate.cli.wording import because, counted, effect, incident_line, printable, rate, states
 from tidegate.contracts.anomaly import AnomalyStatus
+from tidegate.contracts.rest import Summary
 from tidegate.errors import DependencyError
 
 REFRESH_SECONDS: Final = 1.0

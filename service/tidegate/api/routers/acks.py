@@ -10,7 +10,6 @@ from tidegate.api.answers import as_json, example_of
 from tidegate.api.bodies import json_body
 from tidegate.api.dependencies import Here
 from tidegate.api.listing import page_of
-from tidegate.api.messages import AcksReceipt
 from tidegate.api.openapi import body_of
 from tidegate.api.params import Paging, SitePath
 from tidegate.contracts import topics
@@ -18,6 +17,7 @@ from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import encode
 from tidegate.contracts.paging import Page
 from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.rest import AcksReceipt
 from tidegate.contracts.views import GatewayView
 from tidegate.ports import Outgoing
 

@@ -10,9 +10,9 @@ from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.bodies import json_body
 from tidegate.api.commanding import issue, parse_command
 from tidegate.api.dependencies import Here
-from tidegate.api.messages import CommandReceipt
 from tidegate.api.openapi import COMMAND_REQUEST, body_of
 from tidegate.api.params import CommandPath
+from tidegate.contracts.rest import CommandReceipt
 from tidegate.contracts.views import CommandView
 
 router = APIRouter(tags=["commands"])

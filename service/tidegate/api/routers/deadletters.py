@@ -12,7 +12,6 @@ from tidegate.api.bodies import json_body
 from tidegate.api.dependencies import Door, Here
 from tidegate.api.errors import ReplayRefusedError
 from tidegate.api.letters import read_letter
-from tidegate.api.messages import ReplayRequest, ReplayVerdict
 from tidegate.api.openapi import body_of
 from tidegate.api.params import DeviceFilter, Paging, SiteFilter
 from tidegate.api.replaying import ReplayRules, prepare, send
@@ -21,6 +20,7 @@ from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.ids import MAX_INTEGER
 from tidegate.contracts.letters import KeptLetter, LetterFilter
 from tidegate.contracts.paging import Page
+from tidegate.contracts.rest import ReplayRequest, ReplayVerdict
 from tidegate.ports import Outgoing
 
 router = APIRouter(tags=["dead letters"])

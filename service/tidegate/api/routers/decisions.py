@@ -10,13 +10,13 @@ from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.bodies import json_body
 from tidegate.api.commanding import issue
 from tidegate.api.dependencies import Here
-from tidegate.api.messages import Approval, CommandReceipt
 from tidegate.api.openapi import body_of
 from tidegate.api.params import Paging, PlanPath, SiteFilter
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import DecisionStatus
+from tidegate.contracts.rest import Approval, CommandReceipt
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
 router = APIRouter(tags=["decisions"])

@@ -9,12 +9,12 @@ from tidegate.api.answers import as_json, example_of
 from tidegate.api.bodies import BYTE_ORDER_MARK, JSON, body_of_kind, too_large
 from tidegate.api.dependencies import Here
 from tidegate.api.intake import Intake, take_in, take_in_packed
-from tidegate.api.messages import ReadingsReceipt
 from tidegate.api.openapi import also_packed, body_of
 from tidegate.contracts import topics
 from tidegate.contracts.content import ContentType, header
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import Reading, ReadingBatch
+from tidegate.contracts.rest import ReadingsReceipt
 from tidegate.ports import Outgoing
 
 router = APIRouter(tags=["readings"])

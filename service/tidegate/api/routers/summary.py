@@ -7,9 +7,9 @@ from fastapi import APIRouter, Response
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of
 from tidegate.api.dependencies import Here
-from tidegate.api.messages import Summary
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.paging import PageRequest
+from tidegate.contracts.rest import Summary
 
 router = APIRouter(tags=["operation"])
 
