@@ -60,6 +60,7 @@ check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/tidegate schemas check docs/schemas
 	$(BIN)/tidegate schemas asyncapi check docs/asyncapi.yaml
+	$(BIN)/tidegate schemas topics check docs/topics.md
 	$(BIN)/python -m tidegate.cli.metrics check docs/metrics.md
 	$(BIN)/python deploy/grafana/dashboards.py check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/e2e/test_readme.py
@@ -91,6 +92,7 @@ train: $(VENV)/dev.stamp ## train the universal bundle again: make train DATA=<f
 docs: $(VENV)/dev.stamp ## write anew what is generated: schemas, metrics page, dashboards
 	$(BIN)/tidegate schemas write docs/schemas
 	$(BIN)/tidegate schemas asyncapi write docs/asyncapi.yaml
+	$(BIN)/tidegate schemas topics write docs/topics.md
 	$(BIN)/python -m tidegate.cli.metrics write docs/metrics.md
 	$(BIN)/python deploy/grafana/dashboards.py write
 

@@ -1,28 +1,8 @@
-"""`tidegate schemas asyncapi`: the description of the topics, as a file."""
-
-from pathlib import Path
-from typing import Annotated
-
-import typer
+"""`tidegate schemas asyncapi` and `tidegate schemas topics`: the topics for machines and for people, as files."""
 
 from tidegate.api.asyncapi import asyncapi_text
-from tidegate.errors import ConfigurationError
+from tidegate.api.topics_page import topics_page
+from tidegate.cli.generated import commands_for
 
-app = typer.Typer(no_args_is_help=True, help="Write or check the AsyncAPI description of the topics.")
-
-File = Annotated[Path, typer.Argument(help="The file, docs/asyncapi.yaml in the repository.")]
-
-
-@app.command()
-def write(file: File) -> None:
-    """Write the file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(asyncapi_text(), encoding="utf-8")
-
-
-@app.command()
-def check(file: File) -> None:
-    """Exit with an error when the file is not what the contracts say."""
-    if not file.is_file() or file.read_text(encoding="utf-8") != asyncapi_text():
-        raise ConfigurationError(f"{file} is not what the contracts say", advice=f"run `tidegate schemas asyncapi write {file}`")
-    typer.echo(f"{file} is fresh")
+app = commands_for(asyncapi_text, "the AsyncAPI description of the topics", "docs/asyncapi.yaml", "tidegate schemas asyncapi")
+page = commands_for(topics_page, "the reference page of the topics", "docs/topics.md", "tidegate schemas topics")

@@ -1,4 +1,4 @@
-"""`tidegate schemas`: the JSON Schemas of all messages, as files; and the AsyncAPI description of the topics."""
+"""`tidegate schemas`: the JSON Schemas of all messages, as files; and the descriptions of the topics."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from tidegate.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Write or check the JSON Schemas of all messages.")
 app.add_typer(asyncapi.app, name="asyncapi")
+app.add_typer(asyncapi.page, name="topics")
 
 Folder = Annotated[Path, typer.Argument(help="The folder, docs/schemas in the repository.")]
 

@@ -1,0 +1,1 @@
+"""Runs the commands of the documentation, page by page, as a reader would type them."""
