@@ -9,12 +9,13 @@ from tidegate.contracts.topics import CLEANUP, Cleanup
 _HEAD: Final = """\
 # Topics
 
-Made from the contracts by `tidegate schemas topics write`; do not edit. For machines the same is in [asyncapi.yaml](asyncapi.yaml),
-the schema of every message is in [schemas](schemas/), and [kafka.md](kafka.md) says what is promised.
+Made from the contracts by `tidegate schemas topics write`; do not edit. For machines the same is in
+[asyncapi.yaml](asyncapi.yaml), the schema of every message is in [schemas](schemas/), and [kafka.md](kafka.md) says what is
+promised.
 
-All topics have the same number of partitions. A record's partition is `murmur2(site) modulo partitions`: what Kafka's own clients
-choose for the site as key, and Tidegate refuses input elsewhere. Read with `isolation.level=read_committed`. The embedded log has the
-same topics. An installation's `TIDEGATE_KAFKA__TOPIC_PREFIX` stands before each name.
+All topics have the same number of partitions. A record's partition is `murmur2(site) modulo partitions`: what Kafka's own
+clients choose for the site as key, and Tidegate refuses input elsewhere. Read with `isolation.level=read_committed`. The
+embedded log has the same topics. An installation's `TIDEGATE_KAFKA__TOPIC_PREFIX` stands before each name.
 """
 
 _PARTS: Final[tuple[tuple[str, Callable[[Channel], bool]], ...]] = (
