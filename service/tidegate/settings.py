@@ -21,8 +21,8 @@ PREFIX = "TIDEGATE_"
 CONFIG_VARIABLE = "TIDEGATE_CONFIG"
 """Names the YAML file."""
 
-_NOT_SETTINGS = (CONFIG_VARIABLE, f"{PREFIX}REQUIRE_", f"{PREFIX}TEST_")
-"""Beginnings of variables that are for others: what tests need and where they find it."""
+_NOT_SETTINGS = (CONFIG_VARIABLE, f"{PREFIX}URL", f"{PREFIX}TOKEN", f"{PREFIX}REQUIRE_", f"{PREFIX}TEST_")
+"""Beginnings of variables that are for others: commands that ask a service, what tests need and where they find it."""
 
 _VERBATIM = frozenset({"username", "password", "key_password"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""

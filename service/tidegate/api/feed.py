@@ -53,6 +53,11 @@ class Feed:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._subscriptions)
+
     def publish(self, event: FeedEvent) -> None:
         """Offer `event` to every listener; never waits."""
         for subscription in self._subscriptions:

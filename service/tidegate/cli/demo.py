@@ -19,9 +19,9 @@ import typer
 from rich.console import Console
 
 from tidegate.cli.children import Child
-from tidegate.cli.client import ServiceClient
 from tidegate.cli.exits import OK
-from tidegate.cli.watch import watch
+from tidegate.cli.watch import ONCE, watch
+from tidegate.client import TidegateClient
 
 PREFERRED_PORT: Final = 8080
 
@@ -109,8 +109,8 @@ async def _until_ready(service: Child, url: str, stop: asyncio.Event) -> bool:
     Raises:
         DependencyError: it ended, or took longer than `START_SECONDS`.
     """
-    async with ServiceClient(url) as client:
-        ready = asyncio.create_task(client.wait_until_ready(START_SECONDS))
+    async with TidegateClient(url, retry=ONCE) as client:
+        ready = asyncio.create_task(client.operation.wait_until_ready(START_SECONDS))
         ended = asyncio.create_task(service.ended())
         stopped = asyncio.create_task(stop.wait())
         async with _cancelled_after(ready, ended, stopped):

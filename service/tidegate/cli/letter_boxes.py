@@ -1,35 +1,24 @@
 """Two ways to the dead letters: the REST door of a running service, or the topics themselves."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import fields, replace
-from http import HTTPStatus
-from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import quote
-
-import httpx
+from dataclasses import replace
+from typing import Final, Protocol
 
 from tidegate.adapters.clock import SystemClock
 from tidegate.api.errors import ReplayRefusedError
 from tidegate.api.letters import find_letters, read_letter, replays_of
 from tidegate.api.replaying import ReplayRules, prepare, send
-from tidegate.contracts.codec import decode, encode
+from tidegate.client import RequestRefusedError, Retry, TidegateClient
 from tidegate.contracts.letters import KeptLetter, LetterFilter, ReplayRefusal
-from tidegate.contracts.paging import MAX_PAGE, Page
-from tidegate.contracts.problem import ProblemDetails
 from tidegate.contracts.rest import ReplayRequest, ReplayVerdict
-from tidegate.errors import DependencyError, InputError
+from tidegate.errors import InputError
 from tidegate.ports import Log
 
 ANSWER_SECONDS: Final = 30.0
 """Seconds to wait for one answer; on Kafka a replay is two appends, each bounded by 8 s."""
 
-BUSY_TRIES: Final = 30
-"""Times that a service which is behind is asked again, a second apart."""
-
-BUSY_SECONDS: Final = 1.0
-
-T = TypeVar("T")
+PATIENT: Final = Retry(busy_seconds=30.0, unreachable_seconds=0.0)
+"""A service that is behind is asked again; one that is not there is said to be not there."""
 
 
 class LetterBox(Protocol):
@@ -60,63 +49,28 @@ class RestBox:
     """The letters of the service at `url`; goes there directly, never through a proxy."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(base_url=self._url, timeout=ANSWER_SECONDS, trust_env=False)
+        self._client = TidegateClient(url, timeout_seconds=ANSWER_SECONDS, retry=PATIENT)
 
     async def find(self, wanted: LetterFilter, limit: int) -> list[KeptLetter]:
         """See `LetterBox.find`; a service keeps the latest 2,000 at hand."""
-        asked = {each.name: getattr(wanted, each.name) for each in fields(wanted)}
-        params = {name: value for name, value in asked.items() if value is not None}
-        found: list[KeptLetter] = []
-        while True:
-            answer = await self._ask("GET", "/v1/deadletters", params=params | {"limit": min(limit - len(found), MAX_PAGE)})
-            page = self._read(answer, Page[KeptLetter])
-            found += page.items
-            if page.next_cursor is None or len(found) >= limit:
-                return found
-            params["cursor"] = page.next_cursor
+        return await self._client.dead_letters.list(wanted).first(limit)
 
     async def get(self, identifier: str) -> KeptLetter:
         """See `LetterBox.get`."""
-        return self._read(await self._ask("GET", f"/v1/deadletters/{quote(identifier, safe='')}"), KeptLetter)
+        return await self._client.dead_letters.get(identifier)
 
     async def replay(self, letter: KeptLetter, asked: ReplayRequest) -> ReplayVerdict:
         """See `LetterBox.replay`."""
-        path, headers = f"/v1/deadletters/{letter.id}/replay", {"content-type": "application/json"}
-        answer = await self._ask("POST", path, content=encode(asked), headers=headers)
-        if answer.status_code != HTTPStatus.CONFLICT:
-            return self._read(answer, ReplayVerdict)
-        problem = self._read(answer, ProblemDetails)
-        return ReplayVerdict(letter.id, ReplayRefusal(problem.code), problem.detail, letter.topic, letter.partition)
+        try:
+            return await self._client.dead_letters.replay(letter.id, asked)
+        except RequestRefusedError as error:
+            if error.code not in set(ReplayRefusal):
+                raise
+            return ReplayVerdict(letter.id, ReplayRefusal(error.code), error.message, letter.topic, letter.partition)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
-
-    async def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        for _ in range(BUSY_TRIES):
-            try:
-                answer = await self._http.request(method, path, **arguments)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise DependencyError(
-                    f"no answer from {self._url}: {error or type(error).__name__}", advice="start it with `tidegate serve`"
-                ) from error
-            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                break
-            await asyncio.sleep(BUSY_SECONDS)
-        if answer.is_success or answer.status_code == HTTPStatus.CONFLICT:
-            return answer
-        problem = self._read(answer, ProblemDetails)
-        kind = DependencyError if answer.is_server_error else InputError
-        raise kind(problem.detail, advice=problem.advice)
-
-    def _read(self, answer: httpx.Response, kind: type[T]) -> T:
-        try:
-            return decode(answer.content, kind)
-        except InputError as error:
-            raise DependencyError(
-                f"{self._url} does not answer like a Tidegate of this release: {answer.status_code}, {error.message[:200]}"
-            ) from error
+        await self._client.close()
 
 
 class LogBox:

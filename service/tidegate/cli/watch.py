@@ -10,16 +10,22 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from tidegate.cli.client import ServiceClient
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.screen import draw
 from tidegate.cli.wording import because, counted, effect, incident_line, printable, rate, states
+from tidegate.client import Retry, TidegateClient
 from tidegate.contracts.anomaly import AnomalyStatus
 from tidegate.contracts.rest import Summary
 from tidegate.errors import DependencyError
 
 REFRESH_SECONDS: Final = 1.0
 """Seconds between two pictures in a terminal."""
+
+ANSWER_SECONDS: Final = 5.0
+"""Seconds to wait for one answer; a summary takes milliseconds."""
+
+ONCE: Final = Retry(busy_seconds=0.0, unreachable_seconds=0.0)
+"""A view looks again by itself, and says meanwhile what is in the way."""
 
 PATIENCE_SECONDS: Final = 30.0
 """Seconds without an answer, at the start or later, before we give up."""
@@ -89,7 +95,7 @@ async def watch(
     """
     seen = Seen()
     deadline = _Deadline(stop, duration_seconds)
-    async with ServiceClient(url) as client, deadline:
+    async with TidegateClient(url, timeout_seconds=ANSWER_SECONDS, retry=ONCE) as client, deadline:
         if await _ready(client, console, stop, patience_seconds):
             view = _Lines(console, client.url) if plain or not console.is_terminal else _Screen(console, client.url)
             pause = every_seconds if isinstance(view, _Lines) else REFRESH_SECONDS
@@ -183,10 +189,10 @@ def plain_line(summary: Summary) -> str:
     return printable(" | ".join(parts))
 
 
-async def _ready(client: ServiceClient, console: Console, stop: asyncio.Event, patience_seconds: float) -> bool:
+async def _ready(client: TidegateClient, console: Console, stop: asyncio.Event, patience_seconds: float) -> bool:
     """True once the service is ready, False when stopped before."""
     _print(console, f"waiting for {client.url} (at most {patience_seconds:g} s)")
-    ready = asyncio.create_task(client.wait_until_ready(patience_seconds))
+    ready = asyncio.create_task(client.operation.wait_until_ready(patience_seconds))
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([ready, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -200,13 +206,13 @@ async def _ready(client: ServiceClient, console: Console, stop: asyncio.Event, p
 
 
 async def _follow(
-    client: ServiceClient, view: "_Screen | _Lines", seen: Seen, stop: asyncio.Event, pause: float, patience_seconds: float
+    client: TidegateClient, view: "_Screen | _Lines", seen: Seen, stop: asyncio.Event, pause: float, patience_seconds: float
 ) -> None:
     loop = asyncio.get_running_loop()
     answered_at = loop.time()
     while not stop.is_set():
         try:
-            summary = await client.summary()
+            summary = await client.operation.summary()
         except DependencyError as error:
             if loop.time() - answered_at > patience_seconds:
                 raise

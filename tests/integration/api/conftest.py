@@ -1,5 +1,8 @@
 """The door over the log in memory, with a worker's live state that a test fills by hand."""
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import uvicorn
 
 from tidegate.adapters.memory import ManualClock, MemoryLog
 from tidegate.api.app import create_app
@@ -119,6 +123,14 @@ class House:
         while await self.projection.catch_up():
             pass
 
+    async def has_listeners(self, count: int) -> None:
+        """Return once so many listen to the stream."""
+        for _ in range(2000):
+            if self.feed.listeners == count:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{self.feed.listeners} listen, expected {count}")
+
     async def records(self, topic: str) -> list[Any]:
         found: list[Any] = []
         for partition in range(PARTITIONS):
@@ -142,3 +154,20 @@ async def house(limits: ApiLimits) -> AsyncIterator[House]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
         yield House(log, live, clock, metrics, feed, projection, app, client)
+
+
+class _QuietServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+@pytest_asyncio.fixture
+async def url(house: Any) -> AsyncIterator[str]:
+    server = _QuietServer(uvicorn.Config(house.app, log_config=None, lifespan="off"))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving

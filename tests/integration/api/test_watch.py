@@ -1,42 +1,21 @@
 """The live view against a real server on a real socket, in its plain form; and a service that is not there."""
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator
 from io import StringIO
 from typing import Any
 
 import pytest
-import pytest_asyncio
-import uvicorn
 from rich.console import Console
 
 from tidegate.api import examples
-from tidegate.cli.client import ServiceClient
 from tidegate.cli.watch import watch
+from tidegate.client import TidegateClient
 from tidegate.contracts import topics
 from tidegate.contracts.views import Balance, Health
 from tidegate.errors import DependencyError
 
 SITE = examples.ANOMALY.site
-
-
-class _QuietServer(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-@pytest_asyncio.fixture
-async def url(house: Any) -> AsyncIterator[str]:
-    server = _QuietServer(uvicorn.Config(house.app, log_config=None, lifespan="off"))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await serving
 
 
 def unused_url() -> str:
@@ -98,9 +77,9 @@ async def test_waiting_for_a_service_can_be_stopped(house: Any) -> None:
 
 async def test_a_service_that_is_not_ready_says_why(house: Any, url: str) -> None:
     house.live.state = Health(True, False, ["partition 0: restoring: 7 batches replayed"])
-    async with ServiceClient(url) as client:
+    async with TidegateClient(url) as client:
         with pytest.raises(DependencyError, match="restoring: 7 batches"):
-            await client.wait_until_ready(3.0)
+            await client.operation.wait_until_ready(3.0)
 
 
 async def test_an_answer_that_fails_for_a_while_is_shown_and_survived(house: Any, url: str) -> None:
@@ -123,21 +102,6 @@ async def test_something_else_on_the_port_is_not_taken_for_a_service() -> None:
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server, ServiceClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+    async with server, TidegateClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
         with pytest.raises(DependencyError, match="does not answer like a Tidegate"):
-            await client.summary()
-
-
-async def test_facts_are_streamed_as_they_are_committed(house: Any, url: str) -> None:
-    async with ServiceClient(url) as client, client._http.stream("GET", "/v1/stream") as response:
-        lines = response.aiter_lines()
-        assert (await anext(lines)).startswith(":")
-        await house.publish(topics.ANOMALIES, SITE, examples.ANOMALY)
-        found = [line async for line in _take(lines, 4)]
-    assert "event: anomaly" in found
-    assert any(line.startswith("data: {") and examples.ANOMALY.id in line for line in found)
-
-
-async def _take(lines: Any, count: int) -> Any:
-    for _ in range(count):
-        yield await asyncio.wait_for(anext(lines), 20)
+            await client.operation.summary()

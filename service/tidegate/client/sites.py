@@ -1,0 +1,56 @@
+"""Sites: what is planned together, and who serves whom."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tidegate.client.listing import Listing
+from tidegate.client.route import Route
+from tidegate.client.wire import Wire
+from tidegate.contracts.paging import Page
+from tidegate.contracts.plan import Assignment
+from tidegate.contracts.topology import Topology
+from tidegate.contracts.views import GatewayView, SiteView
+
+_LIST: Final = Route("GET", "/v1/sites")
+_TOPOLOGY: Final = Route("GET", "/v1/sites/{site}/topology")
+_GATEWAYS: Final = Route("GET", "/v1/sites/{site}/gateways")
+_OF_SITE: Final = Route("GET", "/v1/sites/{site}/assignments")
+_OF_GATEWAY: Final = Route("GET", "/v1/gateways/{gateway}/assignments")
+
+# Named here: inside the class, `list` is a method.
+_SITES = list[SiteView]
+_GATEWAY_VIEWS = list[GatewayView]
+
+
+class Sites:
+    """`/v1/sites`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def list(self) -> Sequence[SiteView]:
+        """Every site that a reading or a topology was seen of."""
+        return await self._wire.ask(_LIST, _SITES)
+
+    async def topology(self, site: str) -> Topology:
+        """The topology in force."""
+        return await self._wire.ask(_TOPOLOGY, Topology, {"site": site})
+
+    async def gateways(self, site: str) -> Sequence[GatewayView]:
+        """The gateways of a site's topology as they stand; empty without a topology."""
+        return await self._wire.ask(_GATEWAYS, _GATEWAY_VIEWS, {"site": site})
+
+
+class Assignments:
+    """Desired state: which gateway serves which device, with what."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def of_site(self, site: str) -> Listing[Assignment]:
+        """Who serves each device of a site, by device."""
+        return Listing(self._wire, _OF_SITE, Page[Assignment], {"site": site})
+
+    def of_gateway(self, gateway: str, *, site: str | None = None) -> Listing[Assignment]:
+        """The devices a gateway shall serve; give `site` where gateway ids repeat."""
+        return Listing(self._wire, _OF_GATEWAY, Page[Assignment], {"gateway": gateway}, {"site": site})
