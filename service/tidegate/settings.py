@@ -13,7 +13,8 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from tidegate.errors import ConfigurationError
+from tidegate.contracts.access import parse_grants
+from tidegate.errors import ConfigurationError, InputError
 
 PREFIX = "TIDEGATE_"
 """Of every environment variable that is a setting; two underscores part area and name."""
@@ -24,6 +25,9 @@ CONFIG_VARIABLE = "TIDEGATE_CONFIG"
 _NOT_SETTINGS = (CONFIG_VARIABLE, f"{PREFIX}URL", f"{PREFIX}TOKEN", f"{PREFIX}REQUIRE_", f"{PREFIX}TEST_")
 """Beginnings of variables that are for others: commands that ask a service, what tests need and where they find it."""
 
+TokenAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Signatures of tokens that may be taken at all: neither `none`, nor any whose key is a secret that the verifier shares."""
+
 _VERBATIM = frozenset({"username", "password", "key_password"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
 
@@ -31,6 +35,11 @@ _VERBATIM = frozenset({"username", "password", "key_password"})
 class _Area(BaseModel):
     # Inputs stay out of pydantic's messages: one of them may be a password. `_explain` shows those that may be seen.
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+def _listed(value: object) -> object:
+    """`worker,api` as an environment variable or option gives it."""
+    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
 
 
 class LogSettings(_Area):
@@ -111,13 +120,78 @@ class ApiSettings(_Area):
     """The REST door."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. There is no authentication yet: keep it on loopback."""
+    """Address to listen on; beyond loopback only with access control, or `access.allow_anonymous` (docs/access.md)."""
     port: int = Field(default=8080, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=8 * 1024 * 1024)
     """Largest request body; never above what the worker takes as one message."""
     max_pending_records: int = Field(default=20_000, ge=1)
     """Telemetry records waiting for the worker before the door answers 503 with Retry-After."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins (`https://panel.example.org`) whose pages may read answers in a browser; none by default."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else could make them up."""
+
+    _split = field_validator("cors_origins", "trusted_proxies", mode="before")(_listed)
+
+
+class OidcSettings(_Area):
+    """Bearer tokens of an OpenID Connect provider (docs/access.md)."""
+
+    issuer: str = ""
+    """The provider, as its tokens name it in `iss`, e.g. https://id.example.org/realms/plant."""
+    audience: str = ""
+    """What tokens for this service name in `aud`."""
+    jwks_url: str = ""
+    """Where its signing keys are; empty means that its discovery document says so."""
+    algorithms: tuple[TokenAlgorithm, ...] = Field(default=("RS256", "ES256"), min_length=1)
+    """Signatures that are taken. Only kinds whose verifying key cannot sign."""
+    leeway_seconds: float = Field(default=30.0, ge=0, le=300)
+    """By how much the provider's clock and ours may differ."""
+    name_claim: str = Field(default="sub", min_length=1)
+    """Claim with the name that the audit shows and that commands are issued by."""
+    grants_claim: str = Field(default="groups", min_length=1)
+    """Claim that says what its owner may; dots lead into it (`realm_access.roles`). A list, or words in a text."""
+    grants: dict[str, tuple[str, ...]] = {}
+    """What each value of that claim grants: `{plant-1-operators: [operator@plant-1]}`. Empty: values are grants themselves."""
+
+    @field_validator("grants")
+    @classmethod
+    def _are_grants(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        try:
+            for grants in value.values():
+                parse_grants(list(grants))
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+
+class AccessSettings(_Area):
+    """Who may do what (docs/access.md). On loopback nobody is asked unless `accept` says so."""
+
+    accept: tuple[Literal["keys", "oidc"], ...] = ()
+    """What opens the door: `keys` (`tidegate keys create`), `oidc` tokens, or both; empty: everybody may do everything."""
+    allow_anonymous: bool = False
+    """Listen beyond loopback although nobody is asked who they are. Say so only where something else keeps strangers out."""
+    metrics: Literal["reader", "open"] = "reader"
+    """Whether `/metrics` wants a key with `reader@*` when access control is on, or is open to whoever reaches the port."""
+    requests_per_second: float = Field(default=1000.0, gt=0)
+    """What one key, one user, or one address without either may ask for in the long run. Off while loopback is open."""
+    burst: int = Field(default=5000, ge=1)
+    """Requests that may come at once before that counts."""
+    oidc: OidcSettings = OidcSettings()
+    """Bearer tokens of an OpenID Connect provider."""
+
+    _split = field_validator("accept", mode="before")(_listed)
+
+    @model_validator(mode="after")
+    def _all_used(self) -> Self:
+        """A provider that is half described, or described and not asked, is a mistake."""
+        if "oidc" in self.accept and not (self.oidc.issuer and self.oidc.audience):
+            raise ValueError("oidc needs access.oidc.issuer and access.oidc.audience")
+        if "oidc" not in self.accept and self.oidc != OidcSettings():
+            raise ValueError("access.oidc would have no effect: oidc is not in access.accept")
+        return self
 
 
 class WorkerSettings(_Area):
@@ -170,6 +244,8 @@ class Settings(_Area):
     """Kafka in place of the embedded log."""
     api: ApiSettings = ApiSettings()
     """The REST door."""
+    access: AccessSettings = AccessSettings()
+    """Who may do what."""
     worker: WorkerSettings = WorkerSettings()
     """The worker's loop."""
     logging: LoggingSettings = LoggingSettings()
@@ -183,11 +259,7 @@ class Settings(_Area):
     allocation: dict[str, Any] = {}
     """Overrides of allocation settings; see `tidegate.contracts.configuration.AllocationSettings`."""
 
-    @field_validator("roles", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        """`worker,api` as an environment variable or option gives it."""
-        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+    _split = field_validator("roles", mode="before")(_listed)
 
 
 def load_settings(

@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from tidegate.api import openapi, problems
+from tidegate.api.access.gate import Gate
+from tidegate.api.access.guard import guard
+from tidegate.api.access.rules import OPEN, Route, Rule, rule_for
 from tidegate.api.dependencies import ApiDependencies, open_door
 from tidegate.api.edge import Edge
 from tidegate.api.routers import (
@@ -34,11 +39,32 @@ OPERATION: Final = (operation, docs)
 
 def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = ROUTERS) -> FastAPI:
     """The application over `dependencies`. Holds no task and opens nothing; two of them do not know of each other."""
-    app = FastAPI(title="Tidegate", version=dependencies.version, redirect_slashes=False, docs_url=None, redoc_url=None)
-    app.state.door = open_door(dependencies)
+    routes = [route for module in routers for route in module.router.routes]
+    rules = _rules(routes, dependencies)
+    app = FastAPI(
+        title="Tidegate",
+        version=dependencies.version,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(guard)] if dependencies.access.on else [],
+    )
+    app.state.door = open_door(dependencies, rules)
     for module in routers:
         app.include_router(module.router)
+    app.add_middleware(Gate, control=dependencies.access, rules=rules, auditor=dependencies.auditor, clock=dependencies.clock)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
     problems.install(app)
-    openapi.install(app, [route for module in routers for route in module.router.routes])
+    openapi.install(app, routes)
     return app
+
+
+def _rules(routes: Sequence[BaseRoute], dependencies: ApiDependencies) -> dict[Route, Rule]:
+    """Who may use each of `routes`, looked up once."""
+    rules = {
+        (method, route.path): rule_for(method, route.path)
+        for route in routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    return rules | ({("GET", "/metrics"): OPEN} if dependencies.access.metrics_open else {})

@@ -1,13 +1,17 @@
 """Commands through the door: checked as far as can be without state, then appended to their site's partition."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
+from tidegate.api.access.auditing import Deed
+from tidegate.api.access.rules import command_role
 from tidegate.api.dependencies import ApiDependencies
 from tidegate.api.errors import ForbiddenError
 from tidegate.contracts import topics
+from tidegate.contracts.access import Role
 from tidegate.contracts.codec import encode
 from tidegate.contracts.command import Command, CommandKind, check_command
 from tidegate.contracts.ids import CommandId, is_clean
@@ -43,19 +47,28 @@ def parse_command(body: bytes, fallback_id: CommandId) -> Command:
 
 
 async def issue(command: Command, ports: ApiDependencies) -> CommandReceipt:
-    """Append `command` for the worker that owns its site; it decides, and says so at `outcome`.
+    """Append `command` for the worker that owns its site, on record; the worker decides, and says so at `outcome`.
+
+    With access control on it is issued by whoever the credential says, whatever the body claims.
 
     Raises:
+        RoleMissingError: the caller may not send this command to this site.
         ForbiddenError: a kind that is not taken by REST.
         InputError: a field is missing, names another site, or an identifier is not clean.
         AllocationError: the topology breaks a rule of its own.
     """
+    role = command_role(command.kind)
+    ports.caller.demand(role, command.site)
+    if ports.access.on:
+        command = replace(command, issued_by=ports.caller.principal.name)
     if command.kind is CommandKind.SUBMIT_PLAN:
         raise ForbiddenError(f"{command.kind} is the planner's own and not taken here", advice="send request-plan instead")
     for name, identifier in (("site", command.site), ("id", command.id)):
         if not is_clean(identifier):
             raise InputError(f"{name} {identifier!r} has control characters or surrounding blanks - at `$.{name}`")
     check_command(command)
+    deed = Deed(command.kind, command.site, command.id, command.issued_by)
+    await ports.auditor.before(ports.caller, deed, must=role is Role.ADMIN)
     partition = partition_of(command.site, ports.log.partitions)
     record = Outgoing(topics.COMMANDS, partition, command.site.encode(), encode(command))
     await ports.log.append([record])

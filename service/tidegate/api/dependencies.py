@@ -2,18 +2,23 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Protocol
 
 from fastapi import Depends, Request
 
 from tidegate import __version__
+from tidegate.api.access.auditing import Auditor
+from tidegate.api.access.authenticator import AccessControl
+from tidegate.api.access.principal import Caller
+from tidegate.api.access.rules import Route, Rule
+from tidegate.api.asgi import CALLER
 from tidegate.api.backlog import Backlog
 from tidegate.api.feed import Feed
 from tidegate.api.pulse import Pulse
 from tidegate.contracts.ids import CommandId
-from tidegate.ports import Clock, LiveState, Log, Views
+from tidegate.ports import AuditTrail, Clock, KeyStore, LiveState, Log, Views
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -56,7 +61,10 @@ def new_command_id() -> CommandId:
 
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
-    """The ports behind the door. `feed` carries facts to stream clients; whoever reads the output topics publishes into it."""
+    """The ports behind the door. `feed` carries facts to stream clients; whoever reads the output topics publishes into it.
+
+    `caller` is whoever makes the request that these are handed to a route for.
+    """
 
     log: Log
     views: Views
@@ -67,6 +75,15 @@ class ApiDependencies:
     limits: ApiLimits = field(default_factory=ApiLimits)
     version: str = __version__
     new_command_id: Callable[[], CommandId] = new_command_id
+    access: AccessControl = field(default_factory=AccessControl)
+    keys: KeyStore | None = None
+    audit: AuditTrail | None = None
+    caller: Caller = field(default_factory=Caller)
+
+    @property
+    def auditor(self) -> Auditor:
+        """Puts on record who asked for what."""
+        return Auditor(self.audit, self.clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +94,33 @@ class Door:
     places: asyncio.Semaphore
     backlog: Backlog
     pulse: Pulse
+    rules: Mapping[Route, Rule]
+
+    @property
+    def caller(self) -> Caller:
+        """Whoever makes the request at hand."""
+        return self.ports.caller
 
 
-def open_door(ports: ApiDependencies) -> Door:
-    """A door onto `ports`, with nothing remembered."""
+def open_door(ports: ApiDependencies, rules: Mapping[Route, Rule]) -> Door:
+    """A door onto `ports`, with nothing remembered; `rules` say who may pass it."""
     backlog = Backlog(ports.live, ports.clock, ports.limits.max_pending_records)
-    return Door(ports, asyncio.Semaphore(ports.limits.max_bodies), backlog, Pulse(ports.clock))
+    return Door(ports, asyncio.Semaphore(ports.limits.max_bodies), backlog, Pulse(ports.clock), rules)
 
 
-def _door(request: Request) -> Door:
+def door_of(request: Request) -> Door:
+    """The door that `request` came through, with its caller."""
     door = request.app.state.door
     assert isinstance(door, Door)  # noqa: S101 - create_app put it there
-    return door
+    return replace(door, ports=replace(door.ports, caller=caller_of(request)))
 
 
-Here = Annotated[Door, Depends(_door)]
+def caller_of(request: Request) -> Caller:
+    """Who makes `request`."""
+    caller = request.scope[CALLER]
+    assert isinstance(caller, Caller)  # noqa: S101 - the gate put it there
+    return caller
+
+
+Here = Annotated[Door, Depends(door_of)]
 """A route's way to the door it belongs to."""

@@ -1,24 +1,31 @@
 """The outermost layer of every request: path as sent, security headers, one measurement, and no exception left over."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+import re
+import secrets
+from typing import Final
 from urllib.parse import quote
 
 import structlog
 from starlette.requests import ClientDisconnect
 
+from tidegate.api.asgi import REQUEST_ID, Answer, Application, Receive, Scope, Send
 from tidegate.api.dependencies import HttpMetrics
 from tidegate.api.problems import internal_problem, respond
 from tidegate.ports import Clock
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""On every answer that does not bring its own: no content sniffing, no stale state from a cache, no ids in a Referer, no frame
+around us, nothing loaded by an answer or by another origin. Not HSTS: whoever ends TLS in front of us says that."""
 
-HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"))
-"""On every answer: no content sniffing, no stale state from a cache, no ids in a Referer; no CORS: no other origin may read."""
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,64}")
+"""Ids of requests that we take over from clients and proxies; any other would not be safe in a log line."""
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods counted by name; clients can invent others, and a metric label must come from a closed set."""
@@ -43,14 +50,15 @@ class Edge:
             await self._app(scope, receive, send)
             return
         scope["path"] = _path_as_sent(scope)
-        answer = _Answer(send)
+        scope[REQUEST_ID] = _request_id(scope)
+        answer = Answer(send, (*HEADERS, (b"x-request-id", scope[REQUEST_ID].encode())))
         started = self._clock.monotonic()
         try:
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
             pass  # nobody is left to answer; counted as abandoned
         except Exception:
-            _log.exception("request_failed", method=scope["method"], route=_route(scope))
+            _log.exception("request_failed", method=scope["method"], route=_route(scope), request_id=scope[REQUEST_ID])
             if answer.status is not None:
                 raise  # half an answer is out; closing the connection is the only way left to say so
             await respond(internal_problem())(scope, receive, answer.send)
@@ -59,18 +67,10 @@ class Edge:
             self._metrics.http_request(_route(scope), method, answer.status or ABANDONED, self._clock.monotonic() - started)
 
 
-class _Answer:
-    """Sends an answer on with our headers, and remembers its status."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status: int | None = None
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = int(message["status"])
-            message["headers"] = [*message.get("headers", ()), *HEADERS]
-        await self._send(message)
+def _request_id(scope: Scope) -> str:
+    """What the client or a proxy calls this request, or else 64 random bits."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def _path_as_sent(scope: Scope) -> str:

@@ -6,7 +6,10 @@ TidegateError
 │   ├── BodyTooLargeError         more bytes or readings than one request may carry
 │   ├── BodyTooSlowError          a body that does not arrive
 │   ├── MediaTypeError            a body that is not JSON, or is compressed
+│   ├── UnauthenticatedError      whoever asks did not show who they are
 │   ├── ForbiddenError            a command that REST does not take
+│   │   └── RoleMissingError      whoever asks may not do this here
+│   ├── TooManyRequestsError      more than one client may ask for
 │   └── ReplayRefusedError        a dead letter that may not, or cannot, be sent again
 └── DependencyError
     └── OverloadedError           the worker is behind; come back later
@@ -44,6 +47,32 @@ class ForbiddenError(InputError):
     """The command exists, but is not taken from here."""
 
     code = "forbidden"
+
+
+class RoleMissingError(ForbiddenError):
+    """We know who asks, and they may not do this, or not at this site."""
+
+    code = "role-missing"
+
+
+class UnauthenticatedError(InputError):
+    """No credential, or one that does not open the door; never says which part of it is wrong."""
+
+    code = "credential-missing"
+
+    def __init__(self, message: str, *, code: str = code, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.code = code
+
+
+class TooManyRequestsError(InputError):
+    """More requests than one client may make; `retry_after_seconds` says when the next is taken."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, retry_after_seconds: int = 1, *, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ReplayRefusedError(InputError):

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from tidegate.api.asgi import PROBLEM
 from tidegate.api.errors import (
     BodyTooLargeError,
     BodyTooSlowError,
@@ -20,6 +21,8 @@ from tidegate.api.errors import (
     NotFoundError,
     OverloadedError,
     ReplayRefusedError,
+    TooManyRequestsError,
+    UnauthenticatedError,
 )
 from tidegate.contracts.codec import encode
 from tidegate.contracts.problem import MEDIA_TYPE, FieldProblem, ProblemDetails
@@ -33,10 +36,12 @@ MAX_DETAIL_CHARACTERS: Final = 500
 
 STATUS: Final[Mapping[type[TidegateError], HTTPStatus]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     BodyTooSlowError: HTTPStatus.REQUEST_TIMEOUT,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     CommandRefused: HTTPStatus.CONFLICT,
     ReplayRefusedError: HTTPStatus.CONFLICT,
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -63,6 +68,11 @@ def problem_of(error: TidegateError) -> ProblemDetails:
     return _problem(status, detail, error.code, error.advice, errors)
 
 
+def answer_to(error: TidegateError) -> Response:
+    """`error` as an answer, with the headers that its status asks for."""
+    return respond(problem_of(error), _headers(error))
+
+
 def respond(problem: ProblemDetails, headers: Mapping[str, str] | None = None) -> Response:
     """`problem` as an answer; one that says "not now" also says when to come back."""
     extra = {"retry-after": str(RETRY_AFTER_SECONDS)} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
@@ -79,9 +89,20 @@ def internal_problem() -> ProblemDetails:
     )
 
 
-async def _on_tidegate_error(_: Request, error: Exception) -> Response:
+async def _on_tidegate_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TidegateError)  # noqa: S101 - registered for nothing else
-    return respond(problem_of(error))
+    request.scope[PROBLEM] = error.code
+    return answer_to(error)
+
+
+def _headers(error: TidegateError) -> Mapping[str, str]:
+    """RFC 6750: why a credential is asked for; a client without one is told no more than that."""
+    if isinstance(error, UnauthenticatedError):
+        why = "" if error.code == UnauthenticatedError.code else ', error="invalid_token"'
+        return {"www-authenticate": f'Bearer realm="tidegate"{why}'}
+    if isinstance(error, TooManyRequestsError):
+        return {"retry-after": str(error.retry_after_seconds)}
+    return {}
 
 
 async def _on_validation_error(_: Request, error: Exception) -> Response:

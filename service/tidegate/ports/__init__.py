@@ -3,6 +3,7 @@
 Promises over time are in each docstring: may it block, may it be called twice, what survives a crash.
 """
 
+from tidegate.ports.access import AuditTrail, KeyStore, StoredKey, TokenVerifier
 from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
@@ -12,9 +13,11 @@ from tidegate.ports.views import Views
 
 __all__ = [
     "Ages",
+    "AuditTrail",
     "BatchReport",
     "Clock",
     "Commit",
+    "KeyStore",
     "LettersWaiting",
     "Levels",
     "LiveState",
@@ -25,5 +28,7 @@ __all__ = [
     "Planner",
     "Record",
     "Share",
+    "StoredKey",
+    "TokenVerifier",
     "Views",
 ]

@@ -13,6 +13,7 @@ from tidegate.api.listing import page_of
 from tidegate.api.openapi import body_of
 from tidegate.api.params import Paging, SitePath
 from tidegate.contracts import topics
+from tidegate.contracts.access import Role
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import encode
 from tidegate.contracts.paging import Page
@@ -39,6 +40,7 @@ async def post_acks(request: Request, door: Here) -> Response:
     """
     async with json_body(request, door) as body:
         acks = take_acks(body)
+        door.caller.demand(Role.PRODUCER, acks[0].site)
         await door.backlog.admit(topics.ACKS, len(acks))
         site = acks[0].site
         partition = partition_of(site, door.ports.log.partitions)

@@ -11,6 +11,7 @@ from tidegate.api.dependencies import Here
 from tidegate.api.intake import Intake, take_in, take_in_packed
 from tidegate.api.openapi import also_packed, body_of
 from tidegate.contracts import topics
+from tidegate.contracts.access import Role
 from tidegate.contracts.content import ContentType, header
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.reading import Reading, ReadingBatch
@@ -36,6 +37,7 @@ async def post_readings(request: Request, door: Here) -> Response:
     ports = door.ports
     async with body_of_kind(request, door, (JSON, ContentType.PACKED)) as (kind, body):
         intake = take_in_packed(body) if kind == ContentType.PACKED else take_in(body.removeprefix(BYTE_ORDER_MARK))
+        door.caller.demand(Role.PRODUCER, intake.site)
         if len(intake.payload) > ports.limits.max_body_bytes:
             raise too_large(f"{len(intake.payload)} bytes as a batch", ports.limits.max_body_bytes)
         await door.backlog.admit(topics.TELEMETRY)

@@ -6,6 +6,7 @@ from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.dependencies import Here
 from tidegate.api.params import GatewayPath, Paging, SiteFilter, SitePath
+from tidegate.contracts.access import Role
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.topology import Topology
@@ -16,8 +17,9 @@ router = APIRouter(tags=["sites"])
 
 @router.get("/v1/sites", response_model=list[SiteView], responses=example_of([examples.SITE]))
 async def list_sites(door: Here) -> Response:
-    """List every site that a reading or a topology was seen of."""
-    return as_json(await door.ports.live.sites())
+    """List every site that a reading or a topology was seen of, and that the caller may see."""
+    sites = await door.ports.live.sites()
+    return as_json([site for site in sites if door.caller.principal.may(Role.READER, site.site)])
 
 
 @router.get("/v1/sites/{site}/topology", response_model=Topology, responses=example_of(examples.TOPOLOGY))
