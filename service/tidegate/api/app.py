@@ -15,6 +15,7 @@ from tidegate.api.access.rules import OPEN, Route, Rule, rule_for
 from tidegate.api.dependencies import ApiDependencies, open_door
 from tidegate.api.edge import Edge
 from tidegate.api.routers import (
+    access,
     acks,
     anomalies,
     commands,
@@ -29,7 +30,21 @@ from tidegate.api.routers import (
     summary,
 )
 
-ROUTERS: Final = (readings, commands, acks, sites, devices, anomalies, decisions, deadletters, summary, stream, operation, docs)
+ROUTERS: Final = (
+    readings,
+    commands,
+    acks,
+    sites,
+    devices,
+    anomalies,
+    decisions,
+    deadletters,
+    summary,
+    stream,
+    access,
+    operation,
+    docs,
+)
 """In the order in which the documentation shows them."""
 
 
@@ -55,7 +70,7 @@ def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = RO
     app.add_middleware(Gate, control=dependencies.access, rules=rules, auditor=dependencies.auditor, clock=dependencies.clock)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
     problems.install(app)
-    openapi.install(app, routes)
+    openapi.install(app, routes, rules, controlled=dependencies.access.on)
     return app
 
 

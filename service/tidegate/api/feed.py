@@ -4,7 +4,7 @@ A client that cannot keep up is cut off and told so. The alternatives are to gro
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from tidegate.api.errors import OverloadedError
@@ -20,15 +20,16 @@ class FeedEvent:
 
 
 class Subscription:
-    """One client's queue. `lagging` once it overflowed: what is queued is still delivered, then the stream ends."""
+    """One client's queue of events it wants. `lagging` once it overflowed: what is queued is still delivered, then it ends."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, wants: Callable[[FeedEvent], bool] | None = None) -> None:
         self._queue: asyncio.Queue[FeedEvent] = asyncio.Queue(size)
+        self._wants = wants
         self.lagging = False
 
     def offer(self, event: FeedEvent) -> None:
         """Queue `event`, or mark this client as lagging; never waits."""
-        if not self.lagging:
+        if not self.lagging and (self._wants is None or self._wants(event)):
             try:
                 self._queue.put_nowait(event)
             except asyncio.QueueFull:
@@ -63,15 +64,15 @@ class Feed:
         for subscription in self._subscriptions:
             subscription.offer(event)
 
-    def subscribe(self, *, size: int, max_clients: int) -> Subscription:
-        """A new listener's queue of `size` events; `unsubscribe` it when done.
+    def subscribe(self, *, size: int, max_clients: int, wants: Callable[[FeedEvent], bool] | None = None) -> Subscription:
+        """A new listener's queue of `size` events, of those it `wants`; `unsubscribe` it when done.
 
         Raises:
             OverloadedError: there are `max_clients` already.
         """
         if len(self._subscriptions) >= max_clients:
             raise OverloadedError(f"{max_clients} stream clients are connected, which is the limit", advice="poll instead")
-        subscription = Subscription(size)
+        subscription = Subscription(size, wants)
         self._subscriptions.add(subscription)
         return subscription
 

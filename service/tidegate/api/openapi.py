@@ -9,8 +9,10 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
+from tidegate.api.access.rules import Route, Rule
 from tidegate.api.acking import MAX_ACKS
 from tidegate.api.problems import internal_problem
+from tidegate.contracts.access import KeyRequest
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import Command
@@ -26,6 +28,16 @@ _MOST: Final = {Reading: MAX_BATCH_READINGS, Ack: MAX_ACKS}
 
 COMMAND_REQUEST: Final = "CommandRequest"
 """A command as REST takes it: the schema of `Command`, its id optional."""
+
+SECURITY: Final = {
+    "credential": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "tdg_<id>_<secret>, or JWT",
+        "description": "An API key (`tidegate keys create`), or a token of the OpenID Connect provider. See docs/access.md.",
+    }
+}
+"""One way in, whatever the credential; asked for only where access control is on. `x-role` says what it must grant."""
 
 DESCRIPTION: Final = """Telemetry and commands in, anomalies and decisions out.
 
@@ -49,21 +61,24 @@ def also_packed(extra: dict[str, Any]) -> dict[str, Any]:
     return extra
 
 
-def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Let `app` describe itself and its `routes` completely; the document is made at the first question and kept."""
+def install(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rule], *, controlled: bool) -> None:
+    """Let `app` describe itself and its `routes` completely; the document is made at the first question and kept.
+
+    `rules` say which role each needs; that a credential is needed is said only where access is `controlled`.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _describe(app, routes)
+            app.openapi_schema = _describe(app, routes, rules, controlled=controlled)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
-def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+def _describe(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rule], *, controlled: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document["components"]["schemas"]
-    for kind in (ReadingBatch, Reading, Command, Ack, Approval, ReplayRequest, ProblemDetails):
+    for kind in (ReadingBatch, Reading, Command, Ack, Approval, ReplayRequest, KeyRequest, ProblemDetails):
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[kind.__name__] = schema
@@ -71,8 +86,11 @@ def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     schemas[COMMAND_REQUEST] = {**command, "title": COMMAND_REQUEST, "required": [n for n in command["required"] if n != "id"]}
     for route in routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
-            for operation in document["paths"][route.path_format].values():
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
                 _complete(operation, route)
+                _secure(operation, rules[method, route.path], controlled=controlled)
+    document["components"]["securitySchemes"] = SECURITY
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return document
@@ -86,6 +104,13 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
             responses[str(status)]["content"].setdefault(media_type, {}).update(media)
     responses["default"] = _problem_response()
     responses.pop("422", None)  # FastAPI's own shape, which no route of ours answers with
+
+
+def _secure(operation: dict[str, Any], rule: Rule, *, controlled: bool) -> None:
+    """Say which role it takes, and where callers are told apart, that it takes a credential."""
+    operation["x-role"] = rule.role or ("none" if rule.open else "any")
+    if controlled and not rule.open:
+        operation["security"] = [{name: []} for name in SECURITY]
 
 
 def _problem_response() -> dict[str, Any]:

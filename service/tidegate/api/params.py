@@ -24,6 +24,8 @@ CommandPath = Annotated[CommandId, Path(description="Command id."), AfterValidat
 SiteFilter = Annotated[SiteId | None, Query(max_length=MAX_ID_LENGTH, description="Only this site.")]
 DeviceFilter = Annotated[DeviceId | None, Query(max_length=MAX_ID_LENGTH, description="Only this device.")]
 
+CommandFilter = Annotated[CommandId | None, Query(max_length=MAX_ID_LENGTH, description="Only this command.")]
+
 
 def _page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items per page.")] = 100,

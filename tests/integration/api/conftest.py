@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
-from tidegate.adapters.memory import ManualClock, MemoryLog
+from tidegate.adapters.memory import ManualClock, MemoryAudit, MemoryKeys, MemoryLog
+from tidegate.api.access.authenticator import AccessControl
 from tidegate.api.app import create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
@@ -112,6 +113,8 @@ class House:
     projection: Projection
     app: Any
     client: httpx.AsyncClient
+    keys: MemoryKeys
+    audit: MemoryAudit
 
     async def publish(self, topic: str, site: str, fact: object, key: str | None = None) -> None:
         """Commit a fact as the worker would and let the read model read it."""
@@ -144,16 +147,26 @@ def limits() -> ApiLimits:
     return ApiLimits(max_body_bytes=256 * 1024, max_pending_records=100)
 
 
+@pytest.fixture
+def access() -> Callable[[MemoryKeys, ManualClock], AccessControl]:
+    """Off, as on loopback; a test module may override it."""
+    return lambda keys, clock: AccessControl()
+
+
 @pytest_asyncio.fixture
-async def house(limits: ApiLimits) -> AsyncIterator[House]:
+async def house(limits: ApiLimits, access: Any) -> AsyncIterator[House]:
     clock = ManualClock()
     log = MemoryLog(PARTITIONS, clock=clock)
     live, metrics, feed = LiveByHand(), Counted(), Feed()
     projection = Projection(log, feed)
-    app = create_app(ApiDependencies(log, projection, live, metrics, clock, feed, limits))
+    keys, audit = MemoryKeys(), MemoryAudit()
+    ports = ApiDependencies(
+        log, projection, live, metrics, clock, feed, limits, access=access(keys, clock), keys=keys, audit=audit
+    )
+    app = create_app(ports)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
-        yield House(log, live, clock, metrics, feed, projection, app, client)
+        yield House(log, live, clock, metrics, feed, projection, app, client, keys, audit)
 
 
 class _QuietServer(uvicorn.Server):

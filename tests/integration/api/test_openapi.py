@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from tidegate.adapters.profiles import shipped_profiles
 from tidegate.api import examples
 
-METHODS = {"get", "post"}
+METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 def media_types(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

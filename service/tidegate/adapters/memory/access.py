@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.contracts.access import ApiKey, AuditEntry, AuditFilter
 from tidegate.contracts.paging import AsOf, Page, PageRequest, to_cursor
-from tidegate.errors import DependencyError
+from tidegate.errors import DependencyError, InputError
 from tidegate.ports import StoredKey
 
 
@@ -78,6 +78,8 @@ class MemoryAudit:
     async def entries(self, page: PageRequest, wanted: AuditFilter) -> Page[AuditEntry]:
         """The entries that are meant, the newest first."""
         self._check()
+        if page.after is not None and not isinstance(page.after[0], int):
+            raise InputError("the cursor is of another list", advice="start over without a cursor")
         ordered = sorted((entry for entry in self.kept if wanted.matches(entry)), key=_place, reverse=True)
         rest = ordered if page.after is None else [entry for entry in ordered if _place(entry) < page.after]
         shown = rest[: page.limit]

@@ -5,6 +5,7 @@ A wrong credential does not end the request here: the route may be open, and the
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qs, quote
 
@@ -81,23 +82,20 @@ class Gate:
         headers = [value for name, value in scope["headers"] if name == b"authorization"]
         if not headers:
             return
+        credential = _credential(headers)
         try:
-            found = await self._tried(headers, caller.address, authenticator)
+            found = None if credential is None else await authenticator.principal_of(credential)
         except DependencyError as error:
             caller.refusal = error
             return
-        if found is not None:
-            caller.principal = found
+        if credential is not None and found is not None:
+            caller.principal, caller.still_known = found, partial(_is_still, found, credential, authenticator)
             return
         self._failures.take(neighbourhood(caller.address), self._clock.monotonic())
         _log.warning("credential_refused", address=caller.address, request_id=caller.request_id)
         caller.refusal = UnauthenticatedError(
             "the credential is not accepted", code="credential-invalid", advice="send one Authorization: Bearer with a good key"
         )
-
-    async def _tried(self, headers: list[bytes], address: str, authenticator: Authenticator) -> Principal | None:
-        credential = _credential(headers)
-        return None if credential is None else await authenticator.principal_of(credential)
 
     async def _record(self, scope: Scope, caller: Caller, status: int | None) -> None:
         """Leave no attempt to change something without a record, whoever answered it."""
@@ -108,6 +106,13 @@ class Gate:
         if rule is not None and rule.audited:
             deed = Deed(f"{scope['method']} {template}", scope.get("path_params", {}).get("site"))
             await self._auditor.after(caller, deed, status, scope.get(PROBLEM, ""))
+
+
+async def _is_still(who: Principal, credential: str, authenticator: Authenticator) -> bool:
+    try:
+        return await authenticator.principal_of(credential) == who
+    except DependencyError:
+        return False
 
 
 def _credential(headers: list[bytes]) -> str | None:

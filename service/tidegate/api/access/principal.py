@@ -1,6 +1,7 @@
 """Somebody with grants, and one request of theirs."""
 
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from tidegate.api.errors import RoleMissingError, UnauthenticatedError
 from tidegate.contracts.access import EVERY_SITE, Grant, PrincipalKind, Role
@@ -31,15 +32,23 @@ STRANGER = Principal("", "anonymous", PrincipalKind.ANONYMOUS)
 """Whoever shows no credential while access control is on."""
 
 
+async def _always() -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class Caller:
-    """Whoever makes one request. `refusal` is why their credential does not count; `recorded`, whether the audit has it."""
+    """Whoever makes one request. `refusal` is why their credential does not count; `recorded`, whether the audit has it.
+
+    `still_known` asks again whether the credential is good, for answers that take long.
+    """
 
     principal: Principal = OWNER
     address: str = ""
     request_id: str = ""
     refusal: Exception | None = None
-    recorded: bool = field(default=False)
+    recorded: bool = False
+    still_known: Callable[[], Awaitable[bool]] = _always
 
     def demand(self, role: Role, site: str) -> None:
         """Let pass whoever has `role` at `site`.

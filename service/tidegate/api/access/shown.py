@@ -1,0 +1,25 @@
+"""Which facts of a stream somebody is shown: those of sites they may read."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from tidegate.api.access.principal import Principal
+from tidegate.api.feed import FeedEvent
+from tidegate.contracts.access import EVERY_SITE, Role
+
+
+class _Placed(msgspec.Struct):
+    site: str = EVERY_SITE
+    """A fact that names no site is shown to those who may see them all."""
+
+
+_DECODER = msgspec.json.Decoder(_Placed)
+
+
+def facts_shown_to(principal: Principal) -> Callable[[FeedEvent], bool] | None:
+    """What picks `principal`'s facts out of all; None where that is all of them, which costs nothing."""
+    if principal.may(Role.READER, EVERY_SITE):
+        return None
+    sites = principal.sites(Role.READER)
+    return lambda event: _DECODER.decode(event.data).site in sites
