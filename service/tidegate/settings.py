@@ -39,7 +39,9 @@ class _Area(BaseModel):
 
 def _listed(value: object) -> object:
     """`worker,api` as an environment variable or option gives it."""
-    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [each.strip() for each in value.split(",")] if value.strip() else []
 
 
 class LogSettings(_Area):
