@@ -59,6 +59,7 @@ class Service:
     settings: Settings
     workers: Workers
     projection: Projection
+    feed: Feed
     live: LiveWorkers
     server: uvicorn.Server
     listener: socket.socket
@@ -107,12 +108,12 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     metrics.watch(live.ages)
     if isinstance(log, EmbeddedLog):
         stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
-    feed = Feed()
-    projection = Projection(log, feed)
+    feed = Feed(log)
+    projection = Projection(log)
     metrics.letters_from(projection.letters.waiting)
     dependencies = ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings))
     app = create_app(dependencies, ROUTERS if "api" in settings.roles else OPERATION)
-    return Service(settings, workers, projection, live, _server(app), listener)
+    return Service(settings, workers, projection, feed, live, _server(app), listener)
 
 
 async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
@@ -229,6 +230,7 @@ async def _run(service: Service, stop: asyncio.Event) -> None:
     parts = [workers, door]
     if "api" in service.settings.roles:
         parts.append(asyncio.create_task(service.projection.run(), name="projection"))
+        parts.append(asyncio.create_task(service.feed.run(), name="feed"))
     try:
         done, _ = await asyncio.wait([waiting, *parts], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping", because=", ".join(task.get_name() for task in done))

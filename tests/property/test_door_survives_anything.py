@@ -99,8 +99,8 @@ class Door:
     """One application for all examples of a test, asked synchronously."""
 
     def __init__(self) -> None:
-        log, feed, clock = MemoryLog(2, clock=ManualClock()), Feed(), ManualClock()
-        projection = Projection(log, feed)
+        log, clock = MemoryLog(2, clock=ManualClock()), ManualClock()
+        feed, projection = Feed(log), Projection(log)
         limits = ApiLimits(max_pending_records=10**9)
         self._runner = asyncio.Runner()
         self._app = create_app(ApiDependencies(log, projection, _Worker(), _NoMetrics(), clock, feed, limits))

@@ -43,7 +43,7 @@ class ApiLimits:
     is how far the worker may be behind in a topic before requests for it are turned away (503), so that the log does not grow
     without bound. At most `max_bodies` requests hold a body at a time, each for at most `body_seconds` until it has arrived;
     the others wait unread, which slows their senders down. `max_stream_clients` and `stream_buffer` (facts) bound the live
-    stream.
+    stream, `stream_replay` (facts) what a client that comes back is sent of what it missed.
     """
 
     max_body_bytes: int = 8 * MEBIBYTE
@@ -52,6 +52,7 @@ class ApiLimits:
     body_seconds: float = 30.0
     max_stream_clients: int = 64
     stream_buffer: int = 1000
+    stream_replay: int = 100_000
 
 
 def new_command_id() -> CommandId:
@@ -61,7 +62,7 @@ def new_command_id() -> CommandId:
 
 @dataclass(frozen=True, slots=True)
 class ApiDependencies:
-    """The ports behind the door. `feed` carries facts to stream clients; whoever reads the output topics publishes into it.
+    """The ports behind the door. `feed` carries facts to stream clients.
 
     `caller` is whoever makes the request that these are handed to a route for.
     """

@@ -5,6 +5,7 @@ They are real values of the contracts, so that they cannot drift from them; a te
 
 from typing import Any, Final, TypeVar
 
+from tidegate.api.stream_position import Position
 from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.anomaly import (
     Anomaly,
@@ -17,7 +18,7 @@ from tidegate.contracts.anomaly import (
     Reason,
     Severity,
 )
-from tidegate.contracts.codec import to_builtins
+from tidegate.contracts.codec import encode, to_builtins
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS, Forecast, ResourceForecast
@@ -28,6 +29,7 @@ from tidegate.contracts.plan import Assignment, Decision, DecisionStatus, Move, 
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.contracts.resources import CPU_MILLICORES, DEVICES
 from tidegate.contracts.rest import AcksReceipt, Approval, CommandReceipt, ReadingsReceipt, ReplayRequest, ReplayVerdict, Summary
+from tidegate.contracts.stream import STREAMED
 from tidegate.contracts.topology import DevicePlacement, Gateway, Link, Topology
 from tidegate.contracts.views import (
     Balance,
@@ -57,6 +59,8 @@ _PLAN: Final = PlanId("plan-4f1d2c")
 _ANOMALY_ID: Final = AnomalyId("anomaly-7be0a1")
 _BUNDLE: Final = "universal/1.0.0@3f9ab2"
 _AS_OF: Final = AsOf(_NOW_MS, {"tidegate.anomalies.v1": [42]})
+
+_POSITION: Final = Position({topic: [42, 7, 0] for topic in STREAMED})
 
 
 def _page(item: T) -> Page[T]:
@@ -293,3 +297,4 @@ SUMMARY: Final = Summary(
     decisions=[DECISION],
     as_of=_AS_OF,
 )
+STREAM: Final = f"event: anomaly\ndata: {encode(ANOMALY).decode()}\nid: {_POSITION.token()}\n\n"

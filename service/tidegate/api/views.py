@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 
 from tidegate.api.facts import FactLimits, Facts
-from tidegate.api.feed import Feed, FeedEvent
 from tidegate.contracts import topics
 from tidegate.errors import DependencyError, InputError
 from tidegate.ports import Log, Record
@@ -28,25 +27,15 @@ SETTLE_SECONDS: Final = 0.05
 """Seconds between two rounds when there was nothing left: every append wakes us, and a round over all topics and partitions
 per append would cost more than the appends."""
 
-STREAMED: Final = {
-    topics.ANOMALIES: "anomaly",
-    topics.INCIDENTS: "incident",
-    topics.DECISIONS: "decision",
-    topics.ASSIGNMENTS: "assignment",
-    topics.OUTCOMES: "outcome",
-}
-"""What stream clients get, by the kind they know it as."""
-
 _log = structlog.get_logger()
 
 
 class Projection(Facts):
     """Facts that keep themselves up to date; implements `ports.Views`. A restart reads everything kept again."""
 
-    def __init__(self, log: Log, feed: Feed, limits: FactLimits | None = None) -> None:
+    def __init__(self, log: Log, limits: FactLimits | None = None) -> None:
         super().__init__(log.partitions, limits)
         self._log = log
-        self._feed = feed
         self.skipped = 0
 
     async def run(self) -> None:
@@ -89,6 +78,3 @@ class Projection(Facts):
                 "fact_not_understood", topic=record.topic, partition=record.partition, offset=record.offset, error=str(error)
             )
             return
-        kind = STREAMED.get(record.topic)
-        if kind is not None and record.value is not None:
-            self._feed.publish(FeedEvent(kind, f"{record.topic}/{record.partition}/{record.offset}", record.value))

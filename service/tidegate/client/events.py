@@ -1,6 +1,6 @@
 """Server-sent events out of bytes, as the HTML standard has it; knows nothing of what they say."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ class ServerSentEvent:
     data: bytes
 
 
-async def server_sent_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[ServerSentEvent]:
+async def server_sent_events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[ServerSentEvent, None]:
     """The events in `chunks`, however those are cut. An event that is not complete at the end is dropped.
 
     Not by lines of text: JSON may hold U+2028 and its like, which a text's `splitlines` takes for line ends.
@@ -29,6 +29,8 @@ async def server_sent_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[Serv
     """
     fields: dict[bytes, bytes] = {}
     async for line in _lines(chunks):
+        if line.startswith(b":"):
+            continue  # a comment: the service says that it is there
         if line:
             name, _, value = line.partition(b":")
             value = value.removeprefix(b" ")

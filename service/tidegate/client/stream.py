@@ -1,6 +1,6 @@
 """Facts as they are committed, without a gap over broken connections."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.codec import decode
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.plan import Assignment, Decision
-from tidegate.contracts.stream import CUT_OFF_EVENT, GAP_EVENT, FactKind, StreamGap
+from tidegate.contracts.stream import GAP_EVENT, FactKind, StreamGap
 from tidegate.errors import DependencyError, InputError
 
 Fact = Anomaly | Incident | Decision | Assignment | CommandOutcome
@@ -52,7 +52,7 @@ class Stream:
 
     async def follow(
         self, *, after: str | None = None, site: str | None = None, kinds: Collection[FactKind] = ()
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Facts as they are committed, from now on or `after` a position, for ever; each once, in the order of the log.
 
         A connection that breaks is made again where it broke off, for as long as the client's patience lasts without an answer.
@@ -89,7 +89,9 @@ class Stream:
     def _foreign(self, error: InputError) -> ForeignAnswerError:
         return ForeignAnswerError(f"{self._wire.url} does not stream like a Tidegate of this release: {error.message[:200]}")
 
-    async def _once(self, query: dict[str, str | list[str] | None], position: str | None) -> AsyncIterator[ServerSentEvent]:
+    async def _once(
+        self, query: dict[str, str | list[str] | None], position: str | None
+    ) -> AsyncGenerator[ServerSentEvent, None]:
         """One connection."""
         headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})
         params: dict[str, str | list[str]] = {name: value for name, value in query.items() if value}
@@ -102,8 +104,6 @@ class Stream:
                     raise self._wire.refusal(answer)
                 async for event in server_sent_events(answer.aiter_bytes()):
                     yield event
-                    if event.name == CUT_OFF_EVENT:
-                        return
         except httpx.HTTPError as error:
             raise self._wire.unreachable(error) from error
         except InputError as error:

@@ -29,9 +29,6 @@ STREAMED: Final = {
 GAP_EVENT: Final = "gap"
 """Name of the event that says that facts are missing here."""
 
-CUT_OFF_EVENT: Final = "cut-off"
-"""Name of the last event of a client that reads too slowly; it may go on from the last id it has."""
-
 
 class GapReason(StrEnum):
     """Why facts are missing."""

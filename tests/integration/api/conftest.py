@@ -123,7 +123,7 @@ class House:
         await self.follow()
 
     async def follow(self) -> None:
-        while await self.projection.catch_up():
+        while await self.projection.catch_up() + await self.feed.catch_up():
             pass
 
     async def has_listeners(self, count: int) -> None:
@@ -157,8 +157,8 @@ def access() -> Callable[[MemoryKeys, ManualClock], AccessControl]:
 async def house(limits: ApiLimits, access: Any) -> AsyncIterator[House]:
     clock = ManualClock()
     log = MemoryLog(PARTITIONS, clock=clock)
-    live, metrics, feed = LiveByHand(), Counted(), Feed()
-    projection = Projection(log, feed)
+    live, metrics, feed = LiveByHand(), Counted(), Feed(log)
+    projection = Projection(log)
     keys, audit = MemoryKeys(), MemoryAudit()
     ports = ApiDependencies(
         log, projection, live, metrics, clock, feed, limits, access=access(keys, clock), keys=keys, audit=audit
@@ -175,12 +175,25 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-@pytest_asyncio.fixture
-async def url(house: Any) -> AsyncIterator[str]:
-    server = _QuietServer(uvicorn.Config(house.app, log_config=None, lifespan="off"))
+@contextlib.asynccontextmanager
+async def on_a_socket(app: Any) -> AsyncIterator[str]:
+    """The application on a real socket; yields its address."""
+    server = _QuietServer(uvicorn.Config(app, log_config=None, lifespan="off"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
+        server.force_exit = True
         await serving
+
+
+@pytest_asyncio.fixture
+async def url(house: Any) -> AsyncIterator[str]:
+    async with on_a_socket(house.app) as address:
+        yield address
+
+
+@pytest.fixture
+def socket_for() -> Any:
+    return on_a_socket

@@ -7,7 +7,6 @@ import pytest
 
 from tidegate.api import examples
 from tidegate.api.facts import FactLimits
-from tidegate.api.feed import Feed
 from tidegate.api.views import Projection
 from tidegate.contracts import topics
 from tidegate.contracts.anomaly import AnomalyStatus, Severity
@@ -140,7 +139,7 @@ async def test_a_projection_that_starts_again_answers_as_the_one_before(house: A
         site = f"site-{number % 5}"
         await house.publish(topics.ANOMALIES, site, anomaly(number % 20, version=number, site=SiteId(site)))
         await house.publish(topics.DECISIONS, site, replace(examples.DECISION_HISTORY.facts[0], version=number))
-    again = Projection(house.log, Feed())
+    again = Projection(house.log)
     while await again.catch_up():
         pass
     for question in ("anomalies", "decisions", "incidents", "dead_letters", "assignments"):
@@ -154,14 +153,14 @@ async def test_a_projection_starts_at_the_oldest_record_kept(house: Any) -> None
     for number in range(10):
         await house.publish(topics.ANOMALIES, SITE, anomaly(number))
     await house.log.trim(topics.ANOMALIES, partition_of(SITE, house.log.partitions), 7)
-    again = Projection(house.log, Feed())
+    again = Projection(house.log)
     while await again.catch_up():
         pass
     assert [item.id for item in (await again.anomalies(PageRequest())).items] == ["a009", "a008", "a007"]
 
 
 async def test_memory_does_not_grow_with_the_stream_and_open_anomalies_stay(house: Any) -> None:
-    small = Projection(house.log, Feed(), FactLimits(anomalies=5))
+    small = Projection(house.log, FactLimits(anomalies=5))
     await house.publish(topics.ANOMALIES, SITE, anomaly(0, status=AnomalyStatus.OPENED))
     for number in range(1, 50):
         await house.publish(topics.ANOMALIES, SITE, anomaly(number, status=AnomalyStatus.CLOSED))
