@@ -7,6 +7,7 @@ worker finishes its batch and leaves a snapshot, the process leaves the group, t
 import asyncio
 import contextlib
 import dataclasses
+import ipaddress
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -24,10 +25,16 @@ from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.adapters.kafka import Delivery, KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
 from tidegate.adapters.membership import SoleMember
+from tidegate.adapters.memory import MemoryKeys
 from tidegate.adapters.metrics import PrometheusMetrics
+from tidegate.adapters.oidc import OidcVerifier, ProviderKeys, TokenRules
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import ProcessPlanner
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
+from tidegate.api.access.authenticator import AccessControl, Authenticator
+from tidegate.api.access.keys import KeyRing
+from tidegate.api.access.rates import Rate
+from tidegate.api.access.tokens import ClaimRules, TokenDesk
 from tidegate.api.app import OPERATION, ROUTERS, create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
@@ -41,8 +48,8 @@ from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
-from tidegate.ports import Clock, Membership, Metrics
-from tidegate.settings import KafkaSettings, Settings
+from tidegate.ports import Clock, KeyStore, Membership, Metrics
+from tidegate.settings import KafkaSettings, OidcSettings, Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -87,6 +94,7 @@ async def run_service(settings: Settings, stop: asyncio.Event, on_listening: Cal
 
 async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     """Open and wire every part; `stack` closes what was opened, also when a later part fails."""
+    check_exposure(settings)
     configuration = core_configuration(settings)
     listener = stack.enter_context(contextlib.closing(_listen(settings.api.host, settings.api.port)))
     clock = SystemClock()
@@ -111,9 +119,67 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     feed = Feed(log)
     projection = Projection(log)
     metrics.letters_from(projection.letters.waiting)
-    dependencies = ApiDependencies(log, projection, live, metrics, clock, feed, _api_limits(settings))
+    keys = MemoryKeys()  # until the history database is there: no key opens the door
+    dependencies = ApiDependencies(
+        log,
+        projection,
+        live,
+        metrics,
+        clock,
+        feed,
+        _api_limits(settings),
+        access=access_control(settings, keys, clock, stack),
+        keys=keys,
+        cors_origins=settings.api.cors_origins,
+    )
     app = create_app(dependencies, ROUTERS if "api" in settings.roles else OPERATION)
-    return Service(settings, workers, projection, feed, live, _server(app), listener)
+    return Service(settings, workers, projection, feed, live, _server(app, settings.api.trusted_proxies), listener)
+
+
+def check_exposure(settings: Settings) -> None:
+    """See that strangers are kept out of whatever they can reach.
+
+    Raises:
+        ConfigurationError: the service would listen beyond loopback and ask nobody who they are.
+    """
+    access, host = settings.access, settings.api.host
+    if access.accept or access.allow_anonymous or _is_loopback(host):
+        return
+    raise ConfigurationError(
+        f"api.host {host} can be reached from elsewhere, and access control is off: anybody could send commands",
+        advice="set access.accept (docs/access.md), or access.allow_anonymous: true where something else keeps strangers out",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def access_control(settings: Settings, keys: KeyStore, clock: Clock, stack: AsyncExitStack) -> AccessControl:
+    """How callers are told apart; connects to nothing.
+
+    Raises:
+        ConfigurationError: the identity provider's address or certificate cannot be used.
+    """
+    access = settings.access
+    limited = bool(access.accept) or not _is_loopback(settings.api.host)
+    rate = Rate(access.requests_per_second, access.burst) if limited else None
+    if not access.accept:
+        return AccessControl(rate=rate)
+    ring = KeyRing(keys, clock) if "keys" in access.accept else None
+    desk = _token_desk(access.oidc, clock, stack) if "oidc" in access.accept else None
+    return AccessControl(Authenticator(ring, desk), rate, metrics_open=access.metrics == "open")
+
+
+def _token_desk(settings: OidcSettings, clock: Clock, stack: AsyncExitStack) -> TokenDesk:
+    keys = ProviderKeys(settings.issuer, settings.jwks_url, clock, settings.ca_file)
+    stack.push_async_callback(keys.close)
+    rules = TokenRules(settings.issuer, settings.audience, settings.algorithms, settings.leeway_seconds)
+    claims = ClaimRules(settings.name_claim, settings.grants_claim, settings.grants)
+    return TokenDesk(OidcVerifier(keys, rules), claims, clock)
 
 
 async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
@@ -271,9 +337,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: Any) -> uvicorn.Server:
+def _server(app: Any, trusted_proxies: Sequence[str]) -> uvicorn.Server:
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3, server_header=False
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        # uvicorn believes X-Forwarded-For of loopback by itself; an address in the audit must not be anybody's to choose.
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
     )
     return _Server(config)
 

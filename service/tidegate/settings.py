@@ -146,6 +146,8 @@ class OidcSettings(_Area):
     """What tokens for this service name in `aud`."""
     jwks_url: str = ""
     """Where its signing keys are; empty means that its discovery document says so."""
+    ca_file: Path | None = None
+    """Certificates that are trusted when it is asked for its keys, PEM; none means those the system trusts."""
     algorithms: tuple[TokenAlgorithm, ...] = Field(default=("RS256", "ES256"), min_length=1)
     """Signatures that are taken. Only kinds whose verifying key cannot sign."""
     leeway_seconds: float = Field(default=30.0, ge=0, le=300)

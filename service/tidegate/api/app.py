@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Final
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
@@ -68,10 +69,23 @@ def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = RO
     for module in routers:
         app.include_router(module.router)
     app.add_middleware(Gate, control=dependencies.access, rules=rules, auditor=dependencies.auditor, clock=dependencies.clock)
+    if dependencies.cors_origins:
+        _let_pages_read(app, dependencies.cors_origins)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
     problems.install(app)
     openapi.install(app, routes, rules, controlled=dependencies.access.on)
     return app
+
+
+def _let_pages_read(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let pages of `origins` ask in a browser; without cookies, so that they need a credential as everybody else does."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["authorization", "content-type", "if-match", "if-none-match", "idempotency-key", "last-event-id"],
+        expose_headers=["etag", "location", "retry-after", "x-request-id"],
+    )
 
 
 def _rules(routes: Sequence[BaseRoute], dependencies: ApiDependencies) -> dict[Route, Rule]:

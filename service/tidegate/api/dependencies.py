@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Protocol
 
@@ -79,6 +79,7 @@ class ApiDependencies:
     access: AccessControl = field(default_factory=AccessControl)
     keys: KeyStore | None = None
     audit: AuditTrail | None = None
+    cors_origins: Sequence[str] = ()
     caller: Caller = field(default_factory=Caller)
 
     @property

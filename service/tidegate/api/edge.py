@@ -13,16 +13,28 @@ from tidegate.api.dependencies import HttpMetrics
 from tidegate.api.problems import internal_problem, respond
 from tidegate.ports import Clock
 
+POLICY: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""What an answer may load in a browser: nothing. A page that brings its own policy is left to it."""
+
+CONSOLE: Final = "/console"
+
+CONSOLE_POLICY: Final = (
+    b"default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
+    b"frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+"""What pages of the console may load: from here alone. NiceGUI writes its scripts into the page, and Vue compiles its templates
+in the browser, which no policy without these two words lets happen; what people typed is escaped before it gets there."""
+
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 """On every answer that does not bring its own: no content sniffing, no stale state from a cache, no ids in a Referer, no frame
-around us, nothing loaded by an answer or by another origin. Not HSTS: whoever ends TLS in front of us says that."""
+around us, nothing embedded elsewhere. Not HSTS: whoever ends TLS in front of us says that."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,64}")
 """Ids of requests that we take over from clients and proxies; any other would not be safe in a log line."""
@@ -51,7 +63,7 @@ class Edge:
             return
         scope["path"] = _path_as_sent(scope)
         scope[REQUEST_ID] = _request_id(scope)
-        answer = Answer(send, (*HEADERS, (b"x-request-id", scope[REQUEST_ID].encode())))
+        answer = Answer(send, (*HEADERS, _policy(scope["path"]), (b"x-request-id", scope[REQUEST_ID].encode())))
         started = self._clock.monotonic()
         try:
             await self._app(scope, receive, answer.send)
@@ -71,6 +83,11 @@ def _request_id(scope: Scope) -> str:
     """What the client or a proxy calls this request, or else 64 random bits."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given.decode("ascii") if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _policy(path: str) -> tuple[bytes, bytes]:
+    inside = path == CONSOLE or path.startswith(f"{CONSOLE}/")
+    return b"content-security-policy", CONSOLE_POLICY if inside else POLICY
 
 
 def _path_as_sent(scope: Scope) -> str:

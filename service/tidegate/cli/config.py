@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from tidegate.bootstrap import core_configuration, kafka_connection
+from tidegate.bootstrap import check_exposure, core_configuration, kafka_connection
 from tidegate.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Show or check the configuration.")
@@ -25,5 +25,6 @@ def check(config: _File = None) -> None:
     """Check settings, profiles and the files they name; says which key, file and line is wrong. Connects to nothing."""
     settings = load_settings(config)
     configuration = core_configuration(settings)
+    check_exposure(settings)
     kafka_connection(settings.kafka)
     typer.echo(f"ok: {len(configuration.profiles)} profiles")
