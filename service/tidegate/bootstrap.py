@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +19,7 @@ import structlog
 import uvicorn
 from pydantic import SecretStr
 
-from tidegate.adapters.bundles import bundle_catalogue
+from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bundles
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.adapters.kafka import Delivery, KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
@@ -201,15 +200,24 @@ def join(settings: Settings, log: EmbeddedLog | KafkaLog) -> Membership:
         ConfigurationError: the roles are apart, and there is no Kafka between them.
     """
     if isinstance(log, EmbeddedLog):
-        if set(settings.roles) != {"worker", "api"}:
-            raise ConfigurationError(
-                f"role {settings.roles[0]!r} alone is of no use on the embedded log, which one process holds",
-                advice="leave `roles` at worker,api, or set TIDEGATE_KAFKA__BOOTSTRAP_SERVERS",
-            )
+        refuse_roles_apart(settings)
         return SoleMember(range(log.partitions))
     if "worker" not in settings.roles:
         return SoleMember(())
     return KafkaGroup(kafka_connection(settings.kafka), settings.kafka.session_seconds)
+
+
+def refuse_roles_apart(settings: Settings) -> None:
+    """Refuse one role alone on the embedded log.
+
+    Raises:
+        ConfigurationError: the roles are apart, and there is no Kafka between them.
+    """
+    if not settings.kafka.bootstrap_servers and set(settings.roles) != {"worker", "api"}:
+        raise ConfigurationError(
+            f"role {settings.roles[0]!r} alone is of no use on the embedded log, which one process holds",
+            advice="leave `roles` at worker,api, or set TIDEGATE_KAFKA__BOOTSTRAP_SERVERS",
+        )
 
 
 def kafka_connection(settings: KafkaSettings) -> KafkaConnection:
@@ -266,18 +274,30 @@ def core_configuration(settings: Settings) -> CoreConfiguration:
 
 
 def load_forecasters(settings: Settings, configuration: CoreConfiguration) -> dict[str, Forecaster]:
-    """The universal bundle and every bundle that a profile names, by name.
+    """Every bundle in the package and in the folders of `settings`, by `name/version`; the newest of a name by its name too.
+
+    All of them, not only those that a profile names: a replay needs what served then, and an activation what may serve next.
 
     Raises:
-        BundleError: a bundle is missing or not what its manifest says.
+        BundleError: a bundle that a profile names is missing, or one is not what its manifest says.
     """
-    shipped = Path(str(files("tidegate") / "bundles"))
-    catalogue = bundle_catalogue([shipped, *settings.bundles])
+    folders = bundle_folders(settings)
     wanted = {"universal"} | {profile.bundle for profile in configuration.profiles.values() if profile.bundle}
-    missing = sorted(wanted - set(catalogue))
+    missing = sorted(wanted - set(folders))
     if missing:
-        raise BundleError(f"no bundle named {', '.join(missing)}, there are {sorted(catalogue)}", advice="set `bundles`")
-    return {name: load_bundle(catalogue[name]) for name in sorted(wanted)}
+        raise BundleError(f"no bundle named {', '.join(missing)}, there are {sorted(folders)}", advice="set `bundles`")
+    loaded = {folder: load_bundle(folder) for folder in sorted(set(folders.values()))}
+    return {name: loaded[folder] for name, folder in sorted(folders.items())}
+
+
+def bundle_folders(settings: Settings) -> dict[str, Path]:
+    """The folder of each bundle there is, by `name/version`, and of the newest of a name by its name.
+
+    Raises:
+        BundleError: a folder is not there, or a version is not made of numbers.
+    """
+    paths = [shipped_bundles(), *settings.bundles]
+    return all_bundles(paths) | bundle_catalogue(paths)
 
 
 async def _weigh(log: EmbeddedLog, metrics: Metrics) -> None:

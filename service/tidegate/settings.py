@@ -5,35 +5,46 @@ Four sources, the later wins: defaults, a YAML file (`--config` or TIDEGATE_CONF
 mean the default.
 """
 
+import copy
+import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from tidegate.contracts.access import parse_grants
 from tidegate.errors import ConfigurationError, InputError
-
-PREFIX = "TIDEGATE_"
-"""Of every environment variable that is a setting; two underscores part area and name."""
-
-CONFIG_VARIABLE = "TIDEGATE_CONFIG"
-"""Names the YAML file."""
-
-_NOT_SETTINGS = (CONFIG_VARIABLE, f"{PREFIX}URL", f"{PREFIX}TOKEN", f"{PREFIX}REQUIRE_", f"{PREFIX}TEST_")
-"""Beginnings of variables that are for others: commands that ask a service, what tests need and where they find it."""
+from tidegate.settings_sources import DEFAULT, PREFIX, Gathered, Key, Origin, Source, config_file, gather
 
 TokenAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures of tokens that may be taken at all: neither `none`, nor any whose key is a secret that the verifier shares."""
 
-_VERBATIM = frozenset({"username", "password", "key_password"})
+VERBATIM = frozenset({"username", "password", "key_password"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
 
 
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """What is wrong with one setting, where it was given, and which setting may have been meant."""
+
+    key: Key
+    text: str
+    place: Origin = DEFAULT
+    meant: str = ""
+
+    def __str__(self) -> str:
+        variable = PREFIX + "__".join(self.key).upper()
+        place = f", {self.place.where}" if self.place.source is Source.FILE else ""
+        meant = f", did you mean {self.meant}?" if self.meant else ""
+        return f"{'.'.join(self.key)} ({variable}{place}): {self.text}{meant}"
+
+
 class _Area(BaseModel):
-    # Inputs stay out of pydantic's messages: one of them may be a password. `_explain` shows those that may be seen.
+    # Inputs stay out of pydantic's messages: one of them may be a password. `_problem` shows those that may be seen.
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
@@ -266,6 +277,14 @@ class Settings(_Area):
     _split = field_validator("roles", mode="before")(_listed)
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each value comes from."""
+
+    settings: Settings
+    gathered: Gathered
+
+
 def load_settings(
     file: Path | None = None, environment: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
 ) -> Settings:
@@ -274,71 +293,98 @@ def load_settings(
     Raises:
         ConfigurationError: the file cannot be read, or a key is unknown or has a wrong value; names the key and its origin.
     """
+    return load_traced(file, environment, options).settings
+
+
+def load_traced(
+    file: Path | None = None, environment: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
+) -> Loaded:
+    """As `load_settings`, with the origin of each value.
+
+    Raises:
+        ConfigurationError: as `load_settings`.
+    """
     environment = os.environ if environment is None else environment
-    named = environment.get(CONFIG_VARIABLE)
-    path = file or (Path(named) if named else None)
-    values = _read_file(path) if path else {}
-    _merge(values, _from_environment(environment))
-    _merge(values, options or {})
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
+    gathered = gather(file, environment, options, VERBATIM)
+    settings, problems = validate(gathered)
+    if problems:
+        path = config_file(file, environment)
         raise ConfigurationError(
-            _explain(error), advice=f"see `tidegate config show`{f'; file: {path}' if path else ''}"
-        ) from error
+            "; ".join(map(str, problems)), advice=f"see `tidegate config check`{f'; file: {path}' if path else ''}"
+        )
+    return Loaded(settings, gathered)
 
 
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot read settings from {path}: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigurationError(f"settings file {path} holds a {type(values).__name__}, expected areas with keys")
-    return values
+def validate(gathered: Gathered) -> tuple[Settings, list[SettingProblem]]:
+    """Settings of what is right in `gathered`, and everything that is wrong in it."""
+    values = copy.deepcopy(gathered.values)
+    problems: list[SettingProblem] = []
+    while True:
+        try:
+            return Settings.model_validate(values), problems
+        except ValidationError as error:
+            found = [_problem(each, gathered) for each in error.errors(include_url=False, include_context=False)]
+            problems += found
+            for each in found:
+                _drop(values, each.key)
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, text in environment.items():
-        if not name.startswith(PREFIX) or name.startswith(_NOT_SETTINGS):
-            continue
-        area = values
-        *path, key = name.removeprefix(PREFIX).lower().split("__")
-        for part in path:
-            area = area.setdefault(part, {})
-            if not isinstance(area, dict):
-                raise ConfigurationError(f"environment variable {name} contradicts another one for {part!r}")
-        area[key] = text if key in _VERBATIM else _scalar(text)
-    return values
+def _problem(error: Any, gathered: Gathered) -> SettingProblem:
+    """One complaint of pydantic's in our words; inputs are shown unless they may be secret."""
+    key = tuple(str(part) for part in error["loc"])
+    place = gathered.place(key)
+    if error["type"] == "extra_forbidden":
+        return SettingProblem(key, "is not a setting", place, nearest(key))
+    shown = not isinstance(error["input"], (dict, BaseModel)) and not VERBATIM.intersection(key)
+    text = str(error["msg"]).removeprefix("Value error, ")
+    return SettingProblem(key, f"{text}, got {error['input']!r}" if shown else text, place)
 
 
-def _scalar(text: str) -> Any:
-    """Environment values are read as YAML, so that numbers, true, and [a, b] mean what they mean in the file."""
-    try:
-        return yaml.safe_load(text) if text else text
-    except yaml.YAMLError:
-        return text
+def _drop(values: dict[str, Any], key: Key) -> None:
+    """Leave out what is at `key`, or the nearest thing above it that can be left out; everything where that is nothing."""
+    if not key:
+        values.clear()
+        return None
+    *path, last = key
+    area: Any = values
+    for depth, part in enumerate(path):
+        inner = area.get(part) if isinstance(area, dict) else None
+        if not isinstance(inner, dict):
+            return _drop(values, key[: depth + 1])
+        area = inner
+    if area.pop(last, None) is None:  # what is wrong is not what was given, but that it was not
+        _drop(values, key[:-1])
+    return None
 
 
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
+def nearest(key: Key) -> str:
+    """The setting whose name is most like that of `key`; empty when none is."""
+    known = {each.key: ".".join(each.key) for each in setting_fields()}
+    areas = {path[:end] for path in known for end in range(1, len(path))}
+    here = {path for path in known.keys() | areas if path[:-1] == key[:-1]}
+    close = difflib.get_close_matches(key[-1], [path[-1] for path in here], n=1)
+    if close:
+        return ".".join((*key[:-1], close[0]))
+    elsewhere = [text for path, text in known.items() if path[-1] == key[-1]]
+    return elsewhere[0] if len(elsewhere) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One setting: its key, pydantic's field, and the docstring of the area it is in."""
+
+    key: Key
+    field: FieldInfo
+    area: type[BaseModel]
+
+
+def setting_fields(area: type[BaseModel] = Settings, above: Key = ()) -> list[SettingField]:
+    """Every setting, in the order in which they are written down; an area's after those that are in none."""
+    plain, nested = [], []
+    for name, field in area.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            nested += setting_fields(kind, (*above, name))
         else:
-            base[key] = value
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False, include_context=False):
-        where = "__".join(str(part) for part in problem["loc"])
-        lines.append(f"{where.replace('__', '.')} ({PREFIX}{where.upper()}): {_complaint(problem)}")
-    return "; ".join(lines)
-
-
-def _complaint(problem: Mapping[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "is not a setting"
-    shown = not isinstance(problem["input"], dict) and problem["loc"][-1] not in _VERBATIM
-    return f"{problem['msg']}, got {problem['input']!r}" if shown else str(problem["msg"])
+            plain.append(SettingField((*above, name), field, area))
+    return plain + nested

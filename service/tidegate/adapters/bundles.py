@@ -80,6 +80,15 @@ def bundle_catalogue(paths: Iterable[Path]) -> dict[str, Path]:
     return newest
 
 
+def all_bundles(paths: Iterable[Path]) -> dict[str, Path]:
+    """Every bundle's folder by `name/version`, over all `paths`; of equal versions the later path's wins.
+
+    Raises:
+        BundleError: a path is not there.
+    """
+    return {f"{folder.parent.name}/{folder.name}": folder for path in paths for folder in _bundles_in(path)}
+
+
 def version_key(version: str) -> tuple[int, ...]:
     """`version` as numbers, for ordering: `1.10` gives (1, 10).
 

@@ -1,9 +1,10 @@
 """Profiles from YAML: one profile per document, errors that name file, line and field.
 
 One convenience beyond plain YAML: a metric named `m{01..38}` stands for m01, m02 … m38, all alike. Does not know what a
-profile is for; the rules about its values are in `profile_rules`.
+profile is for; the rules about its values are in `contracts.profile_rules`.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +15,10 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from tidegate.adapters.profile_rules import MAX_METRICS, faults
 from tidegate.adapters.yaml_marks import Document, YamlError, YamlPath, read_documents
 from tidegate.contracts.ids import ProfileName
 from tidegate.contracts.profile import Profile
+from tidegate.contracts.profile_rules import MAX_METRICS, faults
 from tidegate.errors import ConfigurationError
 
 SHIPPED: Final = Path(__file__).parent.parent / "profiles"
@@ -51,6 +52,40 @@ def load_profiles(paths: Sequence[Path]) -> dict[ProfileName, Profile]:
     return {name: profile for name, (profile, _) in found.items()}
 
 
+def profile_problems(paths: Sequence[Path]) -> list[str]:
+    """Everything for which `load_profiles` would refuse `paths`, each with file, line and field; empty when it would not."""
+    found: dict[ProfileName, Path] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            files = _files(path)
+        except ConfigurationError as error:
+            problems.append(error.message)
+            continue
+        for file in files:
+            problems += _file_problems(file, found)
+    return problems
+
+
+def _file_problems(file: Path, found: dict[ProfileName, Path]) -> Iterator[str]:
+    """What is wrong in `file`; its profiles join those `found` before."""
+    try:
+        documents = _documents(file)
+    except ConfigurationError as error:
+        yield error.message
+        return
+    for document in documents:
+        try:
+            profile: Profile = _build(_expand_metrics(document), Profile, ())
+        except _FieldError as error:
+            yield _located(file, document, error.path, str(error))
+            continue
+        yield from (_located(file, document, path, fault) for path, fault in faults(profile))
+        if profile.name in found:
+            yield f"{file}: profile {profile.name!r} is already in {found[profile.name]}"
+        found.setdefault(profile.name, file)
+
+
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
@@ -61,6 +96,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(file: Path) -> Iterator[Profile]:
+    for document in _documents(file):
+        yield _profile(file, document)
+
+
+def _documents(file: Path) -> list[Document]:
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{file}: {file.stat().st_size} bytes, expected at most {MAX_FILE_BYTES}")
@@ -71,8 +111,7 @@ def _read(file: Path) -> Iterator[Profile]:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from error
     if not documents:
         raise ConfigurationError(f"{file}: no profile in this file, expected at least one YAML document")
-    for document in documents:
-        yield _profile(file, document)
+    return documents
 
 
 def _profile(file: Path, document: Document) -> Profile:
@@ -81,12 +120,14 @@ def _profile(file: Path, document: Document) -> Profile:
         for path, fault in faults(profile):
             raise _FieldError(path, fault)
     except _FieldError as error:
-        line = next(
-            document.lines[error.path[:end]] for end in range(len(error.path), -1, -1) if error.path[:end] in document.lines
-        )
-        name = ".".join(error.path) or "profile"
-        raise ConfigurationError(f"{file}:{line}: {name} {error}") from error
+        raise ConfigurationError(_located(file, document, error.path, str(error))) from error
     return profile
+
+
+def _located(file: Path, document: Document, path: YamlPath, fault: str) -> str:
+    """`fault` with the line of what is at `path`, or of the nearest thing above it that is in the file."""
+    line = next(document.lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in document.lines)
+    return f"{file}:{line}: {'.'.join(path) or 'profile'} {fault}"
 
 
 class _FieldError(ValueError):
@@ -147,7 +188,9 @@ def _record(value: Any, kind: Any, path: YamlPath) -> Any:
     given = _expect(value, dict, "a mapping", path)
     for key in given:
         if key not in known:
-            raise _FieldError((*path, key), f"is not known, expected one of {', '.join(known)}")
+            close = difflib.get_close_matches(key, known, n=1)
+            meant = f", did you mean {close[0]}?" if close else ""
+            raise _FieldError((*path, key), f"is not known, expected one of {', '.join(known)}{meant}")
     for name, field in known.items():
         if name not in given and _required(field):
             raise _FieldError(path, f"lacks {name!r}")

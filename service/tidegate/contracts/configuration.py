@@ -10,15 +10,12 @@ from tidegate.contracts.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class ClockGuard:
-    """Which event times are believed.
-
-    A reading more than `max_ahead_seconds` ahead of the tick is quarantined: an accepted one makes all that the device says
-    until then late, so the margin is small. So is one before `earliest_ms` (2000-01-01: a device without a battery-backed
-    clock starts in 1970).
-    """
+    """Which event times are believed; a reading with another one is quarantined."""
 
     max_ahead_seconds: float = 120.0
+    """How far ahead of the tick an event time may be. An accepted one makes all that the device says until then late."""
     earliest_ms: int = 946_684_800_000
+    """Earliest event time, Unix milliseconds (2000-01-01): a device without a battery-backed clock starts in 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +23,15 @@ class DetectionSettings:
     """Detection's knobs that are not a profile's."""
 
     clock: ClockGuard = field(default_factory=ClockGuard)
+    """Which event times are believed."""
     max_devices: int = 200_000
+    """Devices of one partition; readings of one more are dead letters."""
     forecast_every: int = 12
+    """Readings of a device between two published forecasts; 0 publishes none."""
     gateway_silent_share: float = 0.8
+    """Share (0 to 1) of a gateway's devices that must be silent before it is the gateway's own incident."""
     gateway_silent_devices: int = 3
+    """Fewest silent devices that make an incident of their gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,31 @@ class AllocationSettings:
     """
 
     enabled: bool = True
+    """Whether plans are made at all."""
     auto_approve: bool = True
+    """Whether a plan is carried out without somebody's approval."""
     period_seconds: float = 300.0
+    """Between two plans that nothing urgent asks for."""
     plan_ttl_seconds: float = 300.0
+    """For which a proposed plan can be approved."""
     cooldown_seconds: float = 900.0
+    """For which a device that was moved stays where it is, unless its gateway dies."""
     grant_quantile: float = 0.95
+    """Quantile of the forecast demand that a device is granted."""
     forecast_horizon: int = 12
+    """Intervals ahead that a grant looks: 1, 3, 12 or 36; between them, the next longer."""
     overload_threshold: float = 1.0
+    """Load over capacity from which a gateway counts as overloaded."""
     max_moves_per_plan: int = 200
+    """Most devices that one plan moves; evacuating a dead gateway is not held to it."""
     mass_failure_share: float = 0.6
+    """Share (0 to 1) of a site's gateways whose silence together makes us suspect ourselves, and move nobody."""
     minimum_benefit_ratio: float = 0.05
+    """Least improvement, as a share of the present cost, for which devices are moved."""
     planner_steps: int = 20_000
+    """Steps of search per plan: a budget in work, so that equal questions get equal plans."""
     random_state: int = 0
+    """Where the planner's search starts."""
 
 
 @dataclass(frozen=True, slots=True)

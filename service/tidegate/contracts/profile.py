@@ -23,34 +23,38 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One measured quantity. `low` and `high` bound what the sensor can physically say; beyond them it is broken.
-
-    `minimum_deviation` is how far from the expected band, in `unit`, a value must be before anybody wants to hear of it.
-    `stuck_after` is how many equal readings in a row are suspicious; 0 means a constant is normal for this metric.
-    """
+    """One measured quantity."""
 
     unit: str = ""
+    """What its values are counted in."""
     description: str = ""
+    """What it measures, for people."""
     low: float | None = None
+    """Least value that the sensor can physically say; below it, it is broken."""
     high: float | None = None
+    """Largest value that the sensor can physically say; above it, it is broken."""
     direction: Direction = Direction.BOTH
+    """Which side of the expected band may raise an alarm: `both`, `above` or `below`."""
     minimum_deviation: float = 0.0
+    """How far from the expected band, in `unit`, a value must be before anybody wants to hear of it."""
     stuck_after: int = 0
+    """How many equal readings in a row are suspicious; 0 means a constant is normal for this metric."""
     weight: float = 1.0
+    """What it counts beside the profile's other metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmPolicy:
-    """What turns scores into anomalies.
-
-    `alerts_per_device_day` is an upper bound that sets the threshold. An anomaly closes after `close_after` quiet readings,
-    and a device is silent after `silent_after` intervals without a reading.
-    """
+    """What turns scores into anomalies."""
 
     alerts_per_device_day: float = 0.05
+    """Upper bound of the alarms that a healthy device may raise; it sets the threshold."""
     close_after: int = 6
+    """Quiet readings in a row that close an anomaly."""
     silent_after: float = 5.0
+    """Intervals without a reading after which a device is silent."""
     minimum_severity: str = "low"
+    """Least severity that is told: `low`, `medium`, `high` or `critical`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,9 @@ class DemandTerm:
     """A share of a resource's demand: `scale` × the metric's value. Negative results count as zero."""
 
     metric: MetricField
+    """One of the profile's metrics."""
     scale: float = 1.0
+    """Of the resource's unit per unit of the metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +72,31 @@ class DemandMapping:
     """How a device's metrics become demand of one resource: `constant` + the sum of `terms`, in the resource's unit."""
 
     constant: float = 0.0
+    """What a device needs in any case."""
     terms: list[DemandTerm] = field(default_factory=list)
+    """What it needs beyond that, by metric."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A device class. `interval_seconds` is how often a reading is due; `bundle` null means the universal bundle.
-
-    `lateness_seconds` is how much older than its device's newest a reading may be and still count: then what it changes is
-    amended. 0 means that order is final; at most `MOST_LATE_INTERVALS` intervals.
-    """
+    """A device class."""
 
     name: ProfileField
+    """What readings say they are of."""
     interval_seconds: float
+    """How often a reading is due."""
     metrics: dict[MetricField, Metric]
+    """What a device measures, by the metric's name in readings; `m{01..38}` stands for m01, m02 … m38."""
     description: str = ""
+    """What such a device is, for people."""
     bundle: str | None = None
+    """Which model serves it, `name` or `name/version`; none means the universal bundle."""
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
+    """What turns scores into anomalies."""
     demand: dict[str, DemandMapping] = field(default_factory=dict)
+    """What a device demands of its gateway, by resource."""
     binding: Binding = Binding.GATEWAY_PULLED
+    """How a device comes to its gateway: `gateway-pulled`, `device-redirected`, `network-steered` or `fixed`."""
     lateness_seconds: float = 0.0
+    """How much older than its device's newest a reading may be and still count: what it changes is amended then. 0 means that
+    order is final; at most 512 intervals."""

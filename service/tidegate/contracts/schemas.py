@@ -14,6 +14,7 @@ from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.command import Command
 from tidegate.contracts.deadletter import DeadLetter
+from tidegate.contracts.field_docs import field_docs
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.journal import JournalRecord
 from tidegate.contracts.letters import LetterReplayed
@@ -21,7 +22,7 @@ from tidegate.contracts.manifest import BundleManifest
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.packed import PackedBatch
 from tidegate.contracts.plan import Assignment, Decision, Plan
-from tidegate.contracts.profile import Profile
+from tidegate.contracts.profile import AlarmPolicy, DemandMapping, DemandTerm, Metric, Profile
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.contracts.topology import Topology
@@ -50,6 +51,9 @@ MESSAGES: Final[dict[str, type]] = {
 }
 """Every message that has a schema of its own, by the name of its file."""
 
+_DOCUMENTED: Final = {kind.__name__: kind for kind in (Profile, Metric, AlarmPolicy, DemandMapping, DemandTerm)}
+"""Parts whose fields are described one by one."""
+
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -73,5 +77,8 @@ def finish(part: dict[str, Any]) -> None:
     properties = part.get("properties", {})
     if "schema_version" in properties:
         properties["schema_version"]["const"] = SCHEMA_VERSION
+    if part.get("title") in _DOCUMENTED:
+        for name, text in field_docs(_DOCUMENTED[part["title"]]).items():
+            properties[name].setdefault("description", text)
     if part.get("title") == ReadingBatch.__name__:
         properties["readings"] |= {"minItems": 1, "maxItems": MAX_BATCH_READINGS}
