@@ -49,12 +49,15 @@ def parse_command(body: bytes, fallback_id: CommandId) -> Command:
 async def issue(command: Command, ports: ApiDependencies) -> CommandReceipt:
     """Append `command` for the worker that owns its site, on record; the worker decides, and says so at `outcome`.
 
+    The second command of an id is not appended when it is the same; then the receipt is.
+
     With access control on it is issued by whoever the credential says, whatever the body claims.
 
     Raises:
         RoleMissingError: the caller may not send this command to this site.
         ForbiddenError: a kind that is not taken by REST.
         InputError: a field is missing, names another site, or an identifier is not clean.
+        KeyReusedError: another command has this id.
         AllocationError: the topology breaks a rule of its own.
     """
     role = command_role(command.kind)
@@ -67,11 +70,22 @@ async def issue(command: Command, ports: ApiDependencies) -> CommandReceipt:
         if not is_clean(identifier):
             raise InputError(f"{name} {identifier!r} has control characters or surrounding blanks - at `$.{name}`")
     check_command(command)
+    if ports.key not in (None, command.id):
+        raise InputError(
+            f"id {command.id!r} is not the Idempotency-Key {ports.key!r} - at `$.id`", advice="leave one of them out"
+        )
+    if await ports.recent.claim(command, ports.views):
+        return _receipt(command)
     deed = Deed(command.kind, command.site, command.id, command.issued_by)
     await ports.auditor.before(ports.caller, deed, must=role is Role.ADMIN)
     partition = partition_of(command.site, ports.log.partitions)
     record = Outgoing(topics.COMMANDS, partition, command.site.encode(), encode(command))
     await ports.log.append([record])
+    ports.recent.durable(command.id)
+    return _receipt(command)
+
+
+def _receipt(command: Command) -> CommandReceipt:
     return CommandReceipt(command.id, command.site, command.kind, outcome=f"/v1/commands/{command.id}")
 
 

@@ -16,6 +16,7 @@ from tidegate.api.access.rules import Route, Rule
 from tidegate.api.asgi import CALLER
 from tidegate.api.backlog import Backlog
 from tidegate.api.feed import Feed
+from tidegate.api.idempotency import RecentCommands, key_of
 from tidegate.api.pulse import Pulse
 from tidegate.contracts.ids import CommandId
 from tidegate.ports import AuditTrail, Clock, KeyStore, LiveState, Log, Views
@@ -64,7 +65,8 @@ def new_command_id() -> CommandId:
 class ApiDependencies:
     """The ports behind the door. `feed` carries facts to stream clients.
 
-    `caller` is whoever makes the request that these are handed to a route for.
+    `caller` is whoever makes the request that these are handed to a route for, `key` its idempotency key: what makes a command
+    asks `new_command_id`, which then gives the key.
     """
 
     log: Log
@@ -81,6 +83,8 @@ class ApiDependencies:
     audit: AuditTrail | None = None
     cors_origins: Sequence[str] = ()
     caller: Caller = field(default_factory=Caller)
+    recent: RecentCommands = field(default_factory=RecentCommands)
+    key: CommandId | None = None
 
     @property
     def auditor(self) -> Auditor:
@@ -114,7 +118,11 @@ def door_of(request: Request) -> Door:
     """The door that `request` came through, with its caller."""
     door = request.app.state.door
     assert isinstance(door, Door)  # noqa: S101 - create_app put it there
-    return replace(door, ports=replace(door.ports, caller=caller_of(request)))
+    ports = replace(door.ports, caller=caller_of(request))
+    key = key_of(request)
+    if key is not None:
+        ports = replace(ports, key=key, new_command_id=lambda: key)
+    return replace(door, ports=ports)
 
 
 def caller_of(request: Request) -> Caller:

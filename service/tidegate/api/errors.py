@@ -10,6 +10,7 @@ TidegateError
 │   ├── ForbiddenError            a command that REST does not take
 │   │   └── RoleMissingError      whoever asks may not do this here
 │   ├── TooManyRequestsError      more than one client may ask for
+│   ├── KeyReusedError            an idempotency key that is another command's already
 │   └── ReplayRefusedError        a dead letter that may not, or cannot, be sent again
 └── DependencyError
     └── OverloadedError           the worker is behind; come back later
@@ -73,6 +74,12 @@ class TooManyRequestsError(InputError):
     def __init__(self, message: str, retry_after_seconds: int = 1, *, advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.retry_after_seconds = retry_after_seconds
+
+
+class KeyReusedError(InputError):
+    """The id or idempotency key stands for another command already; nothing was done."""
+
+    code = "idempotency-key-reused"
 
 
 class ReplayRefusedError(InputError):

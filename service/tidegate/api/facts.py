@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from tidegate.api.histories import has_ended, with_fact
+from tidegate.api.idempotency import command_digest
 from tidegate.api.letter_ledger import LetterLedger
 from tidegate.api.letters import is_note, letter_of
 from tidegate.api.shelf import Shelf
@@ -129,14 +130,24 @@ class Facts:
     def _take_command(self, record: Record) -> None:
         command = decode(record.value or b"", Command)
         if self._commands.get(command.id) is None:  # a repeat has no effect, and its outcome may be known already
-            view = CommandView(command.id, command.site, command.kind, command.issued_by, CommandStatus.PENDING)
+            view = CommandView(
+                command.id, command.site, command.kind, command.issued_by, CommandStatus.PENDING, digest=command_digest(command)
+            )
             self._commands.put(command.id, (record.timestamp_ms, command.id), view)
 
     def _take_outcome(self, record: Record) -> None:
         outcome = decode(record.value or b"", CommandOutcome)
         status = CommandStatus.ACCEPTED if outcome.accepted else CommandStatus.REFUSED
+        known = self._commands.get(outcome.command)
         view = CommandView(
-            outcome.command, outcome.site, outcome.kind, outcome.issued_by, status, outcome.reason, outcome.decided_at_ms
+            outcome.command,
+            outcome.site,
+            outcome.kind,
+            outcome.issued_by,
+            status,
+            outcome.reason,
+            outcome.decided_at_ms,
+            "" if known is None else known.digest,
         )
         self._commands.put(outcome.command, (record.timestamp_ms, outcome.command), view, closed=True)
 

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from tidegate.api.access.rules import Route, Rule
 from tidegate.api.acking import MAX_ACKS
+from tidegate.api.idempotency import PARAMETER
 from tidegate.api.problems import internal_problem
 from tidegate.contracts.access import KeyRequest
 from tidegate.contracts.ack import Ack
@@ -22,6 +23,8 @@ from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.contracts.rest import Approval, ReplayRequest
 
 _REFERENCE: Final = "#/components/schemas/{model}"
+
+_RECEIPT: Final = _REFERENCE.format(model="CommandReceipt")
 
 _MOST: Final = {Reading: MAX_BATCH_READINGS, Ack: MAX_ACKS}
 """Items in a list of them as a body."""
@@ -102,6 +105,9 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     for status, response in route.responses.items():
         for media_type, media in response.get("content", {}).items():
             responses[str(status)]["content"].setdefault(media_type, {}).update(media)
+    if _RECEIPT in str(responses):
+        operation.setdefault("parameters", []).append(PARAMETER)
+        responses.setdefault("409", _problem_response("The id or key is another command's already, or the state forbids it."))
     responses["default"] = _problem_response()
     responses.pop("422", None)  # FastAPI's own shape, which no route of ours answers with
 
@@ -113,9 +119,9 @@ def _secure(operation: dict[str, Any], rule: Rule, *, controlled: bool) -> None:
         operation["security"] = [{name: []} for name in SECURITY]
 
 
-def _problem_response() -> dict[str, Any]:
+def _problem_response(description: str = "What is wrong and what to do (RFC 9457).") -> dict[str, Any]:
     content = {"schema": {"$ref": _REFERENCE.format(model="ProblemDetails")}, "example": to_builtins(internal_problem())}
-    return {"description": "What is wrong and what to do (RFC 9457).", "content": {MEDIA_TYPE: content}}
+    return {"description": description, "content": {MEDIA_TYPE: content}}
 
 
 def _schema_of(kind: Any) -> dict[str, Any]:

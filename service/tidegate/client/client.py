@@ -5,6 +5,7 @@ from typing import Final, Self
 
 import httpx
 
+from tidegate.client.access import Access
 from tidegate.client.anomalies import Anomalies, Incidents
 from tidegate.client.commands import Commands
 from tidegate.client.devices import Devices
@@ -62,6 +63,7 @@ class TidegateClient:
         self.commands = Commands(wire, patient)
         self.dead_letters = DeadLetters(wire)
         self.stream = Stream(wire, patient)
+        self.access = Access(wire)
         self.operation = Operation(wire)
 
     async def __aenter__(self) -> Self:

@@ -123,7 +123,10 @@ class CommandStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommandView:
-    """A command and its outcome. `reason` says why it was refused; `decided_at_ms` is null while it is pending."""
+    """A command and its outcome. `reason` says why it was refused; `decided_at_ms` is null while it is pending.
+
+    `digest` is of what was asked, the id apart; empty where that is no longer known.
+    """
 
     id: CommandId
     site: SiteId
@@ -132,6 +135,7 @@ class CommandView:
     status: CommandStatus
     reason: str = ""
     decided_at_ms: int | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
