@@ -35,6 +35,7 @@ events = st.one_of(
     st.tuples(st.just("answer"), st.none()),
     st.tuples(st.just("settle"), tellings),
     st.tuples(st.just("approve"), st.booleans()),
+    st.tuples(st.just("undo"), st.integers(0, 2)),
     st.tuples(st.just("wait"), st.sampled_from([1, 60, 400])),
 )
 beginnings = st.builds(lambda site, told: [("topology", site), ("settle", told)], sites(), tellings)
@@ -109,6 +110,13 @@ class Run:
             return AllocationResult()
         return self._command(CommandKind.APPROVE_PLAN, plan_id=made.id, digest=made.digest if honest else "other")
 
+    def _undo(self, ago: int) -> AllocationResult:
+        """Undo the plan applied last, or the one `ago` before it."""
+        applied = [fact.plan_id for fact in self.decisions() if fact.status is DecisionStatus.APPLIED]
+        if len(applied) <= ago:
+            return AllocationResult()
+        return self._command(CommandKind.UNDO_PLAN, plan_id=applied[-1 - ago])
+
     def _wait(self, seconds: int) -> AllocationResult:
         self.now_ms += 1000 * seconds
         return AllocationResult()
@@ -168,5 +176,33 @@ def test_versions_of_a_plans_decisions_rise_by_one_and_end_once(history: list[Ev
         lives.setdefault(decision.plan_id, []).append(decision)
     closed = {DecisionStatus.APPLIED, DecisionStatus.REFUSED, DecisionStatus.EXPIRED}
     for life in lives.values():
+        while life[-1].status is DecisionStatus.UNDONE:
+            assert life.pop().version == len(life) + 1
+            assert life[-1].status in {DecisionStatus.APPLIED, DecisionStatus.UNDONE}
         assert [decision.version for decision in life] == list(range(1, len(life) + 1))
         assert all(decision.status not in closed for decision in life[:-1])
+
+
+@looked_at
+@given(histories, st.booleans(), st.integers(0, 2))
+def test_an_undo_puts_every_device_back_where_it_was_or_says_why_not(history: list[Event], auto: bool, ago: int) -> None:
+    run = Run(auto).through(history)
+    before, known = run.assignments(), len(run.facts)
+    run.through([("undo", ago)])
+    made = next((fact.plan for fact in run.decisions()[-4:] if fact.plan is not None and fact.plan.undoes is not None), None)
+    if made is None or len(run.facts) == known:
+        return
+    undone = [fact for fact in before if fact.plan_id == made.undoes]
+    returned, kept = {move.device for move in made.moves}, {each.device for each in made.kept}
+    assert not returned & kept
+    already = {
+        move.device for fact in run.decisions() if fact.plan and fact.plan.undoes == made.undoes for move in fact.plan.moves
+    }
+    assert {fact.device for fact in undone} <= returned | kept | already
+    now = {assignment.device: assignment for assignment in run.allocator.assignments(SITE)}
+    if any(fact.plan_id == made.id and fact.status is DecisionStatus.APPLIED for fact in run.decisions()):
+        for fact in undone:
+            if fact.device in returned:
+                former = [each for each in before if each.device == fact.device and each.epoch < fact.epoch][-1]
+                here = now[fact.device]
+                assert (here.gateway, here.grant, here.epoch) == (former.gateway, former.grant, fact.epoch + 1)

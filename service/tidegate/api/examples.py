@@ -104,6 +104,7 @@ COMMAND_BODIES: Final = {
     "request-plan": _command(CommandKind.REQUEST_PLAN, reason="before the night shift"),
     "approve-plan": _command(CommandKind.APPROVE_PLAN, plan_id=_PLAN, digest=_DIGEST),
     "refuse-plan": _command(CommandKind.REFUSE_PLAN, plan_id=_PLAN, reason="pump-1 stays"),
+    "undo-plan": _command(CommandKind.UNDO_PLAN, plan_id=_PLAN, reason="gw-a is mended"),
     "drain": _command(CommandKind.DRAIN, gateway=_GATEWAY, reason="firmware"),
     "cordon": _command(CommandKind.CORDON, gateway=_GATEWAY),
     "uncordon": _command(CommandKind.UNCORDON, gateway=_GATEWAY),

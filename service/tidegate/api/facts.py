@@ -148,6 +148,7 @@ class Facts:
             outcome.reason,
             outcome.decided_at_ms,
             "" if known is None else known.digest,
+            outcome.plan_id,
         )
         self._commands.put(outcome.command, (record.timestamp_ms, outcome.command), view, closed=True)
 

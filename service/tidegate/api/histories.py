@@ -6,7 +6,7 @@ from typing import Final
 from tidegate.contracts.plan import Decision, DecisionStatus
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
-_ENDED: Final = frozenset({DecisionStatus.APPLIED, DecisionStatus.REFUSED, DecisionStatus.EXPIRED})
+_ENDED: Final = frozenset({DecisionStatus.APPLIED, DecisionStatus.REFUSED, DecisionStatus.EXPIRED, DecisionStatus.UNDONE})
 
 
 def with_fact(history: DecisionHistory | None, fact: Decision) -> DecisionHistory:

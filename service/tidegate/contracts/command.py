@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tidegate.contracts.ids import CommandField, DeviceField, GatewayField, PlanField, SiteField
+from tidegate.contracts.ids import CommandField, DeviceField, GatewayField, PlanField, SiteField, WholeField
 from tidegate.contracts.plan import Plan
 from tidegate.contracts.topology import Topology, check_topology
 from tidegate.contracts.version import SCHEMA_VERSION
@@ -22,6 +22,7 @@ class CommandKind(StrEnum):
     SUBMIT_PLAN = "submit-plan"
     APPROVE_PLAN = "approve-plan"
     REFUSE_PLAN = "refuse-plan"
+    UNDO_PLAN = "undo-plan"
     DRAIN = "drain"
     CORDON = "cordon"
     UNCORDON = "uncordon"
@@ -36,7 +37,8 @@ class Command:
     """A request about one site.
 
     `id` makes a repeat recognisable: the second command of an id has no effect. `issued_by` is who asks. `digest` must
-    equal the plan's when a plan is approved. `submit-plan` is the planner's own way back in and is not taken by REST.
+    equal the plan's when a plan is approved. A topology with `if_revision` replaces exactly that revision, 0 for none at all.
+    `submit-plan` is the planner's own way back in and is not taken by REST.
     """
 
     id: CommandField
@@ -51,6 +53,7 @@ class Command:
     plan_id: PlanField | None = None
     digest: str | None = None
     schema_version: int = SCHEMA_VERSION
+    if_revision: WholeField | None = None
 
 
 REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
@@ -59,6 +62,7 @@ REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
     CommandKind.SUBMIT_PLAN: ("plan",),
     CommandKind.APPROVE_PLAN: ("plan_id", "digest"),
     CommandKind.REFUSE_PLAN: ("plan_id",),
+    CommandKind.UNDO_PLAN: ("plan_id",),
     CommandKind.DRAIN: ("gateway",),
     CommandKind.CORDON: ("gateway",),
     CommandKind.UNCORDON: ("gateway",),

@@ -20,6 +20,7 @@ class Trigger(StrEnum):
     UNSERVED_DEVICES = "unserved-devices"
     PERIOD = "period"
     OPERATOR = "operator"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,24 @@ class Unserved:
     shortages: list[str]
 
 
+class KeptBy(StrEnum):
+    """Why an undo leaves a device where it is."""
+
+    SUPERSEDED = "superseded"
+    """Something else has moved it since, or it has left the topology: it is not that plan's any more."""
+    BLOCKED = "blocked"
+    """It may not go back now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A device that an undo does not return, and why not in words."""
+
+    device: DeviceField
+    by: KeptBy
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class PlanScore:
     """The objective's tiers in order of weight, and what people look at.
@@ -76,6 +95,7 @@ class Plan:
     """A proposed new assignment of a site. `digest` binds everything else in it; see `tidegate.core.allocation.digest`.
 
     `unserved` are left without a gateway, `misplaced` served where they must not stay, because nothing else can take them.
+    `undoes` names the applied plan whose devices this one returns, and `kept` those of them that it does not.
     """
 
     id: PlanField
@@ -95,6 +115,8 @@ class Plan:
     misplaced: list[Unserved] = field(default_factory=list)
     digest: str = ""
     schema_version: int = SCHEMA_VERSION
+    undoes: PlanField | None = None
+    kept: list[Kept] = field(default_factory=list)
 
 
 class DecisionStatus(StrEnum):
@@ -105,6 +127,7 @@ class DecisionStatus(StrEnum):
     APPLIED = "applied"
     REFUSED = "refused"
     EXPIRED = "expired"
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ class CommandStatus(StrEnum):
 class CommandView:
     """A command and its outcome. `reason` says why it was refused; `decided_at_ms` is null while it is pending.
 
-    `digest` is of what was asked, the id apart; empty where that is no longer known.
+    `digest` is of what was asked, the id apart; empty where that is no longer known. `plan_id` names the plan that it made or
+    asked for.
     """
 
     id: CommandId
@@ -136,6 +137,7 @@ class CommandView:
     reason: str = ""
     decided_at_ms: int | None = None
     digest: str = ""
+    plan_id: PlanId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tidegate.contracts.codec import from_builtins, pack, to_builtins
 from tidegate.contracts.command import Command
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.forecast import Forecast
-from tidegate.contracts.ids import SiteId
+from tidegate.contracts.ids import PlanId, SiteId
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.plan import Assignment, Decision
 from tidegate.contracts.reading import Reading
@@ -121,7 +121,7 @@ class Partition:
             except (InputError, AllocationError) as error:
                 outcomes.append(_outcome(command, batch.tick_ms, accepted=False, reason=str(error)))
                 continue
-            outcomes.append(_outcome(command, batch.tick_ms, accepted=True, reason=command.reason))
+            outcomes.append(_outcome(command, batch.tick_ms, accepted=True, reason=command.reason, plan=result.plan_made))
             gathered.decisions.extend(result.decisions)
             gathered.assignments.extend(result.assignments)
             gathered.requests.extend(result.requests)
@@ -195,5 +195,5 @@ class Partition:
         return hashlib.sha256(pack(parts)).hexdigest()
 
 
-def _outcome(command: Command, tick_ms: int, *, accepted: bool, reason: str) -> CommandOutcome:
-    return CommandOutcome(command.id, command.site, command.kind, command.issued_by, accepted, reason, tick_ms)
+def _outcome(command: Command, tick_ms: int, *, accepted: bool, reason: str, plan: PlanId | None = None) -> CommandOutcome:
+    return CommandOutcome(command.id, command.site, command.kind, command.issued_by, accepted, reason, tick_ms, plan_id=plan)

@@ -112,12 +112,13 @@ def names(items: Iterable[Any]) -> list[str]:
     return [item.device for item in items]
 
 
-P, A, D, R, X = (
+P, A, D, R, X, U = (
     DecisionStatus.PROPOSED,
     DecisionStatus.APPROVED,
     DecisionStatus.APPLIED,
     DecisionStatus.REFUSED,
     DecisionStatus.EXPIRED,
+    DecisionStatus.UNDONE,
 )
 
 

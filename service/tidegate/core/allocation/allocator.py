@@ -28,6 +28,7 @@ from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
+from tidegate.core.allocation.undo import Undoing, undo
 from tidegate.core.demand import SiteDemand
 from tidegate.core.identity import fact_id
 from tidegate.errors import CommandRefused, InputError
@@ -93,6 +94,11 @@ class Allocator:
         if topology is None:
             raise InputError("command set-topology needs topology")
         site = self._sites.get(command.site) or Site.before(topology, self._configuration)
+        in_force = site.topology.revision if command.site in self._sites else 0
+        if command.if_revision not in {None, in_force}:
+            raise CommandRefused(
+                f"topology revision {in_force} is in force, the command replaces {command.if_revision}", advice="read it again"
+            )
         result = set_topology(site, topology, self._configuration, now_ms)
         self._sites[command.site] = site
         return result
@@ -108,6 +114,9 @@ class Allocator:
                 return lifecycle.approve(site, command, settings, now_ms)
             case CommandKind.REFUSE_PLAN:
                 return lifecycle.refuse(site, command, now_ms)
+            case CommandKind.UNDO_PLAN:
+                self._refuse_when_held(site)
+                return undo(site, command, Undoing(settings, self._settings_digest, now_ms))
             case CommandKind.REQUEST_PLAN:
                 self._refuse_when_held(site)
                 return self._request_for_operator(site, now_ms)

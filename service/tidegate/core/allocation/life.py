@@ -1,11 +1,14 @@
-"""The facts of a plan's life, as one call makes them: proposed, approved, applied, refused, expired."""
+"""The facts of a plan's life, as one call makes them: proposed, approved, applied, refused, expired, undone."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import CommandId
-from tidegate.contracts.plan import Decision, DecisionStatus, Plan
+from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Plan
+from tidegate.core.allocation.applied import Applied
 from tidegate.core.allocation.goals import compare
 from tidegate.core.allocation.recheck import differences
 from tidegate.core.allocation.result import AllocationResult
@@ -32,8 +35,7 @@ class Life:
     def propose(self, plan: Plan) -> None:
         """Open `plan`; its first fact carries it whole. A plan that is open already is superseded."""
         self.close(DecisionStatus.EXPIRED, f"superseded by plan {plan.id}")
-        reason = f"{len(plan.moves)} moves: {_gain(plan)}{left_over(plan)}"
-        self._decide(OpenPlan(plan, 0), DecisionStatus.PROPOSED, reason, plan)
+        self._decide(OpenPlan(plan, 0), DecisionStatus.PROPOSED, _promise(plan), plan)
 
     def close(self, status: DecisionStatus, reason: str) -> None:
         """End the open plan's life; nothing happens when none is open."""
@@ -52,10 +54,36 @@ class Life:
             self.site.ask_again(plan.trigger)
             return
         self._decide(OpenPlan(plan, 1), DecisionStatus.APPROVED, "every move holds at the demand of now")
-        for move in plan.moves:
-            assignment = self.site.assign(move.device, move.target, move.grant, plan.id, self.now_ms, move.reason)
-            self.result.assignments.append(assignment)
+        before = [self.site.assignments[move.device] for move in plan.moves]
+        after = [self.site.assign(move.device, move.target, move.grant, plan.id, self.now_ms, move.reason) for move in plan.moves]
+        self.result.assignments += after
         self.close(DecisionStatus.APPLIED, f"{len(plan.moves)} assignments set")
+        self.site.applied.remember(Applied.by(self.result.decisions[-1], before, after))
+        undone = self.site.applied.get(plan.undoes)
+        if undone is not None:
+            self._undo(undone, plan)
+
+    def _undo(self, record: Applied, by: Plan) -> None:
+        """Say of an applied plan that another one has returned devices of it."""
+        total = len(record.formers)
+        record = record.without({move.device for move in by.moves}, by.id)
+        self.site.applied.remember(record)
+        kept = f"; {in_short(by.kept)}" if by.kept else ""
+        decision = Decision(
+            plan_id=record.plan,
+            site=self.site.id,
+            version=record.version,
+            status=DecisionStatus.UNDONE,
+            decided_at_ms=self.now_ms,
+            decided_by=self.by,
+            reason=f"plan {by.id} returned {len(by.moves)} of {total} devices{kept}",
+            digest=record.digest,
+            trigger=record.trigger,
+            move_count=record.move_count,
+            unserved_count=record.unserved_count,
+            command=self.command,
+        )
+        self.result.decisions.append(decision)
 
     def _decide(self, open_plan: OpenPlan, status: DecisionStatus, reason: str, carried: Plan | None = None) -> None:
         plan, version = open_plan.plan, open_plan.version + 1
@@ -76,6 +104,20 @@ class Life:
             plan=carried,
         )
         self.result.decisions.append(decision)
+
+
+def in_short(kept: Sequence[Kept]) -> str:
+    """How many devices an undo leaves where they are, and why the first of each kind, in words."""
+    counts = Counter(each.by for each in kept)
+    first = {each.by: f"{each.device}: {each.reason}" for each in reversed(kept)}
+    return "; ".join(f"{count} {by} ({first[by]}{', …' if count > 1 else ''})" for by, count in sorted(counts.items()))
+
+
+def _promise(plan: Plan) -> str:
+    if plan.undoes is None:
+        return f"{len(plan.moves)} moves: {_gain(plan)}{left_over(plan)}"
+    kept = f"; {in_short(plan.kept)}" if plan.kept else ""
+    return f"{len(plan.moves)} moves: undoes plan {plan.undoes}{kept}"
 
 
 def left_over(plan: Plan) -> str:

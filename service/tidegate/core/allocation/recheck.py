@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from tidegate.contracts.ids import GatewayId
-from tidegate.contracts.plan import Move, Plan
+from tidegate.contracts.plan import Move, Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.goals import compare
@@ -21,33 +21,35 @@ def differences(problem: Problem, plan: Plan) -> list[str]:
     """Why `plan` may not be carried out on `problem` (the site now), one sentence each; empty when it may.
 
     Each device must be at the move's source and epoch, each target reachable and open with room for it at the demand of
-    now, in the plan's order; and at least half of the promised gain must remain.
+    now, in the plan's order; and at least half of the promised gain must remain. An undo promises none.
     """
-    walk = _Walk(problem)
-    for move in plan.moves:
-        walk.take(move)
-    return walk.found or _benefit(problem, plan, walk.gateway)
+    walk = Walk(problem)
+    found = [f"device {move.device} {text}" for move in plan.moves if (text := walk.attempt(move)) is not None]
+    if found or plan.trigger is Trigger.UNDO:
+        return found
+    return _benefit(problem, plan, walk.gateway)
 
 
-class _Walk:
-    """The site after the moves so far, and what stood against them. `gateway` int64 [device], `load` [gateway, resource]."""
+class Walk:
+    """The site after the moves so far. `gateway` int64 [device], `load` float64 [gateway, resource]."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.gateway: Int64 = problem.start.copy()
         self.load: Float64 = loads(problem, problem.start)
-        self.found: list[str] = []
         self._gateways = {name: index for index, name in enumerate(problem.gateways)}
         self._unmoved = {name: index for index, name in enumerate(problem.devices)}
 
-    def take(self, move: Move) -> None:
-        """Carry out `move`, or note why it cannot be."""
-        device = self._unmoved.pop(move.device, None)
-        text = "is not in the topology, or is moved twice" if device is None else self._obstacle(device, move)
-        if text is not None:
-            self.found.append(f"device {move.device} {text}")
-        elif device is not None:
+    def attempt(self, move: Move) -> str | None:
+        """Carry out `move`, or say why it cannot be, in words to follow its device's name."""
+        device = self._unmoved.get(move.device)
+        if device is None:
+            return "is not in the topology, or is moved twice"
+        obstacle = self._obstacle(device, move)
+        if obstacle is None:
+            del self._unmoved[move.device]
             self._carry_out(device, move)
+        return obstacle
 
     def _obstacle(self, device: int, move: Move) -> str | None:
         elsewhere = _elsewhere(self.problem, device, move)

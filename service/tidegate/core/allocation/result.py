@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from tidegate.contracts.plan import Assignment, Decision
+from tidegate.contracts.ids import PlanId
+from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
 from tidegate.core.allocation.model import PlanRequest
 
 
@@ -13,3 +14,10 @@ class AllocationResult:
     decisions: list[Decision] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
     requests: list[PlanRequest] = field(default_factory=list)
+
+    @property
+    def plan_made(self) -> PlanId | None:
+        """The plan that was asked for or proposed, None when neither."""
+        asked = [request.id for request in self.requests]
+        proposed = [decision.plan_id for decision in self.decisions if decision.status is DecisionStatus.PROPOSED]
+        return next(iter(asked + proposed), None)

@@ -16,6 +16,7 @@ from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.applied import AppliedPlans
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
 from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.ground import Ground, demand_on, ground_of
@@ -95,7 +96,7 @@ class Site:
     `demand` float64 [device, resource] is what was last told, columns as in the ground's frame. `epoch_floor` is the
     highest epoch of any device that left the topology: whoever comes, or comes back, starts above it, so none is reused.
     `requests` counts plans asked for; `asked` holds, by trigger, what the last request was about. `words` holds the last ack
-    about each device's present epoch.
+    about each device's present epoch; `applied` the plans that can still be undone.
     """
 
     id: SiteId
@@ -118,6 +119,7 @@ class Site:
     unplaced: list[DeviceId] = field(default_factory=list)
     heartbeats: dict[GatewayId, Heartbeat] = field(default_factory=dict)
     words: dict[DeviceId, Ack] = field(default_factory=dict)
+    applied: AppliedPlans = field(default_factory=AppliedPlans)
     _placed: Placed | None = None
 
     @classmethod

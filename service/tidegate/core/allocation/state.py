@@ -10,6 +10,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.plan import Assignment, Trigger
 from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.applied import Applied, AppliedPlans
 from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site
@@ -19,7 +20,7 @@ from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Sit
 class _SiteState:
     """`Site` with lists in place of sets. The request in flight goes without its topology, which is always the site's.
 
-    Fields with a default came later: a snapshot without them is of a site that had heard no ack.
+    Fields with a default came later: a snapshot without them is of a site that had heard no ack and applied no plan.
     """
 
     id: SiteId
@@ -41,6 +42,7 @@ class _SiteState:
     unplaced: list[DeviceId]
     heartbeats: dict[GatewayId, Heartbeat] = field(default_factory=dict)
     words: dict[DeviceId, Ack] = field(default_factory=dict)
+    applied: list[Applied] = field(default_factory=list)
 
 
 def export_site(site: Site) -> bytes:
@@ -67,6 +69,7 @@ def export_site(site: Site) -> bytes:
             unplaced=site.unplaced,
             heartbeats=dict(sorted(site.heartbeats.items())),
             words=dict(sorted(site.words.items())),
+            applied=site.applied.export(),
         )
     )
 
@@ -99,6 +102,7 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         unplaced=state.unplaced,
         heartbeats=state.heartbeats,
         words=state.words,
+        applied=AppliedPlans(state.applied),
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)

@@ -1,0 +1,156 @@
+"""Undo: a plan that returns the devices of an applied one to where they were, as far as that is still theirs and possible.
+
+A device goes back only while its epoch is the one that the plan gave it, and only over the same hard rules as any move: a
+gateway that is silent, closed or full takes nobody back either. Who was served nowhere before keeps its service.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from tidegate.contracts.command import Command
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.ids import DeviceId, PlanId
+from tidegate.contracts.plan import DecisionStatus, Kept, KeptBy, Move, Plan, Trigger
+from tidegate.core.allocation.applied import Applied, Former
+from tidegate.core.allocation.arrays import NOWHERE
+from tidegate.core.allocation.digest import plan_digest
+from tidegate.core.allocation.evaluate import evaluate, misplaced
+from tidegate.core.allocation.life import Life, in_short
+from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.reasons import stuck
+from tidegate.core.allocation.recheck import Walk
+from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.site import Site
+from tidegate.core.allocation.standing import problem_now
+from tidegate.core.identity import fact_id
+from tidegate.errors import CommandRefused
+
+SOLVER: Final = "undo/1"
+"""Name and version of how the moves were found; a plan's digest binds it."""
+
+_ROUNDS: Final = 3
+"""Times that devices without room are tried again after others have left; the reverse of a plan's order rarely needs a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What an undo is made under: the settings in force and their digest, and the tick."""
+
+    settings: AllocationSettings
+    settings_digest: str
+    now_ms: int
+
+
+def undo(site: Site, command: Command, making: Undoing) -> AllocationResult:
+    """Propose the plan that undoes the one `command` names, and carry it out where no approval is needed.
+
+    What cannot be returned is listed in the plan. With nothing to return it is proposed and refused, to say why.
+
+    Raises:
+        CommandRefused: no such plan is among the last applied ones, nothing of it is left, or the site is frozen.
+    """
+    record = _applied(site, command)
+    if site.frozen:
+        raise CommandRefused(f"site {site.id!r} is frozen: no plan is carried out", advice="thaw it first")
+    plan = undo_plan(site, record, PlanId(fact_id("plan", site.id, making.now_ms, command.id)), making)
+    if record.undone_by is not None and all(kept.by is KeptBy.SUPERSEDED for kept in plan.kept) and not plan.moves:
+        raise CommandRefused(f"plan {record.plan} was undone by plan {record.undone_by}", advice="nothing of it is left to undo")
+    result = AllocationResult()
+    life = Life(site, making.now_ms, result, command.issued_by, command.id)
+    life.propose(plan)
+    if not plan.moves:
+        life.close(DecisionStatus.REFUSED, f"nothing to carry out: {in_short(plan.kept)}")
+    elif making.settings.auto_approve:
+        life.carry_out(plan, making.settings)
+    return result
+
+
+def _applied(site: Site, command: Command) -> Applied:
+    record = site.applied.get(command.plan_id)
+    if record is not None:
+        return record
+    if site.open is not None and site.open.plan.id == command.plan_id:
+        raise CommandRefused(f"plan {command.plan_id} is not applied, it waits for approval", advice="refuse it instead")
+    raise CommandRefused(
+        f"plan {command.plan_id!r} is not among the last {len(site.applied.export())} applied plans of site {site.id!r}",
+        advice="list the applied plans: GET /v1/decisions?status=applied",
+    )
+
+
+def undo_plan(site: Site, record: Applied, name: PlanId, making: Undoing) -> Plan:
+    """The plan that undoes `record` on `site` as it stands, digest included; changes nothing."""
+    problem = problem_now(site, making.settings, making.now_ms)
+    walk = Walk(problem)
+    kept = _not_ours(site, record)
+    gone = {each.device for each in kept}
+    moves, blocked = _returned(walk, site, [former for former in reversed(record.formers) if former.device not in gone], record)
+    placement = Placement(problem)
+    placement.gateway, placement.load = walk.gateway, walk.load
+    plan = Plan(
+        id=name,
+        site=site.id,
+        trigger=Trigger.UNDO,
+        requested_at_ms=making.now_ms,
+        expires_at_ms=making.now_ms + int(making.settings.plan_ttl_seconds * 1000),
+        topology_revision=site.topology.revision,
+        settings_digest=making.settings_digest,
+        solver=SOLVER,
+        steps=0,
+        random_state=making.settings.random_state,
+        moves=moves,
+        unserved=[stuck(placement, int(device)) for device in np.flatnonzero(walk.gateway == NOWHERE)],
+        before=evaluate(problem, problem.start),
+        after=evaluate(problem, walk.gateway),
+        misplaced=[stuck(placement, int(device)) for device in np.flatnonzero(misplaced(problem, walk.gateway))],
+        undoes=record.plan,
+        kept=kept + blocked,
+    )
+    return replace(plan, digest=plan_digest(plan))
+
+
+def _not_ours(site: Site, record: Applied) -> list[Kept]:
+    """Devices that something else has moved since."""
+    kept = []
+    for former in record.formers:
+        now = site.assignments.get(former.device)
+        if now is None:
+            kept.append(Kept(former.device, KeptBy.SUPERSEDED, f"it has left the topology (revision {site.topology.revision})"))
+        elif now.epoch != former.epoch:
+            by = f"plan {now.plan_id}" if now.plan_id is not None else "a new topology"
+            kept.append(Kept(former.device, KeptBy.SUPERSEDED, f"{by} has moved it since: epoch {now.epoch}, not {former.epoch}"))
+    return kept
+
+
+def _returned(walk: Walk, site: Site, formers: Sequence[Former], record: Applied) -> tuple[list[Move], list[Kept]]:
+    """Moves back in an order that can be carried out, and who cannot go back."""
+    moves: list[Move] = []
+    obstacles: dict[DeviceId, str] = {}
+    waiting = list(formers)
+    for _ in range(_ROUNDS):
+        obstacles, left = {}, []
+        for former in waiting:
+            move = _move_back(site, former, record)
+            obstacle = "it was served nowhere before" if former.gateway is None else walk.attempt(move)
+            if obstacle is None:
+                moves.append(move)
+            else:
+                obstacles[former.device] = obstacle
+                left.append(former)
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    return moves, [Kept(device, KeptBy.BLOCKED, text) for device, text in obstacles.items()]
+
+
+def _move_back(site: Site, former: Former, record: Applied) -> Move:
+    return Move(
+        device=former.device,
+        source=site.assignments[former.device].gateway,
+        target=former.gateway,
+        epoch=former.epoch,
+        grant=former.grant,
+        reason=f"returns to {former.gateway}, where it was before plan {record.plan}",
+    )
