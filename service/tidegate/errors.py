@@ -10,7 +10,14 @@
     │   ├── LogInUseError       another process holds the embedded log
     │   ├── LogFullError        the disk under the log is full
     │   ├── OwnerReplacedError  another process took this partition over
-    │   └── StateLostError      neither snapshot nor log can rebuild the state
+    │   ├── StateLostError      neither snapshot nor log can rebuild the state
+    │   └── HistoryError        the database of history cannot be asked or written
+    │       ├── HistoryUnavailableError  it is gone, or refuses us
+    │       ├── HistoryBusyError         it has no time for us; trying again helps
+    │       ├── HistoryFullError         its disk is full
+    │       ├── HistoryDamagedError      its file is damaged
+    │       ├── HistoryNewerError        a later release migrated it
+    │       └── HistoryForeignError      it is somebody else's
     ├── BatchFailedError        the core raised on a batch: a bug of ours, or an input that finds one
     ├── BundleError             a model bundle is missing, corrupt, or not what its manifest says
     └── AllocationError         a plan or topology breaks a rule of its own
@@ -97,6 +104,48 @@ class StateLostError(DependencyError):
     """Neither a snapshot nor the log is complete enough to rebuild the state."""
 
     code = "state-lost"
+
+
+class HistoryError(DependencyError):
+    """The database of history cannot be asked or written. Workers do not need it; what is missing there is read later."""
+
+    code = "history-failed"
+
+
+class HistoryUnavailableError(HistoryError):
+    """The database is not reached, or refuses us."""
+
+    code = "history-unavailable"
+
+
+class HistoryBusyError(HistoryError):
+    """The database has no time for us just now."""
+
+    code = "history-busy"
+
+
+class HistoryFullError(HistoryError):
+    """The disk under the database is full; nothing was written."""
+
+    code = "history-full"
+
+
+class HistoryDamagedError(HistoryError):
+    """The database's file is damaged, or is none."""
+
+    code = "history-damaged"
+
+
+class HistoryNewerError(HistoryError):
+    """A later release gave the database a form that this one does not know."""
+
+    code = "history-newer"
+
+
+class HistoryForeignError(HistoryError):
+    """The database has tables of our names that are not ours."""
+
+    code = "history-foreign"
 
 
 class BatchFailedError(TidegateError):

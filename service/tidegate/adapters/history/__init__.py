@@ -1,0 +1,9 @@
+"""History in SQL: what the output topics said, kept by age, for questions. SQLAlchemy's and Alembic's only home.
+
+The topics are the truth: what is here can be made again from them, as far back as they reach. Does not decide anything, and
+nothing that a worker does depends on it.
+"""
+
+from tidegate.adapters.history.database import Database, open_database
+
+__all__ = ["Database", "open_database"]

@@ -1,0 +1,121 @@
+"""A database of history: SQLite in a file of its own, or PostgreSQL. Connections and transactions, not what is in them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tidegate.adapters.history.failures import translated
+from tidegate.errors import ConfigurationError
+
+BUSY_SECONDS: Final = 5.0
+"""Seconds that a writer waits for another one of the same SQLite file (the CLI beside the service)."""
+
+ANSWER_SECONDS: Final = 20.0
+"""Seconds for one statement on PostgreSQL; beyond it the server is as good as gone."""
+
+POOL: Final = 8
+"""Connections of one process to PostgreSQL: one writes, the others answer."""
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+class Database:
+    """Connections to one history. `name` is its URL without the password; safe to show."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.name = f"history {engine.url.render_as_string(hide_password=True)}"
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one moment of the database and changes nothing.
+
+        Raises:
+            HistoryError: it cannot be asked.
+        """
+        with translated(self.name):
+            async with self.engine.connect() as connection:
+                one_moment = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+                reader = await connection.execution_options(**one_moment)
+                async with reader.begin():
+                    yield reader
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction whose changes are durable, all of them, when the block ends well; none otherwise.
+
+        Raises:
+            HistoryError: nothing was changed, or, where the server is lost during the commit, it is not known yet.
+        """
+        with translated(self.name):
+            async with self.engine.connect() as connection:
+                writer = await connection.execution_options(tidegate_writes=True)
+                async with writer.begin():
+                    yield writer
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        await self.engine.dispose()
+
+
+def open_database(url: str, password: str = "") -> Database:
+    """The database at `url` (`sqlite:///file`, `postgresql://user@host/name`); connects at the first question.
+
+    Raises:
+        ConfigurationError: not such a URL.
+    """
+    parsed = _parsed(url, password)
+    if parsed.get_backend_name() == "postgresql":
+        options: dict[str, Any] = {"timeout": BUSY_SECONDS, "command_timeout": ANSWER_SECONDS}
+        engine = create_async_engine(
+            parsed, pool_size=POOL, max_overflow=0, pool_timeout=BUSY_SECONDS, pool_pre_ping=True, connect_args=options
+        )
+    else:
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        _prepare_sqlite(engine)
+    return Database(engine)
+
+
+def _parsed(url: str, password: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "history.url is not a URL", advice="for example postgresql://tidegate@db.example/tidegate"
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise ConfigurationError(f"history.url is of {backend!r}, expected sqlite or postgresql")
+    parsed = parsed.set(drivername=_DRIVERS[backend])
+    return parsed.set(password=password) if password else parsed
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """Readers beside a writer (WAL), and transactions that begin when we say so: the driver's own begin too late."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # NORMAL: a power cut may take the last transactions, whole; offsets go with their facts, so they are read again.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begins(connection: Any) -> None:
+        writes = connection.get_execution_options().get("tidegate_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
