@@ -6,10 +6,11 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from tidegate.contracts import topics
-from tidegate.contracts.codec import decode, to_builtins
+from tidegate.contracts.codec import decode, to_builtins, unpack
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.ids import CommandId
 from tidegate.contracts.schemas import MESSAGES
+from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import Balance
 from tidegate.core.partition import Partition
 from tidegate.pipeline.decode import decode_telemetry
@@ -90,7 +91,10 @@ def unreadable(outputs: Sequence[Outgoing]) -> list[str]:
     found = []
     for output in outputs:
         try:
-            decode(output.value or b"", _KINDS[output.topic])
+            if output.topic == topics.SCORES:
+                unpack(output.value or b"", ScoreBatch)
+            else:
+                decode(output.value or b"", _KINDS[output.topic])
         except Exception as error:  # whatever it is, a reader of the topic has it too
             found.append(f"{output.topic}: {error!r}"[:500])
     return found

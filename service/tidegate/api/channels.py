@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate import __version__
-from tidegate.api import examples
+from tidegate.api import examples, examples_detection
 from tidegate.contracts import topics
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, Incident
@@ -21,6 +21,7 @@ from tidegate.contracts.packed import PackedBatch
 from tidegate.contracts.packing import to_packed
 from tidegate.contracts.plan import Assignment, Decision
 from tidegate.contracts.reading import Reading, ReadingBatch
+from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.contracts.version import STATE_VERSION
 
@@ -106,6 +107,11 @@ CHANNELS: Final = (
     Channel(topics.ANOMALIES, "site/device", (_one(Anomaly, "a fact in an anomaly's life", examples.ANOMALY),)),
     Channel(topics.INCIDENTS, "site/incident", (_one(Incident, "anomalies with a common cause", examples.INCIDENT),)),
     Channel(topics.FORECASTS, "site/device", (_one(Forecast, "what a device needs, now and soon", examples.FORECAST),)),
+    Channel(
+        topics.SCORES,
+        "the site",
+        (Message(ScoreBatch, MSGPACK, "how devices scored, sampled", {"ScoreBatch": to_builtins(examples_detection.SCORES)}),),
+    ),
     Channel(topics.DECISIONS, "site/plan", (_one(Decision, "a fact in a plan's life", examples.FACT),)),
     Channel(topics.ASSIGNMENTS, "site/device", (_one(Assignment, "who serves a device", examples.ASSIGNMENT),)),
     Channel(topics.OUTCOMES, "the site", (_one(CommandOutcome, "what became of a command", _OUTCOME),)),

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from tidegate.api.stream_position import Position
 from tidegate.contracts.ack import Ack, AckKind
+from tidegate.contracts.annotation import AnomalyLabel
 from tidegate.contracts.anomaly import (
     Anomaly,
     AnomalyStatus,
@@ -24,6 +25,7 @@ from tidegate.contracts.deadletter import DeadLetter, DeadLetterReason
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS, Forecast, ResourceForecast
 from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, GatewayId, IncidentId, MetricName, PlanId, ProfileName, SiteId
 from tidegate.contracts.letters import LetterReplayed, ReplayRefusal, kept
+from tidegate.contracts.maintenance import MaintenanceWindow, WindowId
 from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus, Move, Phase, Plan, PlanScore, Trigger
 from tidegate.contracts.reading import Reading, ReadingBatch
@@ -112,6 +114,14 @@ COMMAND_BODIES: Final = {
     "thaw": _command(CommandKind.THAW),
     "stop-allocation": _command(CommandKind.STOP_ALLOCATION, reason="kill switch"),
     "resume-allocation": _command(CommandKind.RESUME_ALLOCATION),
+    "acknowledge-anomaly": _command(CommandKind.ACKNOWLEDGE_ANOMALY, anomaly_id=_ANOMALY_ID, reason="on my way"),
+    "acknowledge-incident": _command(CommandKind.ACKNOWLEDGE_INCIDENT, incident_id=IncidentId("incident-22c9")),
+    "label-anomaly": _command(CommandKind.LABEL_ANOMALY, anomaly_id=_ANOMALY_ID, label=AnomalyLabel.TRUE_ALARM, reason="dry"),
+    "declare-maintenance": _command(
+        CommandKind.DECLARE_MAINTENANCE,
+        window=MaintenanceWindow(WindowId("bearing-change"), _NOW_MS, _NOW_MS + 7_200_000, "new bearing", [_PUMP]),
+    ),
+    "cancel-maintenance": _command(CommandKind.CANCEL_MAINTENANCE, window_id=WindowId("bearing-change")),
 }
 COMMAND_RECEIPT: Final = CommandReceipt(CommandId("shift-2-drain"), _SITE, CommandKind.DRAIN, "/v1/commands/shift-2-drain")
 COMMAND: Final = CommandView(

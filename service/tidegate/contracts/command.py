@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tidegate.contracts.ids import CommandField, DeviceField, GatewayField, PlanField, SiteField, WholeField
+from tidegate.contracts.annotation import AnomalyLabel
+from tidegate.contracts.ids import (
+    MAX_ID_LENGTH,
+    AnomalyField,
+    CommandField,
+    DeviceField,
+    GatewayField,
+    IncidentField,
+    PlanField,
+    SiteField,
+    WholeField,
+)
+from tidegate.contracts.maintenance import MaintenanceWindow, WindowField, check_window
 from tidegate.contracts.plan import Plan
 from tidegate.contracts.topology import Topology, check_topology
 from tidegate.contracts.version import SCHEMA_VERSION
@@ -30,6 +42,11 @@ class CommandKind(StrEnum):
     THAW = "thaw"
     STOP_ALLOCATION = "stop-allocation"
     RESUME_ALLOCATION = "resume-allocation"
+    ACKNOWLEDGE_ANOMALY = "acknowledge-anomaly"
+    ACKNOWLEDGE_INCIDENT = "acknowledge-incident"
+    LABEL_ANOMALY = "label-anomaly"
+    DECLARE_MAINTENANCE = "declare-maintenance"
+    CANCEL_MAINTENANCE = "cancel-maintenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,8 @@ class Command:
 
     `id` makes a repeat recognisable: the second command of an id has no effect. `issued_by` is who asks. `digest` must
     equal the plan's when a plan is approved. A topology with `if_revision` replaces exactly that revision, 0 for none at all.
-    `submit-plan` is the planner's own way back in and is not taken by REST.
+    `submit-plan` is the planner's own way back in and is not taken by REST. Of an acknowledgement or a label `reason` is the
+    note; whether there is such an anomaly is not asked, for only those still going on are known where commands are decided.
     """
 
     id: CommandField
@@ -54,6 +72,11 @@ class Command:
     digest: str | None = None
     schema_version: int = SCHEMA_VERSION
     if_revision: WholeField | None = None
+    anomaly_id: AnomalyField | None = None
+    incident_id: IncidentField | None = None
+    label: AnomalyLabel | None = None
+    window: MaintenanceWindow | None = None
+    window_id: WindowField | None = None
 
 
 REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
@@ -70,14 +93,33 @@ REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
     CommandKind.THAW: (),
     CommandKind.STOP_ALLOCATION: (),
     CommandKind.RESUME_ALLOCATION: (),
+    CommandKind.ACKNOWLEDGE_ANOMALY: ("anomaly_id",),
+    CommandKind.ACKNOWLEDGE_INCIDENT: ("incident_id",),
+    CommandKind.LABEL_ANOMALY: ("anomaly_id", "label"),
+    CommandKind.DECLARE_MAINTENANCE: ("window",),
+    CommandKind.CANCEL_MAINTENANCE: ("window_id",),
 }
+
+NOTES: Final = frozenset(
+    {
+        CommandKind.ACKNOWLEDGE_ANOMALY,
+        CommandKind.ACKNOWLEDGE_INCIDENT,
+        CommandKind.LABEL_ANOMALY,
+        CommandKind.DECLARE_MAINTENANCE,
+        CommandKind.CANCEL_MAINTENANCE,
+    }
+)
+"""Kinds whose words are kept and shown, hence bounded."""
+
+MOST_NOTE_CHARACTERS: Final = 1000
+"""Of their `reason`."""
 
 
 def check_command(command: Command) -> None:
     """Raise when `command` lacks a field its kind needs, or its topology or plan is of another site.
 
     Raises:
-        InputError: a field is missing or names another site.
+        InputError: a field is missing or names another site, or a maintenance window breaks a rule of its own.
         AllocationError: the topology breaks a rule of its own.
     """
     missing = [name for name in REQUIRED_FIELDS[command.kind] if getattr(command, name) is None]
@@ -88,3 +130,9 @@ def check_command(command: Command) -> None:
             raise InputError(f"command for site {command.site!r} carries a part of site {part.site!r}")
     if command.topology is not None:
         check_topology(command.topology)
+    if command.window is not None:
+        check_window(command.window)
+    if command.kind in NOTES and len(command.reason) > MOST_NOTE_CHARACTERS:
+        raise InputError(f"the note has {len(command.reason)} characters, expected at most {MOST_NOTE_CHARACTERS}")
+    if command.kind in NOTES and len(command.issued_by) > MAX_ID_LENGTH:
+        raise InputError(f"issued_by has {len(command.issued_by)} characters, expected at most {MAX_ID_LENGTH}")

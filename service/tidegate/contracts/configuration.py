@@ -4,6 +4,9 @@ Deployment settings (ports, paths, sizes of queues) are not here: they change no
 """
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
 
 from tidegate.contracts.profile import Profile
 
@@ -32,6 +35,8 @@ class DetectionSettings:
     """Share (0 to 1) of a gateway's devices that must be silent before it is the gateway's own incident."""
     gateway_silent_devices: int = 3
     """Fewest silent devices that make an incident of their gateway."""
+    score_every_seconds: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 60.0
+    """Seconds of event time in each of which a device's score is recorded once, for questions about the past; 0: each batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ ProfileField = Annotated[ProfileName, _META, _CONSTRAINTS]
 MetricField = Annotated[MetricName, _META, _CONSTRAINTS]
 PlanField = Annotated[PlanId, _META, _CONSTRAINTS]
 CommandField = Annotated[CommandId, _META, _CONSTRAINTS]
+AnomalyField = Annotated[AnomalyId, _META, _CONSTRAINTS]
+IncidentField = Annotated[IncidentId, _META, _CONSTRAINTS]
 
 
 MAX_INTEGER: Final = 2**53

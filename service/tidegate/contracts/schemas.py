@@ -24,6 +24,7 @@ from tidegate.contracts.packed import PackedBatch
 from tidegate.contracts.plan import Assignment, Decision, Plan
 from tidegate.contracts.profile import AlarmPolicy, DemandMapping, DemandTerm, Metric, Profile
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
+from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.version import SCHEMA_VERSION
@@ -37,6 +38,7 @@ MESSAGES: Final[dict[str, type]] = {
     "anomaly": Anomaly,
     "incident": Incident,
     "forecast": Forecast,
+    "score-batch": ScoreBatch,
     "decision": Decision,
     "assignment": Assignment,
     "command-outcome": CommandOutcome,

@@ -28,6 +28,9 @@ INCIDENTS: Final = "tidegate.incidents.v1"
 FORECASTS: Final = "tidegate.forecasts.v1"
 """The latest demand and forecast, keyed by site/device."""
 
+SCORES: Final = "tidegate.scores.v1"
+"""How devices scored, sampled, in MessagePack, keyed by site."""
+
 DECISIONS: Final = "tidegate.decisions.v1"
 """Facts in the life of plans, keyed by site/plan."""
 
@@ -61,6 +64,7 @@ CLEANUP: Final[dict[str, Cleanup]] = {
     ANOMALIES: Cleanup.DELETE,
     INCIDENTS: Cleanup.DELETE,
     FORECASTS: Cleanup.COMPACT,
+    SCORES: Cleanup.DELETE,
     DECISIONS: Cleanup.DELETE,
     ASSIGNMENTS: Cleanup.COMPACT,
     OUTCOMES: Cleanup.DELETE,

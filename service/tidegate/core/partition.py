@@ -15,13 +15,14 @@ from typing import Any, Final
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.codec import from_builtins, pack, to_builtins
-from tidegate.contracts.command import Command
+from tidegate.contracts.command import Command, check_command
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.ids import PlanId, SiteId
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.plan import Assignment, Decision
 from tidegate.contracts.reading import Reading
+from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.version import STATE_VERSION
 from tidegate.contracts.views import Balance
 from tidegate.core.acks import hear_acks
@@ -29,6 +30,7 @@ from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.demand import SiteDemand, device_forecasts, site_demand
 from tidegate.core.detection.detection import Detection
+from tidegate.core.detection.orders import KINDS as DETECTION_KINDS
 from tidegate.core.detection.results import DetectionResult, Rejection
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import AllocationError, InputError
@@ -62,6 +64,7 @@ class Facts:
     assignments: list[Assignment] = field(default_factory=list)
     outcomes: list[CommandOutcome] = field(default_factory=list)
     requests: list[PlanRequest] = field(default_factory=list)
+    scores: list[ScoreBatch] = field(default_factory=list)
     ack_rejections: list[Rejection] = field(default_factory=list)
 
     @property
@@ -94,11 +97,15 @@ class Partition:
 
     def step(self, batch: Batch) -> Facts:
         """Take one batch and return its facts. Never raises on input: what cannot be used is a rejection or an outcome."""
-        allocation, outcomes = self._obey(batch)
+        allocation, obeyed, outcomes = self._obey(batch)
         unheard = hear_acks(self.allocator, batch.acks, self.configuration.detection, batch.tick_ms)
         result = self.detection.observe(batch.readings, batch.tick_ms)
         silence = self.detection.tick(batch.tick_ms)
-        facts = Facts(result, result.anomalies + silence.anomalies, result.incidents + silence.incidents, outcomes=outcomes)
+        facts = Facts(result, outcomes=outcomes)
+        for part in (*obeyed, result, silence):
+            facts.anomalies += part.anomalies
+            facts.incidents += part.incidents
+        facts.scores = self.detection.samples((*obeyed, result, silence), batch.tick_ms)
         facts.add(allocation)
         facts.ack_rejections = unheard
         facts.forecasts = self._forecasts(result)
@@ -110,14 +117,21 @@ class Partition:
         """Plans asked for and not yet submitted; after a restart the worker asks the planner again."""
         return self.allocator.pending_requests()
 
-    def _obey(self, batch: Batch) -> tuple[AllocationResult, list[CommandOutcome]]:
+    def _obey(self, batch: Batch) -> tuple[AllocationResult, list[DetectionResult], list[CommandOutcome]]:
         gathered = AllocationResult([], [], [])
+        detected: list[DetectionResult] = []
         outcomes = []
         for command in batch.commands:
             if self.allocator.has_seen(command):
                 continue
             try:
-                result = self.allocator.handle(command, batch.tick_ms)
+                if command.kind in DETECTION_KINDS:
+                    self.allocator.remember(command)
+                    check_command(command)
+                    detected.append(self.detection.obey(command))
+                    result = AllocationResult()
+                else:
+                    result = self.allocator.handle(command, batch.tick_ms)
             except (InputError, AllocationError) as error:
                 outcomes.append(_outcome(command, batch.tick_ms, accepted=False, reason=str(error)))
                 continue
@@ -126,7 +140,7 @@ class Partition:
             gathered.assignments.extend(result.assignments)
             gathered.requests.extend(result.requests)
             self._follow(result.assignments)
-        return gathered, outcomes
+        return gathered, detected, outcomes
 
     def _allocate(self, tick_ms: int, facts: Facts) -> None:
         for site in self.allocator.sites():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tidegate.contracts import topics
-from tidegate.contracts.codec import encode
+from tidegate.contracts.codec import encode, pack
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.journal import JournalRecord
 from tidegate.core.partition import Facts
@@ -23,6 +23,7 @@ class FactEncoder:
         records += [self._record(topics.ANOMALIES, _key(f.site, f.device), f) for f in facts.anomalies]
         records += [self._record(topics.INCIDENTS, _key(f.site, f.id), f) for f in facts.incidents]
         records += [self._record(topics.FORECASTS, _key(f.site, f.device), f) for f in facts.forecasts]
+        records += [Outgoing(topics.SCORES, self.partition, f.site.encode(), pack(f)) for f in facts.scores]
         records += [self._record(topics.DECISIONS, _key(f.site, f.plan_id), f) for f in facts.decisions]
         records += [self._record(topics.ASSIGNMENTS, _key(f.site, f.device), f) for f in facts.assignments]
         return records

@@ -11,6 +11,9 @@ from tidegate.ports import Log
 FACT_TOPICS = (topics.ANOMALIES, topics.INCIDENTS, topics.DECISIONS, topics.OUTCOMES, topics.DEADLETTER)
 """Outputs that nothing is rebuilt from; the compacted ones look after themselves."""
 
+SCORES_SHARE = 20
+"""One in so many of `keep_facts` for records of scores: each holds many, and history has read them long before."""
+
 
 class Retention:
     """Trims one partition after each snapshot. Knows only snapshots of this run: the first after a start trims nothing."""
@@ -27,7 +30,8 @@ class Retention:
             await self._log.trim(topic, self._partition, offset)
         # The snapshot's own journal record is the last one: the log has a single committing owner.
         self._older = dict(positions) | {topics.JOURNAL: await self._log.end_offset(topics.JOURNAL, self._partition)}
-        for topic in FACT_TOPICS:
+        keep = dict.fromkeys(FACT_TOPICS, self._keep_facts) | {topics.SCORES: max(self._keep_facts // SCORES_SHARE, 1)}
+        for topic, count in keep.items():
             end = await self._log.end_offset(topic, self._partition)
-            if end > self._keep_facts:
-                await self._log.trim(topic, self._partition, end - self._keep_facts)
+            if end > count:
+                await self._log.trim(topic, self._partition, end - count)

@@ -75,7 +75,7 @@ class Allocator:
         """
         if self.has_seen(command):
             return AllocationResult()
-        self._remember(command)
+        self.remember(command)
         check_command(command)
         if command.kind is CommandKind.SET_TOPOLOGY:
             return self._set_topology(command, now_ms)
@@ -84,7 +84,8 @@ class Allocator:
             raise CommandRefused(f"site {command.site!r} has no topology", advice="send set-topology first")
         return self._obey(site, command, now_ms)
 
-    def _remember(self, command: Command) -> None:
+    def remember(self, command: Command) -> None:
+        """Note that a command of this id was taken; one of another part of the core is noted here too."""
         self._seen[command.site, command.id] = None
         if len(self._seen) > MAX_SEEN_COMMANDS:
             del self._seen[next(iter(self._seen))]

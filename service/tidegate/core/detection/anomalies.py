@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind, Reason
-from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, IncidentId, MetricName, SiteId
-from tidegate.core.detection.explanation import MOST_REASONS, Subject, fault_kind
+from tidegate.contracts.ids import AnomalyId, IncidentId, MetricName
+from tidegate.core.detection.explanation import MOST_REASONS, fault_kind
 from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.look import Subject
+from tidegate.core.detection.maintenance import Maintenance, Named
 from tidegate.core.detection.profiles import SEVERITIES
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.state import NO_ANOMALY, NO_PAST
@@ -44,17 +46,19 @@ Ledger = dict[AnomalyId, Told]
 
 
 class Anomalies:
-    """The open anomalies by device slot, and the ledgers of devices with a past."""
+    """The open anomalies by device slot, and the ledgers of devices with a past. None opens within a maintenance window."""
 
-    def __init__(self) -> None:
+    def __init__(self, maintenance: Maintenance) -> None:
+        self.maintenance = maintenance
         self.open: dict[int, Anomaly] = {}
         self.ledgers: dict[int, Ledger] = {}
 
-    def alarm(
-        self, subject: Subject, named: tuple[SiteId, DeviceId, GatewayId | None], at_ms: int, rank: int, said: list[Reason]
-    ) -> Anomaly | None:
-        """The fact that `subject` alarms: a new anomaly, an update of the open one, or null when nothing material changed."""
+    def alarm(self, subject: Subject, named: Named, at_ms: int, rank: int, said: list[Reason]) -> Anomaly | None:
+        """The fact that `subject` alarms: a new anomaly, an update of the open one, or null when nothing material changed, or
+        nothing may open now."""
         before = self.open.get(subject.slot)
+        if before is None and self.maintenance.covering(named, at_ms) is not None:
+            return None
         if before is None:
             fact = self._first(subject, named, at_ms, rank, said)
         else:
@@ -83,6 +87,16 @@ class Anomalies:
         self._note(subject, fact, [])
         return fact
 
+    def retract(self, slot: int, why: Reason, at_ms: int) -> Anomaly:
+        """The fact that the open anomaly of `slot` counts for nothing, because of `why`."""
+        before = self.open.pop(slot)
+        said = [why, *before.reasons][:MOST_REASONS]
+        fact = replace(before, version=before.version + 1, status=AnomalyStatus.RETRACTED, event_time_ms=at_ms, reasons=said)
+        ledger = self.ledgers.get(slot, {})
+        if fact.id in ledger:
+            ledger[fact.id] = replace(ledger[fact.id], fact=fact)
+        return fact
+
     def attach(self, slot: int, incident: IncidentId, at_ms: int) -> Anomaly:
         """The fact that the open anomaly of `slot` is explained by `incident`."""
         before = self.open[slot]
@@ -102,9 +116,7 @@ class Anomalies:
         last_ms = int(subject.devices.last_time_ms[subject.slot])
         ledger[fact.id] = Told(fact, last_ms + (_opened_by(said) == SILENCE) if before is None else before.place_ms)
 
-    def _first(
-        self, subject: Subject, named: tuple[SiteId, DeviceId, GatewayId | None], at_ms: int, rank: int, said: list[Reason]
-    ) -> Anomaly:
+    def _first(self, subject: Subject, named: Named, at_ms: int, rank: int, said: list[Reason]) -> Anomaly:
         devices, slot = subject.devices, subject.slot
         site, device, gateway = named
         rarity = _rarity(subject)

@@ -34,13 +34,14 @@ def export_state(detection: "Detection") -> dict[str, Any]:
         "gateways": [list(key) for key in directory.gateways],
         "devices": [list(key) for key in directory.devices],
         "awaited": [[*key, gateway] for key, gateway in roster.awaited.items()],
-        "anomalies": [[slot, to_builtins(fact)] for slot, fact in detection.anomalies.open.items()],
+        "anomalies": [[slot, to_builtins(fact)] for slot, fact in sorted(detection.anomalies.open.items())],
         "gateway_incidents": [
             [code, to_builtins(record.incident), record.deserted_ms] for code, record in detection.incidents.gateways.items()
         ],
         "site_incidents": [[code, to_builtins(fact)] for code, fact in detection.incidents.sites.items()],
         "closed_incidents": [to_builtins(fact) for fact in detection.incidents.closed.values()],
         "past": _past_facts(detection),
+        "maintenance": detection.anomalies.maintenance.export_state(),
     }
     detection.lateness.tidy()
     for prefix, table in _tables(detection).items():
@@ -143,3 +144,4 @@ def _restore_facts(detection: "Detection", state: Mapping[str, Any]) -> None:
     closed = [from_builtins(fact, Incident) for fact in state["closed_incidents"]]
     detection.incidents.closed = {fact.id: fact for fact in closed}
     _restore_past(detection, state["past"])
+    detection.anomalies.maintenance.restore(state["maintenance"])

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.anomaly import Anomaly
+from tidegate.contracts.ids import AnomalyId
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import ragged
-from tidegate.core.detection.state import NO_PAST, Devices, Rows
+from tidegate.core.detection.state import NO_ANOMALY, NO_PAST, Devices, Rows
 from tidegate.core.detection.table import Column, Table
 from tidegate.core.detection.tail import NO_ENTRY
 
@@ -134,6 +135,13 @@ class Checkpoints:
         for place in self._places(past):
             for name in place.table.kept:
                 place.rows.arrays[name][place.live] = place.table.arrays[name][place.kept, which[place.owner]]
+
+    def retract(self, slot: int, name: AnomalyId) -> None:
+        """Let the anomaly `name` of `slot` be open at neither checkpoint."""
+        for which, opened in enumerate(self.open):
+            if slot in opened and opened[slot].id == name:
+                del opened[slot]
+                self.pasts.state("severity")[self.roster.devices.past[slot], which] = NO_ANOMALY
 
     def times_ms(self, past: Int64, which: int) -> Int64:
         """Event time of the last reading in a checkpoint."""

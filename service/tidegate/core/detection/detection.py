@@ -11,11 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.contracts.anomaly import Anomaly, DeviceState, IncidentCause
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, DeviceState, IncidentCause
+from tidegate.contracts.command import Command
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.deadletter import QUARANTINE_REASONS, DeadLetterReason
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.reading import Reading
+from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection import archive, views
 from tidegate.core.detection.admission import Admission, order_faults
@@ -25,11 +27,14 @@ from tidegate.core.detection.incidents import Incidents
 from tidegate.core.detection.judgement import Judgement, judge, keep_judgement
 from tidegate.core.detection.lateness import Late, Lateness
 from tidegate.core.detection.learning import learn_devices, learn_rows
+from tidegate.core.detection.maintenance import Maintenance
+from tidegate.core.detection.orders import obey
 from tidegate.core.detection.rerun import rerun
 from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, no_scores
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import Intake, rounds
 from tidegate.core.detection.row_scores import STUCK, Taken
+from tidegate.core.detection.samples import due, gather
 from tidegate.core.detection.scoring import ORDINARY, Scored, score, take
 from tidegate.core.detection.silence import JUDGE_EVERY_MS
 from tidegate.core.detection.silent import judge_and_tell
@@ -48,7 +53,7 @@ class Detection:
         self.settings = configuration.detection
         self.roster = Roster(configuration, forecasters)
         self.admission = Admission(self.roster.directory, self.roster.profiles, self.settings)
-        self.anomalies = Anomalies()
+        self.anomalies = Anomalies(Maintenance())
         self.lateness = Lateness(self.roster)
         self.incidents = Incidents()
         self.judged_at_ms = NEVER
@@ -72,6 +77,8 @@ class Detection:
         result = DetectionResult(received=len(readings))
         intake, result.rejections = self.admission.admit(readings, tick_ms)
         self.roster.welcome()
+        touched = np.unique(intake.slot)
+        before_ms = self.roster.devices.last_time_ms[touched]
         intake, late = self.lateness.sort_out(intake, self.anomalies, result)
         scores: list[Scores] = []
         for one in rounds(intake):
@@ -81,6 +88,8 @@ class Detection:
             self.lateness.follow(fresh, self.anomalies)
         if late is not None:
             scores += self._step_again(late, result)
+        after_ms = self.roster.devices.last_time_ms[touched]
+        result.score_due = due(touched, before_ms, after_ms, self.settings.score_every_seconds)
         result.scores = _by_index(scores)
         result.rejections.sort(key=lambda rejection: rejection.index)
         result.quarantined = sum(rejection.reason in QUARANTINE_REASONS for rejection in result.rejections)
@@ -96,8 +105,27 @@ class Detection:
             return result
         self.judged_at_ms = tick_ms
         step_ms = max(step_ms, 0)
-        judge_and_tell(self.roster, self.anomalies, self.lateness, self.incidents, self.settings, step_ms, result)
+        judge_and_tell(self.roster, self.anomalies, self.lateness, self.incidents, self.settings, step_ms, tick_ms, result)
         return result
+
+    def obey(self, command: Command) -> DetectionResult:
+        """Carry out a checked `command` that is detection's (`orders.KINDS`); returns the facts it leads to.
+
+        Raises:
+            CommandRefused: there are too many maintenance windows, or none of that id.
+        """
+        return obey(self.roster, self.anomalies, self.lateness, self.incidents, command)
+
+    def samples(self, results: Sequence[DetectionResult], tick_ms: int) -> list[ScoreBatch]:
+        """What to record after a batch that came to `results`: devices that are due, and whose anomaly opened or ended."""
+        slots = {slot for result in results for slot in result.score_due.tolist()}
+        slots |= {
+            self.roster.directory.known[fact.site, fact.device].slot
+            for result in results
+            for fact in result.anomalies
+            if fact.status is AnomalyStatus.OPENED or not fact.is_open
+        }
+        return gather(self.roster, self.anomalies, slots, tick_ms) if slots else []
 
     def _in_order(self, one: Intake, result: DetectionResult) -> Intake:
         """What of a round is neither a repeat nor late; the rest is accounted for."""

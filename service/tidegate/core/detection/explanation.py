@@ -1,10 +1,10 @@
-"""Explanation: why a device alarms, or why it does not, read from its state after its last reading.
+"""Explanation: why a device alarms, or why it does not, read from a look at it after its last reading.
 
-One code path for the reasons of an anomaly and for the question where there was none. Changes nothing.
+One code path for the reasons of an anomaly, for the question where there was none, and for the same question about the past.
+Changes nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -12,12 +12,11 @@ import numpy as np
 from tidegate.contracts.anomaly import DeviceState, FaultKind, Reason
 from tidegate.contracts.ids import MetricName
 from tidegate.contracts.profile import Direction, Metric
-from tidegate.core.detection.judgement import STATE_CODES, SURPRISE_FLOOR
-from tidegate.core.detection.lane import Lane
-from tidegate.core.detection.profiles import Profiles
+from tidegate.core.detection.judgement import SURPRISE_FLOOR
+from tidegate.core.detection.look import Look, MetricLook, Subject, look_at, outside
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.scoring import ORDINARY
-from tidegate.core.detection.state import STREAMS, Devices
+from tidegate.core.detection.state import STREAMS
 from tidegate.core.detection.words import duration, how_often, number
 
 MOST_REASONS: Final = 5
@@ -32,49 +31,23 @@ KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One device of the state, as explanations need it."""
-
-    devices: Devices
-    profiles: Profiles
-    lane: Lane
-    slot: int
-
-    @property
-    def profile(self) -> int:
-        """Code of its profile."""
-        return int(self.devices.profile[self.slot])
-
-    @property
-    def interval_ms(self) -> float:
-        """Milliseconds between two readings."""
-        return float(self.profiles.interval_ms[self.profile])
-
-    def rows(self) -> Iterator[tuple[int, MetricName, Metric]]:
-        """Its rows in the lane's table with their metrics; none once the profile has left the configuration."""
-        current = self.profiles.current.get(self.profiles.names[self.profile])
-        for offset, (name, metric) in enumerate(current.metrics.items() if current else ()):
-            yield int(self.devices.first_row[self.slot]) + offset, name, metric
-
-
-def reasons(subject: Subject, least: float = ORDINARY) -> list[Reason]:
+def reasons(look: Look, least: float = ORDINARY) -> list[Reason]:
     """What each stream said of the last reading, the rarest first, where it is rarer than `least` (−log10 p)."""
     said = [
-        _row_reason(subject, row, name, metric, stream)
-        for row, name, metric in subject.rows()
+        _metric_reason(look, metric, stream)
+        for metric in look.metrics
         for stream in range(len(STREAMS))
-        if subject.lane.rows.rarity[row, stream] > least
+        if metric.rarity[stream] > least
     ]
-    if subject.devices.dropout_rarity[subject.slot] > least:
-        said.append(_dropout_reason(subject))
+    if look.dropout > least:
+        said.append(_dropout_reason(look))
     return sorted(said, key=lambda reason: -reason.neg_log10_p)
 
 
 def heard_reasons(subject: Subject) -> list[Reason]:
     """The reasons of an alarm: those that policy lets be heard; all of them where none is."""
     metrics = {name: metric for _, name, metric in subject.rows()}
-    said = reasons(subject)
+    said = reasons(look_at(subject))
     return [reason for reason in said if _is_heard(reason, metrics)] or said
 
 
@@ -83,7 +56,7 @@ def _is_heard(reason: Reason, metrics: Mapping[MetricName, Metric]) -> bool:
     if reason.stream not in ("residual", "range") or reason.metric is None or reason.observed is None:
         return True
     metric, value = metrics[reason.metric], reason.observed
-    if impossible(metric, value):
+    if outside(value, metric.low, metric.high):
         return True
     low, high = reason.expected_low, reason.expected_high
     if low is None or high is None or reason.expected is None:
@@ -104,57 +77,50 @@ def fault_kind(said: list[Reason]) -> FaultKind:
     return KINDS[said[0].stream] if said else FaultKind.UNKNOWN
 
 
-def suppressions(subject: Subject) -> list[str]:
+def suppressions(look: Look) -> list[str]:
     """In words, every rule that holds an alarm of the last reading back; empty when none does or nothing was to be held."""
-    devices, slot, profiles = subject.devices, subject.slot, subject.profiles
-    held = []
-    state = STATE_CODES[devices.code[slot]]
-    if state is DeviceState.WARMING:
-        held.append(f"warming: {devices.settled[slot]} of {profiles.warmup[subject.profile]} readings seen")
-    if np.isnan(devices.rarity[slot]):
+    held = [] if look.held is None else [look.held]
+    if look.state is DeviceState.WARMING:
+        held.append(f"warming: {look.settled} of {look.warmup} readings seen")
+    if np.isnan(look.rarity):
         held.append("the last reading could not be judged: no forecast yet, or all metrics missing")
         return held
-    threshold = profiles.threshold[subject.profile]
-    if devices.rarity[slot] >= threshold > devices.alarm_rarity[slot]:
+    if look.rarity >= look.threshold > look.heard:
         held.append("direction or minimum deviation of the metrics concerned")
-    if devices.rarity[slot] >= threshold and devices.surprise[slot] < SURPRISE_FLOOR:
-        held.append(f"combined evidence {devices.surprise[slot]:.2f} is below the floor {SURPRISE_FLOOR:g}")
+    if look.rarity >= look.threshold and look.surprise < SURPRISE_FLOOR:
+        held.append(f"combined evidence {look.surprise:.2f} is below the floor {SURPRISE_FLOOR:g}")
     return held
 
 
-def would_fire(subject: Subject) -> str:
+def would_fire(look: Look) -> str:
     """What it would have taken, in words."""
-    threshold = float(subject.profiles.threshold[subject.profile])
-    if not np.isfinite(threshold):
+    if look.held is not None:
+        return f"nothing fires while it lasts: {look.held}"
+    if not np.isfinite(look.threshold):
         return "the alert budget is 0: only impossible values and silence alarm"
-    rarity = float(subject.devices.alarm_rarity[subject.slot])
-    often = how_often(threshold, subject.interval_ms)
-    if rarity >= threshold:
+    often = how_often(look.threshold, look.interval_ms)
+    if look.heard >= look.threshold:
         return f"fires: the reading is rarer than the budget allows ({often})"
-    return f"a reading 10^{threshold - rarity:.1f} times as rare as this one: {often}"
+    return f"a reading 10^{look.threshold - look.heard:.1f} times as rare as this one: {often}"
 
 
-def _row_reason(subject: Subject, row: int, name: MetricName, metric: Metric, stream: int) -> Reason:
-    rows = subject.lane.rows
-    rarity = float(rows.rarity[row, stream])
-    value = _finite(rows.value[row])
-    low, median, high = (_finite(bound) for bound in rows.band[row])
-    if STREAMS[stream] == "range" and value is not None and impossible(metric, value):
+def _metric_reason(look: Look, metric: MetricLook, stream: int) -> Reason:
+    rarity, name = metric.rarity[stream], STREAMS[stream]
+    low, high = metric.expected_low, metric.expected_high
+    if name == "range" and metric.impossible:
         low, high = metric.low, metric.high
-    text = f"{name} {_said(subject, row, metric, STREAMS[stream], value, low, high)}"
+    text = f"{metric.name} {_said(metric, name, low, high)}"
     if rarity < RARITY_CAP:
-        text += f" ({how_often(rarity, subject.interval_ms)})"
-    return Reason(STREAMS[stream], name, value, median, low, high, rarity, text)
+        text += f" ({how_often(rarity, look.interval_ms)})"
+    return Reason(name, metric.name, metric.value, metric.expected, low, high, rarity, text)
 
 
-def _said(
-    subject: Subject, row: int, metric: Metric, stream: str, value: float | None, low: float | None, high: float | None
-) -> str:
-    shown = "missing" if value is None else number(value, metric.unit)
+def _said(metric: MetricLook, stream: str, low: float | None, high: float | None) -> str:
+    shown = "missing" if metric.value is None else number(metric.value, metric.unit)
     if stream == "stuck":
-        return f"has been exactly {shown} for {subject.lane.rows.run[row]} readings"
+        return f"has been exactly {shown} for {metric.run} readings"
     bounds = _bounds(low, high, metric.unit)
-    if stream == "range" and value is not None and impossible(metric, value):
+    if stream == "range" and metric.impossible:
         return f"is {shown}, which the sensor cannot say: its range is {bounds}"
     if stream == "range":
         return f"is {shown}, outside everything seen before; expected {bounds}"
@@ -169,17 +135,6 @@ def _bounds(low: float | None, high: float | None, unit: str) -> str:
     return f"{number(low)} to {number(high, unit)}"
 
 
-def _dropout_reason(subject: Subject) -> Reason:
-    missed = float(subject.devices.missed[subject.slot])
-    rarity = float(subject.devices.dropout_rarity[subject.slot])
-    text = f"{number(missed)} intervals' worth of values missed lately ({how_often(rarity, subject.interval_ms)})"
-    return Reason("dropout", None, missed, 0.0, None, None, rarity, text)
-
-
-def impossible(metric: Metric, value: float) -> bool:
-    """Whether the sensor cannot physically say `value`."""
-    return (metric.low is not None and value < metric.low) or (metric.high is not None and value > metric.high)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _dropout_reason(look: Look) -> Reason:
+    text = f"{number(look.missed)} intervals' worth of values missed lately ({how_often(look.dropout, look.interval_ms)})"
+    return Reason("dropout", None, look.missed, 0.0, None, None, look.dropout, text)

@@ -27,14 +27,18 @@ class Outage:
     serves: Int64
 
 
-def judge_outages(devices: Devices, profiles: Profiles, silence: Silence, gateways: int, settings: DetectionSettings) -> Outage:
+def judge_outages(
+    devices: Devices, profiles: Profiles, silence: Silence, excused: Bool, gateways: int, settings: DetectionSettings
+) -> Outage:
     """Weigh, by gateway, devices that are silent against those heard after the silent ones fell silent.
+
+    The silence of those `excused` [device] says nothing.
 
     A device not heard since then and not yet due says nothing. A gateway falls when the silent are enough, are the
     configured share of those who say something, and those are at least half of all it serves.
     """
     gateway = devices.gateway[: devices.size]
-    testifies = devices.vouches[: devices.size] & (gateway >= 0)
+    testifies = devices.vouches[: devices.size] & (gateway >= 0) & ~excused
     silent = testifies & silence.silent
     heard = devices.heard_ms[: devices.size]
     since = np.full(gateways, NEVER, dtype=np.int64)

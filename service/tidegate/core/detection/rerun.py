@@ -118,7 +118,7 @@ def _go_back(lateness: Lateness, anomalies: Anomalies, course: Course) -> Anomal
     settled = course.older_ms == checkpoints.times_ms(course.past, NEWER)
     checkpoints.move_up(course.past[settled & (course.start == NEWER)])
     checkpoints.restore(course.past, course.start)
-    rehearsal = Anomalies()
+    rehearsal = Anomalies(anomalies.maintenance)
     for slot, start in zip(course.slot.tolist(), course.start.tolist(), strict=True):
         fact = checkpoints.open[start].get(slot)
         rehearsal.ledgers[slot] = {}

@@ -54,7 +54,7 @@ class DetectionResult:
     Of the scored, `late` are older than their device's newest; for their sake `rerun` earlier readings were stepped again.
 
     `rejections` explains the quarantined and dead-lettered, by rising index. `forecast_due` lists devices whose forecast
-    should be published with this batch.
+    should be published with this batch, `score_due` the slots of those whose score should be recorded.
     """
 
     received: int = 0
@@ -69,6 +69,7 @@ class DetectionResult:
     incidents: list[Incident] = field(default_factory=list)
     scores: Scores = field(default_factory=no_scores)
     forecast_due: list[tuple[SiteId, DeviceId]] = field(default_factory=list)
+    score_due: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)

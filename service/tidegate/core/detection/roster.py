@@ -13,8 +13,8 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, ProfileName, SiteId
 from tidegate.contracts.profile import Profile
 from tidegate.core.detection.directory import Directory, Known
-from tidegate.core.detection.explanation import Subject
 from tidegate.core.detection.lane import Lane
+from tidegate.core.detection.look import Subject
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.silence import Sites
 from tidegate.core.detection.state import Devices

@@ -1,5 +1,9 @@
-"""What silence leads to at a tick: incidents first, then anomalies of single devices that no incident explains."""
+"""What silence leads to at a tick: incidents first, then anomalies of single devices that no incident explains.
 
+Silence within a maintenance window leads to neither; one that outlasts it does.
+"""
+
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,10 +16,13 @@ from tidegate.core.detection.explanation import silence_reason
 from tidegate.core.detection.incidents import Incidents
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.lateness import Lateness
+from tidegate.core.detection.maintenance import KEPT_MS, Maintenance
 from tidegate.core.detection.outage import judge_outages
 from tidegate.core.detection.results import DetectionResult
 from tidegate.core.detection.roster import Roster
-from tidegate.core.detection.silence import Silence, judge_silence
+from tidegate.core.detection.silence import SHORTEST_QUIET_MS, Silence, judge_silence
+
+Bool = NDArray[np.bool_]
 
 GRACE_INTERVALS: Final = 1.5
 """Intervals that a silent device waits for its gateway's fall to explain it: its neighbours report within one."""
@@ -31,22 +38,61 @@ def judge_and_tell(
     incidents: Incidents,
     settings: DetectionSettings,
     step_ms: int,
+    tick_ms: int,
     result: DetectionResult,
 ) -> None:
-    """Judge silence `step_ms` of ticks after the last time, and add the facts to `result`."""
-    devices = roster.devices
+    """Judge silence at `tick_ms`, `step_ms` of ticks after the last time, and add the facts to `result`."""
+    devices, maintenance = roster.devices, anomalies.maintenance
     silence = judge_silence(devices, roster.sites, roster.profiles, step_ms)
-    outage = judge_outages(devices, roster.profiles, silence, len(roster.directory.gateways), settings)
-    opened = {slot: fact.id for slot, fact in anomalies.open.items()}
+    stale = silence.silent | silence.quiet[devices.site[: devices.size]]
     revisable_ms = 2 * int(roster.profiles.lateness_ms.max(initial=0))
+    excused = np.zeros(devices.size, dtype=bool)
+    if maintenance:
+        _forget(roster, maintenance, revisable_ms)
+        excused = _excused(roster, maintenance, silence)
+        quiet = _unexcused(roster, incidents, maintenance, silence, tick_ms)
+        silence = replace(silence, silent=silence.silent & ~excused, quiet=quiet)
+    outage = judge_outages(devices, roster.profiles, silence, excused, len(roster.directory.gateways), settings)
+    opened = {slot: fact.id for slot, fact in anomalies.open.items()}
     result.incidents += incidents.review(devices, roster.sites, roster.directory, silence, outage, opened, step_ms, revisable_ms)
     here = slice(devices.size)
     devices.told[here] &= ~silence.spoke
-    stale = silence.silent | silence.quiet[devices.site[here]]
     devices.code[here][stale] = STATE_CODES.index(DeviceState.STALE)
     told = [_tell(roster, anomalies, lateness, int(slot), silence) for slot in _unexplained(roster, silence)]
     result.anomalies += [fact for fact in told if fact is not None]
     result.anomalies += _explained(roster, anomalies, result.incidents)
+
+
+def _forget(roster: Roster, maintenance: Maintenance, revisable_ms: int) -> None:
+    for site in maintenance.sites():
+        code = roster.directory.site_codes.get(site)
+        if code is not None and code < roster.sites.size:
+            maintenance.forget(site, int(roster.sites.progress_ms[code]) - max(KEPT_MS, revisable_ms))
+
+
+def _excused(roster: Roster, maintenance: Maintenance, silence: Silence) -> Bool:
+    """Devices whose silence is within a window, or whose patience has not run out since it ended: they get all of it again."""
+    devices, profiles = roster.devices, roster.profiles
+    excused = np.zeros(devices.size, dtype=bool)
+    codes = [roster.directory.site_codes[site] for site in maintenance.sites() if site in roster.directory.site_codes]
+    for slot in np.flatnonzero(silence.silent & np.isin(devices.site[: devices.size], codes)).tolist():
+        profile = devices.profile[slot]
+        patience = profiles.silent_after_ms[profile] + GRACE_INTERVALS * profiles.interval_ms[profile]
+        at_ms = int(roster.sites.progress_ms[devices.site[slot]])
+        since_ms = at_ms - int(min(patience, KEPT_MS))
+        excused[slot] = maintenance.covering(roster.named(slot), since_ms, at_ms) is not None
+    return excused
+
+
+def _unexcused(roster: Roster, incidents: Incidents, maintenance: Maintenance, silence: Silence, tick_ms: int) -> Bool:
+    """Sites that nobody speaks in, without those in maintenance. By ticks, as when a whole site stops nothing else moves; an
+    incident that is open already goes on."""
+    quiet = silence.quiet.copy()
+    for code in np.flatnonzero(quiet).tolist():
+        site = roster.directory.sites[code]
+        if code not in incidents.sites and maintenance.covers_site(site, tick_ms - int(SHORTEST_QUIET_MS), tick_ms):
+            quiet[code] = False
+    return quiet
 
 
 def _unexplained(roster: Roster, silence: Silence) -> NDArray[np.int64]:

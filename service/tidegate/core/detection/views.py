@@ -8,10 +8,12 @@ from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection.anomalies import Anomalies, score_of
 from tidegate.core.detection.evidence import MEDIAN
-from tidegate.core.detection.explanation import Subject, reasons, suppressions, would_fire
+from tidegate.core.detection.explanation import reasons, suppressions, would_fire
 from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.look import Subject, look_at
 from tidegate.core.detection.results import DemandGroup, DemandRows
 from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.samples import held_by
 from tidegate.core.detection.state import NEVER, Rows
 from tidegate.core.forecaster import Float64
 
@@ -42,13 +44,14 @@ def explain(roster: Roster, anomalies: Anomalies, site: SiteId, device: DeviceId
     if known is None or known.slot >= roster.devices.size:
         return None
     subject = roster.subject(known.slot)
+    look = look_at(subject, held_by(roster, anomalies, known.slot))
     return Explanation(
         device=_view(roster, anomalies, known.slot),
-        threshold=float(roster.profiles.threshold[subject.profile]),
+        threshold=look.threshold,
         alarming=known.slot in anomalies.open,
-        streams=reasons(subject, least=0.0),
-        suppressed_by=suppressions(subject),
-        would_fire=would_fire(subject),
+        streams=reasons(look, least=0.0),
+        suppressed_by=suppressions(look),
+        would_fire=would_fire(look),
         bundle=roster.profiles.bundles[subject.profile],
         policy=roster.profiles.policies[subject.profile],
     )

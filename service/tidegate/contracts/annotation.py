@@ -1,0 +1,73 @@
+"""Annotations: what people say of anomalies and incidents afterwards. They change no fact and move no threshold."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from tidegate.contracts.anomaly import Anomaly, Incident
+from tidegate.contracts.ids import CommandId
+
+MOST_LABELS: Final = 20
+"""Labels kept of one anomaly: the latest of each of the last so many people."""
+
+
+class AnomalyLabel(StrEnum):
+    """What somebody who knows says an anomaly was. The five classes of feedback that Pinot's ThirdEye collects.
+
+    `expected`: real, and known to come (a holiday, a test). `new-trend`: real, and how the device will behave from now on.
+    """
+
+    TRUE_ALARM = "true-alarm"
+    FALSE_ALARM = "false-alarm"
+    EXPECTED = "expected"
+    NEW_TREND = "new-trend"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody has seen it and looks after it. `at_ms` is the tick at which the worker took the command."""
+
+    by: str
+    at_ms: int
+    reason: str
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True)
+class LabelGiven:
+    """What `by` says it was. A person's later label replaces their earlier one."""
+
+    label: AnomalyLabel
+    by: str
+    at_ms: int
+    note: str
+    command: CommandId
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyView(Anomaly):
+    """An anomaly as REST shows it: its latest fact, who acknowledged it last, and what people say it was."""
+
+    acknowledgement: Acknowledgement | None = None
+    labels: list[LabelGiven] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView(Incident):
+    """An incident as REST shows it: its latest fact, and who acknowledged it last. Its anomalies keep their own."""
+
+    acknowledgement: Acknowledgement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """What was said of one anomaly or incident."""
+
+    acknowledgement: Acknowledgement | None = None
+    labels: list[LabelGiven] = field(default_factory=list)
+
+
+def with_label(labels: list[LabelGiven], given: LabelGiven) -> list[LabelGiven]:
+    """`labels` with `given` in place of that person's earlier one, at the end; the oldest beyond `MOST_LABELS` goes."""
+    return [*(each for each in labels if each.by != given.by), given][-MOST_LABELS:]

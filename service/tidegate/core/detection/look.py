@@ -1,0 +1,170 @@
+"""A look at one device after its last reading: the numbers that explaining takes, from the state or from a recorded sample.
+
+What reads it cannot tell where it came from, so a question about the past is answered as it would have been then.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tidegate.contracts.anomaly import DeviceState
+from tidegate.contracts.ids import MetricName
+from tidegate.contracts.profile import Metric
+from tidegate.contracts.scores import ScoreGroup
+from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.lane import Lane
+from tidegate.core.detection.profiles import Profiles
+from tidegate.core.detection.state import Devices
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One device of the state."""
+
+    devices: Devices
+    profiles: Profiles
+    lane: Lane
+    slot: int
+
+    @property
+    def profile(self) -> int:
+        """Code of its profile."""
+        return int(self.devices.profile[self.slot])
+
+    @property
+    def interval_ms(self) -> float:
+        """Milliseconds between two readings."""
+        return float(self.profiles.interval_ms[self.profile])
+
+    def rows(self) -> Iterator[tuple[int, MetricName, Metric]]:
+        """Its rows in the lane's table with their metrics; none once the profile has left the configuration."""
+        current = self.profiles.current.get(self.profiles.names[self.profile])
+        for offset, (name, metric) in enumerate(current.metrics.items() if current else ()):
+            yield int(self.devices.first_row[self.slot]) + offset, name, metric
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLook:
+    """One metric: the `value` observed last and whether it is `missing` in the last reading, the band expected of it, how
+    many equal values in a row, −log10 p by stream; `low` and `high` bound what the sensor can say. Null: not known."""
+
+    name: MetricName
+    unit: str
+    low: float | None
+    high: float | None
+    value: float | None
+    missing: bool
+    expected_low: float | None
+    expected: float | None
+    expected_high: float | None
+    run: int
+    rarity: tuple[float, float, float]
+
+    @property
+    def impossible(self) -> bool:
+        """Whether the sensor cannot physically say its value."""
+        return self.value is not None and outside(self.value, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One device: `rarity` −log10 p of the last reading (NaN: it could not be judged), `heard` what policy lets alarm of it.
+
+    `held` is the maintenance window in force, in words.
+    """
+
+    state: DeviceState
+    settled: int
+    warmup: int
+    threshold: float
+    interval_ms: float
+    rarity: float
+    heard: float
+    surprise: float
+    missed: float
+    dropout: float
+    held: str | None
+    metrics: list[MetricLook]
+
+
+def look_at(subject: Subject, held: str | None = None) -> Look:
+    """`subject` as it stands."""
+    devices, slot, profile = subject.devices, subject.slot, subject.profile
+    return Look(
+        state=STATE_CODES[devices.code[slot]],
+        settled=int(devices.settled[slot]),
+        warmup=int(subject.profiles.warmup[profile]),
+        threshold=float(subject.profiles.threshold[profile]),
+        interval_ms=subject.interval_ms,
+        rarity=float(devices.rarity[slot]),
+        heard=float(devices.alarm_rarity[slot]),
+        surprise=float(devices.surprise[slot]),
+        missed=float(devices.missed[slot]),
+        dropout=float(devices.dropout_rarity[slot]),
+        held=held,
+        metrics=[_metric_at(subject.lane, row, name, metric) for row, name, metric in subject.rows()],
+    )
+
+
+def look_back(group: ScoreGroup) -> Look:
+    """The one device of `group` as it stood then."""
+    devices, values = group.devices, group.values
+    numbers = zip(values.residual, values.range, values.stuck, strict=True)
+    return Look(
+        state=devices.state[0],
+        settled=devices.settled[0],
+        warmup=group.warmup,
+        threshold=group.threshold,
+        interval_ms=group.interval_ms,
+        rarity=devices.neg_log10_p[0],
+        heard=devices.heard[0],
+        surprise=devices.surprise[0],
+        missed=devices.missed[0],
+        dropout=devices.dropout[0],
+        held=devices.held[0],
+        metrics=[
+            MetricLook(
+                metric.name,
+                metric.unit,
+                metric.low,
+                metric.high,
+                finite(values.observed[place]),
+                values.missing[place],
+                finite(values.expected_low[place]),
+                finite(values.expected[place]),
+                finite(values.expected_high[place]),
+                values.run[place],
+                rarity,
+            )
+            for place, (metric, rarity) in enumerate(zip(group.metrics, numbers, strict=True))
+        ],
+    )
+
+
+def _metric_at(lane: Lane, row: int, name: MetricName, metric: Metric) -> MetricLook:
+    rows = lane.rows
+    low, median, high = (finite(bound) for bound in rows.band[row].tolist())
+    residual, novelty, stuck = rows.rarity[row].tolist()
+    return MetricLook(
+        name,
+        metric.unit,
+        metric.low,
+        metric.high,
+        finite(float(rows.value[row])),
+        bool(rows.missing[row]),
+        low,
+        median,
+        high,
+        int(rows.run[row]),
+        (residual, novelty, stuck),
+    )
+
+
+def outside(value: float, low: float | None, high: float | None) -> bool:
+    """Whether `value` is beyond what a sensor of that range can physically say."""
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def finite(value: float) -> float | None:
+    """`value`, or null for what is not a number of anything."""
+    return float(value) if math.isfinite(value) else None
