@@ -64,8 +64,14 @@ def test_within_a_window_a_spike_scores_and_opens_nothing_and_explains_itself() 
     assert explanation.device.neg_log10_p > explanation.threshold
     assert explanation.suppressed_by == ["maintenance window 'w': new bearing"]
     assert explanation.would_fire.startswith("nothing fires while it lasts")
-    calm(subject, 302, 310)
-    assert statuses(hear(subject, 310, 900.0)) == [AnomalyStatus.OPENED], "the end is not within"
+
+
+@pytest.mark.parametrize(("start", "stop", "held"), [(300, 301, False), (301, 302, True), (302, 303, False), (300, 400, True)])
+def test_a_window_begins_with_its_start_and_ends_before_its_end(start: int, stop: int, held: bool) -> None:
+    subject = partition()
+    calm(subject, 300)
+    tell(subject, 300, declared(window(start, stop)))
+    assert statuses(hear(subject, 301, 150.0)) == ([] if held else [AnomalyStatus.OPENED])
 
 
 @pytest.mark.parametrize(
