@@ -115,14 +115,10 @@ def open_door(ports: ApiDependencies, rules: Mapping[Route, Rule]) -> Door:
 
 
 def door_of(request: Request) -> Door:
-    """The door that `request` came through, with its caller."""
+    """The door that `request` came through, whoever came."""
     door = request.app.state.door
     assert isinstance(door, Door)  # noqa: S101 - create_app put it there
-    ports = replace(door.ports, caller=caller_of(request))
-    key = key_of(request)
-    if key is not None:
-        ports = replace(ports, key=key, new_command_id=lambda: key)
-    return replace(door, ports=ports)
+    return door
 
 
 def caller_of(request: Request) -> Caller:
@@ -132,5 +128,15 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-Here = Annotated[Door, Depends(door_of)]
-"""A route's way to the door it belongs to."""
+async def _here(request: Request) -> Door:
+    """The door with its caller. A coroutine although it waits for nothing: FastAPI gives plain functions a thread each time."""
+    door = door_of(request)
+    ports = replace(door.ports, caller=caller_of(request))
+    key = key_of(request)
+    if key is not None:
+        ports = replace(ports, key=key, new_command_id=lambda: key)
+    return replace(door, ports=ports)
+
+
+Here = Annotated[Door, Depends(_here)]
+"""A route's way to the door it belongs to, and to who came through it."""

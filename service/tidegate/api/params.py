@@ -27,7 +27,7 @@ DeviceFilter = Annotated[DeviceId | None, Query(max_length=MAX_ID_LENGTH, descri
 CommandFilter = Annotated[CommandId | None, Query(max_length=MAX_ID_LENGTH, description="Only this command.")]
 
 
-def _page_request(
+async def _page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Items per page.")] = 100,
     cursor: Annotated[str | None, Query(max_length=1024, description="`next_cursor` of the page before.")] = None,
 ) -> PageRequest:

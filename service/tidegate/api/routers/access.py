@@ -28,7 +28,7 @@ KeyPath = Annotated[str, Path(description="Key id, the middle part of the key.",
 _Time = Annotated[int | None, Query(ge=-MAX_INTEGER, le=MAX_INTEGER, description="Unix time in milliseconds.")]
 
 
-def _wanted(
+async def _wanted(
     principal: Annotated[str | None, Query(max_length=128, description="Only what this principal asked for, by name.")] = None,
     site: SiteFilter = None,
     action: Annotated[str | None, Query(max_length=256, description="Only this command kind or route.")] = None,

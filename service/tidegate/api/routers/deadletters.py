@@ -29,7 +29,7 @@ LetterPath = Annotated[str, Path(description="Letter id, as the list gives it.",
 _Time = Annotated[int | None, Query(ge=-MAX_INTEGER, le=MAX_INTEGER, description="Unix time in milliseconds.")]
 
 
-def _wanted(
+async def _wanted(
     reason: Annotated[DeadLetterReason | None, Query(description="Only this reason.")] = None,
     site: SiteFilter = None,
     device: DeviceFilter = None,
