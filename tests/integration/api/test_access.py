@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 from structlog.testing import capture_logs
@@ -16,10 +17,12 @@ from tidegate.api.access.rules import ITEMS, RULES, SiteFrom, rule_for
 from tidegate.api.app import ROUTERS
 from tidegate.contracts import topics
 from tidegate.contracts.access import KeyRequest
+from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.ids import CommandId, SiteId
 from tidegate.contracts.partitioner import partition_of
+from tidegate.contracts.views import SiteView
 
 SITE, OTHER = "plant-7", "plant-8"
 PARTITIONS = 3
@@ -128,6 +131,45 @@ async def test_a_list_shows_whoever_sees_one_site_that_site(house: Any) -> None:
 
 COMMAND = Command(CommandId("c-1"), SiteId(SITE), CommandKind.FREEZE)
 LETTER = replace(examples.DEAD_LETTER, site=SITE)
+
+
+async def test_the_summary_of_one_site_holds_nothing_of_another(house: Any) -> None:
+    house.live.site_views = [
+        SiteView(SiteId(SITE), 1, 2, {DeviceState.OK: 5}),
+        SiteView(SiteId(OTHER), 1, 2, {DeviceState.OK: 7}),
+    ]
+    await house.publish(topics.ANOMALIES, OTHER, to_builtins(examples.ANOMALY) | {"site": OTHER})
+    summary = (await house.client.get("/v1/summary", headers=await key(house, f"reader@{SITE}"))).json()
+    assert (summary["sites"], summary["devices"], summary["anomalies"]) == (1, {"ok": 5}, [])
+    listed = (await house.client.get("/v1/sites", headers=await key(house, f"reader@{SITE}"))).json()
+    assert [each["site"] for each in listed] == [SITE]
+
+
+async def test_a_stream_shows_facts_of_ones_own_sites_and_ends_with_the_key(house: Any, url: str) -> None:
+    headers = await key(house, f"reader@{SITE}")
+    mine, other = to_builtins(examples.ANOMALY), to_builtins(examples.ANOMALY) | {"id": "anomaly-2", "site": OTHER}
+    seen: list[str] = []
+    async with httpx.AsyncClient(base_url=url) as client, client.stream("GET", "/v1/stream", headers=headers) as answer:
+        assert answer.status_code == 200
+        lines = answer.aiter_lines()
+        await anext(lines)
+        for fact in (other, mine):
+            await house.publish(topics.ANOMALIES, fact["site"], fact)
+        await house.feed.catch_up()
+        async for line in lines:
+            seen.append(line)
+            if line.startswith("data"):
+                break
+        await house.keys.revoke(headers["authorization"].split("_")[1], house.clock.now_ms())
+        house.clock.advance(2.1)
+        await house.publish(topics.ANOMALIES, SITE, mine | {"id": "anomaly-3"})
+        await house.feed.catch_up()
+        seen += [line async for line in lines]
+    assert "anomaly-2" not in "".join(seen)
+    assert "anomaly-3" not in "".join(seen)
+    assert examples.ANOMALY.id in "".join(seen)
+
+
 STORY = {
     "anomaly": (topics.ANOMALIES, examples.ANOMALY, f"/v1/anomalies/{examples.ANOMALY.id}"),
     "incident": (topics.INCIDENTS, examples.INCIDENT, f"/v1/incidents/{examples.INCIDENT.id}"),

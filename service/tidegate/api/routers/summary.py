@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of
 from tidegate.api.dependencies import Here
+from tidegate.api.params import SiteFilter
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.paging import PageRequest
 from tidegate.contracts.rest import Summary
@@ -18,13 +19,14 @@ NEWEST = PageRequest(limit=10)
 
 
 @router.get("/v1/summary", response_model=Summary, responses=example_of(examples.SUMMARY))
-async def get_summary(door: Here) -> Response:
-    """Summarise readings, devices, the newest facts, lag and bundles."""
+async def get_summary(door: Here, site: SiteFilter = None) -> Response:
+    """Summarise readings, devices, the newest facts, lag and bundles. With `site`, its devices and facts; the rest is of all."""
     ports = door.ports
-    balance, lag, sites = await ports.live.balance(), await ports.live.lag(), await ports.live.sites()
+    balance, lag = await ports.live.balance(), await ports.live.lag()
+    sites = [view for view in await ports.live.sites() if site in (None, view.site)]
     devices: Counter[DeviceState] = Counter()
-    for site in sites:
-        devices.update(site.devices)
+    for view in sites:
+        devices.update(view.devices)
     summary = Summary(
         version=ports.version,
         uptime_seconds=round(door.pulse.uptime_seconds(), 3),
@@ -35,9 +37,9 @@ async def get_summary(door: Here) -> Response:
         lag=dict(lag),
         sites=len(sites),
         devices=dict(devices),
-        anomalies=(await ports.views.anomalies(NEWEST)).items,
-        incidents=(await ports.views.incidents(NEWEST)).items,
-        decisions=(await ports.views.decisions(NEWEST)).items,
+        anomalies=(await ports.views.anomalies(NEWEST, site=site)).items,
+        incidents=(await ports.views.incidents(NEWEST, site=site)).items,
+        decisions=(await ports.views.decisions(NEWEST, site=site)).items,
         as_of=ports.views.as_of(),
     )
     return as_json(summary)
