@@ -38,6 +38,7 @@ from tidegate.api.app import OPERATION, ROUTERS, create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
 from tidegate.api.views import Projection
+from tidegate.console.mount import Console
 from tidegate.contracts.codec import from_builtins
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration, DetectionSettings
 from tidegate.contracts.profile import Profile
@@ -132,6 +133,10 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         cors_origins=settings.api.cors_origins,
     )
     app = create_app(dependencies, ROUTERS if "api" in settings.roles else OPERATION)
+    if settings.api.console and "api" in settings.roles:
+        console = Console(app)
+        console.install(app.router)
+        stack.push_async_callback(console.close)
     return Service(settings, workers, projection, feed, live, _server(app, settings.api.trusted_proxies), listener)
 
 

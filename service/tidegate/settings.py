@@ -140,6 +140,8 @@ class ApiSettings(_Area):
     """Largest request body; never above what the worker takes as one message."""
     max_pending_records: int = Field(default=20_000, ge=1)
     """Telemetry records waiting for the worker before the door answers 503 with Retry-After."""
+    console: bool = True
+    """Whether the page for people is served under `/console` (docs/console.md); loaded with the first visit."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://panel.example.org`) whose pages may read answers in a browser; none by default."""
     trusted_proxies: tuple[str, ...] = ()

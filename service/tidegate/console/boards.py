@@ -1,0 +1,64 @@
+"""The boards of a service: one for each credential that is being looked through, gone when the last page of it is."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from tidegate.client import TidegateClient
+from tidegate.client.retry import Retry
+from tidegate.console.board import Board
+from tidegate.console.transport import InProcess
+
+_IN_PROCESS: Final = "http://tidegate.console"
+"""Nobody resolves it: the service is in this process. A name all the same, for the messages of errors."""
+
+_BRIEF: Final = Retry(busy_seconds=1.0, unreachable_seconds=1.0)
+"""A page that waits is asked again soon; better it says what is wrong."""
+
+
+@dataclass(slots=True)
+class _Place:
+    board: Board
+    following: "asyncio.Task[None]"
+    lookers: int = 0
+
+
+@dataclass(slots=True)
+class Boards:
+    """Boards over the service `app`, by credential and address of the visitor."""
+
+    app: ASGIApp
+    _places: dict[tuple[str, str], _Place] = field(default_factory=dict)
+
+    def look(self, credential: str, address: str) -> tuple[Board, Callable[[], None]]:
+        """The visitor's board, and what to call once when its page is gone."""
+        key = (credential, address)
+        place = self._places.get(key) or self._open(key)
+        place.lookers += 1
+        return place.board, lambda: self._leave(key)
+
+    async def close(self) -> None:
+        """End every board."""
+        places, self._places = list(self._places.values()), {}
+        for place in places:
+            place.following.cancel()
+        await asyncio.gather(*(place.following for place in places), return_exceptions=True)
+
+    def _open(self, key: tuple[str, str]) -> _Place:
+        credential, address = key
+        client = TidegateClient(_IN_PROCESS, token=credential, retry=_BRIEF, transport=InProcess(self.app, address))
+        board = Board(client)
+        place = self._places[key] = _Place(board, asyncio.create_task(board.follow(), name="console-stream"))
+        return place
+
+    def _leave(self, key: tuple[str, str]) -> None:
+        place = self._places.get(key)
+        if place is None:
+            return
+        place.lookers -= 1
+        if place.lookers <= 0:
+            place.following.cancel()
+            del self._places[key]

@@ -1,0 +1,118 @@
+"""The fleet's map as HTML. Draws; asks nobody anything."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from tidegate.console.markup import Markup, address, joined
+from tidegate.console.survey import Cell, GatewayMap, SiteMap
+from tidegate.console.wording import SEVERITY_MARKS, STATE_MARKS, STATE_WORDS, counted, percent
+from tidegate.contracts.anomaly import DeviceState, Severity
+from tidegate.contracts.views import SiteView
+
+MOST_CELLS: Final = 240
+"""Devices of a gateway that are drawn one by one; of more, only those that somebody should look at."""
+
+_RESOURCES: Final = {"cpu_millicores": "cpu", "memory_bytes": "memory", "bandwidth_bps": "network", "devices": "devices"}
+
+
+def strip(sites: Sequence[SiteView]) -> Markup:
+    """Devices by state, over all sites."""
+    counts: Counter[DeviceState] = Counter()
+    for site in sites:
+        counts.update(site.devices)
+    tiles = [_tile(f"{sum(counts.values()):,}", "devices", f"at {counted(len(sites), 'site')}", "")]
+    tiles += [_tile(f"{counts[state]:,}", state, STATE_WORDS[state], f"s-{state}") for state in DeviceState]
+    return joined(tiles)
+
+
+def choices(sites: Sequence[SiteView], chosen: Sequence[SiteView]) -> Markup:
+    """A link for each site, with how many of its devices are not judged in full."""
+    return joined(
+        Markup('<a href="{}"{}>{} <span class="dim">{}</span></a>').format(
+            address("", site=site.site), Markup(' aria-current="page"') if site in chosen else "", site.site, _trouble(site)
+        )
+        for site in sites
+    )
+
+
+def site_head(site_map: SiteMap) -> Markup:
+    """What is to be said of the site as a whole."""
+    site = site_map.site
+    cells = [cell for gateway in site_map.gateways for cell in gateway.cells]
+    told = [counted(len(cells), "device") + (" shown, there are more" if site_map.is_part else "")]
+    told += (
+        [counted(site.gateways, "gateway")] if site.topology_revision is not None else ["no topology, so nothing is allocated"]
+    )
+    anomalous = sum(cell.severity is not None for cell in cells)
+    told += [counted(anomalous, "device") + " with an open anomaly"] if anomalous else ["no open anomaly"]
+    holds = joined(Markup('<li class="hold">{}</li>').format(hold) for hold in site.holds)
+    unplaced = (
+        Markup('<li class="hold">Not in the topology: {}</li>').format(", ".join(site.unplaced)) if site.unplaced else Markup("")
+    )
+    return Markup('<h2>{}</h2><span class="dim">{}</span><ul class="holds">{}{}</ul>').format(
+        site.site, " · ".join(told), holds, unplaced
+    )
+
+
+def card(site: str, gateway: GatewayMap) -> Markup:
+    """One gateway: marks, load by resource, and its devices."""
+    marks = joined((Markup('<span class="mark {}">{}</span>').format(mark, mark) for mark in gateway.marks), " ")
+    title = Markup("{}").format(gateway.name) if gateway.name is not None else Markup("<i>no gateway</i>")
+    return Markup('<h3><span class="name" title="{}">{}</span> {}<span class="dim count">{}</span></h3>{}{}').format(
+        gateway.name or "", title, marks, f"{len(gateway.cells):,}", _load(gateway), _cells(site, gateway.cells)
+    )
+
+
+def legend() -> Markup:
+    """What marks and colours mean."""
+    states = [_key(f"s-{state}", STATE_MARKS[state], f"{state}: {STATE_WORDS[state]}") for state in DeviceState]
+    severities = [_key(f"a-{severity}", SEVERITY_MARKS[severity], f"{severity} anomaly") for severity in Severity]
+    return joined([*states, *severities])
+
+
+def _tile(figure: str, word: str, details: str, kind: str) -> Markup:
+    return Markup('<div class="tile {}" title="{}"><b>{}</b><span>{}</span></div>').format(kind, details, figure, word)
+
+
+def _trouble(site: SiteView) -> str:
+    total = sum(site.devices.values())
+    return f"{total - site.devices.get(DeviceState.OK, 0):,} of {total:,} not ok" if total else "no device"
+
+
+def _load(gateway: GatewayMap) -> Markup:
+    bars = joined(
+        Markup(
+            '<div class="bar-row"><span>{}</span><span class="track"><span class="fill {}" style="width:{}%"></span></span>'
+            "<span>{}</span></div>"
+        ).format(_RESOURCES.get(name, name), _fullness(load), f"{min(load, 1) * 100:.0f}", percent(load))
+        for name, load in gateway.load
+    )
+    return Markup('<div class="load">{}</div>').format(bars)
+
+
+def _fullness(load: float) -> str:
+    return "over" if load > 1 else "full" if load > 0.85 else ""
+
+
+def _cells(site: str, cells: Sequence[Cell]) -> Markup:
+    drawn = cells if len(cells) <= MOST_CELLS else [cell for cell in cells if not cell.is_calm][:MOST_CELLS]
+    left = len(cells) - len(drawn)
+    rest = Markup('<span class="rest dim">and {} more, {} of them judged in full without an anomaly</span>').format(
+        f"{left:,}", f"{sum(cell.is_calm for cell in cells):,}"
+    )
+    return Markup('<div class="cells">{}</div>{}').format(joined(_cell(site, cell) for cell in drawn), rest if left else "")
+
+
+def _cell(site: str, cell: Cell) -> Markup:
+    kind = f"s-{cell.state}" if cell.severity is None else f"a-{cell.severity}"
+    mark = STATE_MARKS[cell.state] if cell.severity is None else SEVERITY_MARKS[cell.severity]
+    told = f"{cell.device}: {cell.state}" + (f", {cell.severity} anomaly" if cell.severity else "")
+    # A calm device is reached through the search: thousands of stops would keep a keyboard from everything else.
+    return Markup('<a class="cell {}" href="{}" title="{}" aria-label="{}"{}>{}</a>').format(
+        kind, address("device", site=site, device=cell.device), told, told, Markup(' tabindex="-1"') if cell.is_calm else "", mark
+    )
+
+
+def _key(kind: str, mark: str, told: str) -> Markup:
+    return Markup('<span><span class="cell {}">{}</span>{}</span>').format(kind, mark, told)

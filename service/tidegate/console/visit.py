@@ -1,0 +1,51 @@
+"""One open page: whose eyes it has, and how it keeps itself up to date."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from nicegui import ui
+
+from tidegate.client import ProblemError
+from tidegate.console.board import Answer, Board
+from tidegate.console.credential import credential_of, login_address
+from tidegate.console.frame import frame
+from tidegate.console.mount import BOARDS
+from tidegate.contracts.access import WhoAmI
+
+LOOK_SECONDS = 1.0
+"""Between two looks of a page at its board; the board asks the service less often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a page is built with. `query` is what its address asks for, decoded."""
+
+    board: Board
+    who: WhoAmI | None
+    query: dict[str, str]
+
+    def keep(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Call `refresh` now and then for as long as the page is open."""
+        ui.timer(LOOK_SECONDS, refresh)
+
+
+Build = Callable[[Visit], Awaitable[None]]
+
+
+def page(path: str, title: str, build: Build) -> None:
+    """Serve what `build` draws at `path`, inside the common frame, to visitors whose credential is good."""
+
+    @ui.page(path, title=f"{title} · Tidegate")
+    async def show(request: Request) -> Response | None:
+        board, leave = request.scope[BOARDS].look(credential_of(request), request.client.host if request.client else "")
+        ui.context.client.on_delete(leave)
+        who: Answer[WhoAmI] = await board.ask("who", board.client.access.whoami, seconds=10)
+        if isinstance(who.error, ProblemError) and who.error.status == HTTPStatus.UNAUTHORIZED:
+            return RedirectResponse(login_address(request, refused=bool(credential_of(request))), status_code=303)
+        visit = Visit(board, who.value, dict(request.query_params))
+        frame(visit, title, request.cookies.get("tidegate_theme"))
+        await build(visit)
+        return None
