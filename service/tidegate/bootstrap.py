@@ -370,6 +370,7 @@ def _server(app: Any, trusted_proxies: Sequence[str]) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=3,
         server_header=False,
+        ws="websockets-sansio",  # the one that warns of nothing
         # uvicorn believes X-Forwarded-For of loopback by itself; an address in the audit must not be anybody's to choose.
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),

@@ -59,5 +59,11 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await run_service(settings, stop, lambda url: _log.info("listening", url=url, docs=f"{url}/docs", metrics=f"{url}/metrics"))
+    await run_service(settings, stop, lambda url: _log.info("listening", url=url, **_pages(url, settings)))
     _log.info("stopped")
+
+
+def _pages(url: str, settings: Settings) -> dict[str, str]:
+    """What of `url` a person may want to open."""
+    console = {"console": f"{url}/console/"} if settings.api.console and "api" in settings.roles else {}
+    return console | {"docs": f"{url}/docs", "metrics": f"{url}/metrics"}
