@@ -4,6 +4,8 @@ The topics are the truth: what is here can be made again from them, as far back 
 nothing that a worker does depends on it.
 """
 
+from tidegate.adapters.history.audit import SqlAudit
 from tidegate.adapters.history.database import Database, open_database
+from tidegate.adapters.history.keys import SqlKeys
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "SqlAudit", "SqlKeys", "open_database"]
