@@ -26,10 +26,12 @@ from tidegate.api.routers import (
     docs,
     live,
     operation,
+    orders,
     readings,
     sites,
     stream,
     summary,
+    topologies,
 )
 
 ROUTERS: Final = (
@@ -37,6 +39,8 @@ ROUTERS: Final = (
     commands,
     acks,
     sites,
+    topologies,
+    orders,
     devices,
     anomalies,
     decisions,

@@ -9,6 +9,8 @@ TidegateError
 │   ├── UnauthenticatedError      whoever asks did not show who they are
 │   ├── ForbiddenError            a command that REST does not take
 │   │   └── RoleMissingError      whoever asks may not do this here
+│   ├── PreconditionFailedError   what the request was made for is not there any more
+│   ├── PreconditionRequiredError a change that does not say what it is made for
 │   ├── TooManyRequestsError      more than one client may ask for
 │   ├── KeyReusedError            an idempotency key that is another command's already
 │   └── ReplayRefusedError        a dead letter that may not, or cannot, be sent again
@@ -64,6 +66,18 @@ class UnauthenticatedError(InputError):
     def __init__(self, message: str, *, code: str = code, advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.code = code
+
+
+class PreconditionFailedError(InputError):
+    """What the request was made for has been replaced meanwhile; nothing was changed."""
+
+    code = "precondition-failed"
+
+
+class PreconditionRequiredError(InputError):
+    """The change would replace whatever is there, seen or not."""
+
+    code = "precondition-required"
 
 
 class TooManyRequestsError(InputError):

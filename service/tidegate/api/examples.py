@@ -69,25 +69,25 @@ def _page(item: T) -> Page[T]:
     return Page([item], None, _AS_OF)
 
 
-def _without_nulls(value: object) -> Any:
+def without_nulls(value: object) -> Any:
     """What a person would send: fields left at null are left out."""
     if isinstance(value, dict):
-        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
-    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+        return {key: without_nulls(part) for key, part in value.items() if part is not None}
+    return [without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _command(kind: CommandKind, **fields: Any) -> Any:
     command = Command(CommandId(f"shift-2-{kind}"), _SITE, kind, "anna", **fields)
-    return _without_nulls(to_builtins(command))
+    return without_nulls(to_builtins(command))
 
 
 READING: Final = Reading(
     _SITE, _PUMP, _PROFILE, _NOW_MS, {_MOTOR: 61.4, MetricName("flow_litres_per_minute"): 12.9}, sequence=1041
 )
 READING_BODIES: Final = {
-    "batch": _without_nulls(to_builtins(ReadingBatch(_SITE, [READING]))),
-    "list": [_without_nulls(to_builtins(READING))],
-    "single": _without_nulls(to_builtins(READING)),
+    "batch": without_nulls(to_builtins(ReadingBatch(_SITE, [READING]))),
+    "list": [without_nulls(to_builtins(READING))],
+    "single": without_nulls(to_builtins(READING)),
 }
 READINGS_RECEIPT: Final = ReadingsReceipt(accepted=1, site=_SITE, partition=0, offset=1207)
 
@@ -136,11 +136,11 @@ COMMAND: Final = CommandView(
 
 ACK: Final = Ack(_SITE, _SPARE, AckKind.ACTIVE, _NOW_MS, _PUMP, 5)
 ACK_BODIES: Final = {
-    "active": _without_nulls(to_builtins(ACK)),
-    "heartbeat": _without_nulls(to_builtins(Ack(_SITE, _SPARE, AckKind.HEARTBEAT, _NOW_MS))),
+    "active": without_nulls(to_builtins(ACK)),
+    "heartbeat": without_nulls(to_builtins(Ack(_SITE, _SPARE, AckKind.HEARTBEAT, _NOW_MS))),
     "list": [
-        _without_nulls(to_builtins(Ack(_SITE, _GATEWAY, AckKind.RELEASED, _NOW_MS, _PUMP, 4))),
-        _without_nulls(to_builtins(Ack(_SITE, _SPARE, AckKind.REFUSED, _NOW_MS, _PUMP, 5, "out of memory"))),
+        without_nulls(to_builtins(Ack(_SITE, _GATEWAY, AckKind.RELEASED, _NOW_MS, _PUMP, 4))),
+        without_nulls(to_builtins(Ack(_SITE, _SPARE, AckKind.REFUSED, _NOW_MS, _PUMP, 5, "out of memory"))),
     ],
 }
 ACKS_RECEIPT: Final = AcksReceipt(accepted=1, site=_SITE, partition=0, offset=311)

@@ -11,11 +11,13 @@ from tidegate.client.commands import Commands
 from tidegate.client.devices import Devices
 from tidegate.client.letters import DeadLetters
 from tidegate.client.operation import Operation
+from tidegate.client.orders import Orders
 from tidegate.client.plans import Plans
 from tidegate.client.readings import Acks, Readings
 from tidegate.client.retry import Retry
 from tidegate.client.sites import Assignments, Sites
 from tidegate.client.stream import Stream
+from tidegate.client.topologies import Topologies
 from tidegate.client.wire import Wire, open_http
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
@@ -59,6 +61,8 @@ class TidegateClient:
         self.incidents = Incidents(wire)
         self.sites = Sites(wire)
         self.assignments = Assignments(wire)
+        self.topologies = Topologies(wire)
+        self.orders = Orders(wire)
         self.plans = Plans(wire)
         self.commands = Commands(wire, patient)
         self.dead_letters = DeadLetters(wire)

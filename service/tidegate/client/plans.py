@@ -8,12 +8,16 @@ from tidegate.client.route import Route
 from tidegate.client.wire import Wire
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import DecisionStatus
-from tidegate.contracts.rest import Approval, CommandReceipt
+from tidegate.contracts.rest import Approval, CommandReceipt, Order
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
 _LIST: Final = Route("GET", "/v1/decisions")
 _GET: Final = Route("GET", "/v1/decisions/{plan}")
 _APPROVE: Final = Route("POST", "/v1/decisions/{plan}/approve")
+_REFUSE: Final = Route("POST", "/v1/decisions/{plan}/refuse")
+_UNDO: Final = Route("POST", "/v1/decisions/{plan}/undo")
+
+_NOBODY: Final = Order()
 
 
 class Plans:
@@ -36,3 +40,11 @@ class Plans:
         """Approve exactly the plan that has `digest`."""
         body = Approval(digest, issued_by, reason)
         return await self._wire.ask(_APPROVE, CommandReceipt, {"plan": plan}, body=body, headers=keyed(key))
+
+    async def refuse(self, plan: str, order: Order = _NOBODY, *, key: str | None = None) -> CommandReceipt:
+        """Close the plan that waits for approval."""
+        return await self._wire.ask(_REFUSE, CommandReceipt, {"plan": plan}, body=order, headers=keyed(key))
+
+    async def undo(self, plan: str, order: Order = _NOBODY, *, key: str | None = None) -> CommandReceipt:
+        """Return each device of an applied plan to where it was, by a plan that the command's outcome names."""
+        return await self._wire.ask(_UNDO, CommandReceipt, {"plan": plan}, body=order, headers=keyed(key))

@@ -8,9 +8,11 @@ from pydantic import Field
 
 from tidegate.contracts.anomaly import Anomaly, DeviceState, Incident
 from tidegate.contracts.command import CommandKind
-from tidegate.contracts.ids import CommandId, SiteId
+from tidegate.contracts.ids import CommandId, SiteField, SiteId, WholeField
 from tidegate.contracts.letters import MAX_REPLAY_COUNT, ReplayRefusal
 from tidegate.contracts.paging import AsOf
+from tidegate.contracts.topology import DevicePlacement, Gateway
+from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.contracts.views import Balance, DecisionView
 
 
@@ -51,6 +53,36 @@ class Approval:
     digest: str
     issued_by: str = "anonymous"
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who gives an order, and why. With access control on, whoever the credential says gives it."""
+
+    reason: str = ""
+    issued_by: str = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyBody:
+    """A whole topology as REST takes it: `site` is the path's, and a `revision` left out is the one in force plus one."""
+
+    gateways: list[Gateway]
+    devices: list[DevicePlacement]
+    site: SiteField | None = None
+    revision: WholeField | None = None
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyReceipt:
+    """The command that sets `revision` is durable on the log; `outcome` is the path that says what became of it."""
+
+    id: CommandId
+    site: SiteId
+    kind: CommandKind
+    outcome: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from tidegate.api import examples
+from tidegate.api import examples, examples_allocation
 from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.bodies import json_body
-from tidegate.api.commanding import issue
-from tidegate.api.dependencies import Here
+from tidegate.api.dependencies import Door, Here
 from tidegate.api.openapi import body_of
+from tidegate.api.ordering import obey, order_in
 from tidegate.api.params import Paging, PlanPath, SiteFilter
 from tidegate.contracts.codec import decode
-from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.command import CommandKind
+from tidegate.contracts.ids import PlanId, SiteId
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import DecisionStatus
-from tidegate.contracts.rest import Approval, CommandReceipt
+from tidegate.contracts.rest import Approval, CommandReceipt, Order
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
 router = APIRouter(tags=["decisions"])
@@ -44,18 +45,47 @@ async def get_decision(plan: PlanPath, door: Here) -> Response:
     openapi_extra=body_of([Approval], {"approval": examples.APPROVAL}),
 )
 async def approve_decision(plan: PlanPath, request: Request, door: Here) -> Response:
-    """Approve exactly the plan you have seen, by its digest: shorthand for the command `approve-plan`."""
+    """Approve exactly the plan you have seen, by its digest: shorthand for the command `approve-plan`.
+
+    What is carried out is those moves, in that order, with those grants, or nothing: where a move no longer holds, the plan
+    is refused and its last fact says what has changed.
+    """
     async with json_body(request, door) as body:
         approval = decode(body, Approval)
-    history = found(await door.ports.views.decision(plan), f"plan {plan!r}")
-    command = Command(
-        id=door.ports.new_command_id(),
-        site=history.decision.site,
-        kind=CommandKind.APPROVE_PLAN,
-        issued_by=approval.issued_by,
-        reason=approval.reason,
-        plan_id=plan,
-        digest=approval.digest,
-    )
-    receipt = await issue(command, door.ports)
-    return as_json(receipt, HTTPStatus.ACCEPTED, {"location": receipt.outcome})
+    order = Order(approval.reason, approval.issued_by)
+    site = await _site_of(plan, door)
+    return await obey(door, order, site, CommandKind.APPROVE_PLAN, plan_id=plan, digest=approval.digest)
+
+
+@router.post(
+    "/v1/decisions/{plan}/refuse",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=CommandReceipt,
+    responses=example_of(examples_allocation.REFUSAL_RECEIPT, HTTPStatus.ACCEPTED, "The refusal is durable on the log."),
+    openapi_extra=body_of([Order], {"refusal": examples_allocation.ORDER}),
+)
+async def refuse_decision(plan: PlanPath, request: Request, door: Here) -> Response:
+    """Close the plan that waits for approval: shorthand for the command `refuse-plan`. A plan that is not open is refused so."""
+    order = await order_in(request, door)
+    return await obey(door, order, await _site_of(plan, door), CommandKind.REFUSE_PLAN, plan_id=plan)
+
+
+@router.post(
+    "/v1/decisions/{plan}/undo",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=CommandReceipt,
+    responses=example_of(examples_allocation.UNDO_RECEIPT, HTTPStatus.ACCEPTED, "The order to undo is durable on the log."),
+    openapi_extra=body_of([Order], {"undo": examples_allocation.ORDER}),
+)
+async def undo_decision(plan: PlanPath, request: Request, door: Here) -> Response:
+    """Return each device of an applied plan to where it was: shorthand for the command `undo-plan`.
+
+    It becomes a plan of its own, which the command's outcome names (`plan_id`). A device goes back while its epoch is still
+    the undone plan's, and where the hard goals allow it now; the others are in that plan's `kept`, with the reason.
+    """
+    order = await order_in(request, door)
+    return await obey(door, order, await _site_of(plan, door), CommandKind.UNDO_PLAN, plan_id=plan)
+
+
+async def _site_of(plan: PlanId, door: Door) -> SiteId:
+    return found(await door.ports.views.decision(plan), f"plan {plan!r}").decision.site

@@ -9,7 +9,6 @@ from tidegate.api.params import GatewayPath, Paging, SiteFilter, SitePath
 from tidegate.contracts.access import Role
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import Assignment
-from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import SiteView
 
 router = APIRouter(tags=["sites"])
@@ -22,10 +21,11 @@ async def list_sites(door: Here) -> Response:
     return as_json([site for site in sites if door.caller.principal.may(Role.READER, site.site)])
 
 
-@router.get("/v1/sites/{site}/topology", response_model=Topology, responses=example_of(examples.TOPOLOGY))
-async def get_topology(site: SitePath, door: Here) -> Response:
-    """Get the topology in force."""
-    return as_json(found(await door.ports.live.topology(site), f"topology of site {site!r}"))
+@router.get("/v1/sites/{site}", response_model=SiteView, responses=example_of(examples.SITE))
+async def get_site(site: SitePath, door: Here) -> Response:
+    """Get one site in numbers, with what holds its plans back."""
+    views = [view for view in await door.ports.live.sites() if view.site == site]
+    return as_json(found(next(iter(views), None), f"site {site!r}"))
 
 
 @router.get("/v1/sites/{site}/assignments", response_model=Page[Assignment], responses=example_of(examples.ASSIGNMENTS))

@@ -1,0 +1,40 @@
+"""Topologies: a site's gateways and devices, read and replaced as a whole."""
+
+from typing import Final
+
+from tidegate.client.commands import keyed
+from tidegate.client.route import Route
+from tidegate.client.wire import Wire
+from tidegate.contracts.rest import Order, TopologyBody, TopologyReceipt
+from tidegate.contracts.topology import Topology
+
+_GET: Final = Route("GET", "/v1/sites/{site}/topology")
+_PUT: Final = Route("PUT", "/v1/sites/{site}/topology")
+
+
+class Topologies:
+    """`/v1/sites/{site}/topology`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def get(self, site: str) -> Topology:
+        """The topology in force."""
+        return await self._wire.ask(_GET, Topology, {"site": site})
+
+    async def put(
+        self,
+        site: str,
+        topology: TopologyBody,
+        *,
+        replaces: int | None = None,
+        order: Order | None = None,
+        key: str | None = None,
+    ) -> TopologyReceipt:
+        """Replace the topology at revision `replaces`; None for a site without one, or where `topology` names a revision."""
+        wanted = order or Order()
+        condition = {} if replaces is None else {"if-match": f'"{replaces}"'}
+        query = {"reason": wanted.reason or None, "issued_by": wanted.issued_by}
+        return await self._wire.ask(
+            _PUT, TopologyReceipt, {"site": site}, query=query, body=topology, headers=keyed(key) | condition
+        )
