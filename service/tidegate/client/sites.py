@@ -8,10 +8,12 @@ from tidegate.client.route import Route
 from tidegate.client.wire import Wire
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import Assignment
+from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import GatewayView, SiteView
 
 _LIST: Final = Route("GET", "/v1/sites")
 _GET: Final = Route("GET", "/v1/sites/{site}")
+_TOPOLOGY: Final = Route("GET", "/v1/sites/{site}/topology")
 _GATEWAYS: Final = Route("GET", "/v1/sites/{site}/gateways")
 _OF_SITE: Final = Route("GET", "/v1/sites/{site}/assignments")
 _OF_GATEWAY: Final = Route("GET", "/v1/gateways/{gateway}/assignments")
@@ -34,6 +36,10 @@ class Sites:
     async def get(self, site: str) -> SiteView:
         """One site in numbers, with what holds its plans back."""
         return await self._wire.ask(_GET, SiteView, {"site": site})
+
+    async def topology(self, site: str) -> Topology:
+        """The topology in force; `topologies` replaces it."""
+        return await self._wire.ask(_TOPOLOGY, Topology, {"site": site})
 
     async def gateways(self, site: str) -> Sequence[GatewayView]:
         """The gateways of a site's topology as they stand; empty without a topology."""

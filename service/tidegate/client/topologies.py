@@ -1,4 +1,4 @@
-"""Topologies: a site's gateways and devices, read and replaced as a whole."""
+"""Topologies: a site's gateways and devices, replaced as a whole."""
 
 from typing import Final
 
@@ -6,9 +6,7 @@ from tidegate.client.commands import keyed
 from tidegate.client.route import Route
 from tidegate.client.wire import Wire
 from tidegate.contracts.rest import Order, TopologyBody, TopologyReceipt
-from tidegate.contracts.topology import Topology
 
-_GET: Final = Route("GET", "/v1/sites/{site}/topology")
 _PUT: Final = Route("PUT", "/v1/sites/{site}/topology")
 
 
@@ -17,10 +15,6 @@ class Topologies:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-
-    async def get(self, site: str) -> Topology:
-        """The topology in force."""
-        return await self._wire.ask(_GET, Topology, {"site": site})
 
     async def put(
         self,

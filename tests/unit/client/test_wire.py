@@ -117,13 +117,13 @@ async def test_an_identifier_stays_one_segment_of_the_path_whatever_it_holds(sit
         assert request.url.raw_path == b"/v1/sites/" + sent + b"/topology"
         return value(examples.TOPOLOGY)
 
-    await client(answer).topologies.get(site)
+    await client(answer).sites.topology(site)
 
 
 @pytest.mark.parametrize("site", ["", "\ud800"])
 async def test_an_identifier_that_cannot_be_in_a_path_is_refused_before_it_is_sent(site: str) -> None:
     with pytest.raises(InputError, match="site"):
-        await client(lambda _: value(examples.TOPOLOGY)).topologies.get(site)
+        await client(lambda _: value(examples.TOPOLOGY)).sites.topology(site)
 
 
 async def test_a_list_is_read_page_by_page_and_no_further_than_needed() -> None:
