@@ -23,7 +23,7 @@ from tidegate.settings_sources import DEFAULT, PREFIX, Gathered, Key, Origin, So
 TokenAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures of tokens that may be taken at all: neither `none`, nor any whose key is a secret that the verifier shares."""
 
-VERBATIM = frozenset({"username", "password", "key_password", "worker_key"})
+VERBATIM = frozenset({"username", "password", "key_password"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
 
 
@@ -129,6 +129,34 @@ class KafkaSettings(_Area):
     """Encryption and login."""
 
 
+class RetentionSettings(_Area):
+    """Days for which history keeps what is over; what is still open stays."""
+
+    anomalies_days: float = Field(default=90, gt=0, le=36500)
+    """Closed anomalies, by when they were opened."""
+    incidents_days: float = Field(default=90, gt=0, le=36500)
+    """Closed incidents."""
+    decisions_days: float = Field(default=90, gt=0, le=36500)
+    """Plans that ended, with all their facts."""
+    commands_days: float = Field(default=90, gt=0, le=36500)
+    """Commands and their outcomes, except those that set a topology."""
+    dead_letters_days: float = Field(default=14, gt=0, le=36500)
+    """Dead letters with the head of their bytes, and the notes on their replays."""
+
+
+class HistorySettings(_Area):
+    """The database that REST answers from (docs/history.md); processes without the role `api` have none."""
+
+    url: str = ""
+    """`postgresql://user@host/database` or `sqlite:///file`, without a password; empty means `history.db` beside `log.path`."""
+    password: SecretStr | None = None
+    """Of the database's user."""
+    password_file: Path | None = None
+    """File whose first line is the password."""
+    retention: RetentionSettings = RetentionSettings()
+    """How long what is kept."""
+
+
 class ApiSettings(_Area):
     """The REST door."""
 
@@ -146,24 +174,8 @@ class ApiSettings(_Area):
     """Origins (`https://panel.example.org`) whose pages may read answers in a browser; none by default."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else could make them up."""
-    workers: tuple[str, ...] = ()
-    """Where all workers are asked for the live state: `http://worker-1:8080`. A name with several addresses is several workers.
-    Needed where the roles are apart; empty, a door knows its own process's partitions alone (docs/local-stack.md)."""
-    worker_seconds: float = Field(default=5.0, gt=0, le=60)
-    """Longest time for a worker's answer."""
-    worker_key: SecretStr | None = None
-    """Key that we show them, with `reader@*`; needed where they have access control (`tidegate keys create`)."""
-    worker_key_file: Path | None = None
-    """File whose first line is that key."""
 
-    _split = field_validator("cors_origins", "trusted_proxies", "workers", mode="before")(_listed)
-
-    @model_validator(mode="after")
-    def _all_used(self) -> Self:
-        """A key that is shown to nobody is a mistake."""
-        if not self.workers and (self.worker_key or self.worker_key_file):
-            raise ValueError("worker_key would have no effect: api.workers is empty")
-        return self
+    _split = field_validator("cors_origins", "trusted_proxies", mode="before")(_listed)
 
 
 class OidcSettings(_Area):
@@ -277,6 +289,8 @@ class Settings(_Area):
     """Kafka in place of the embedded log."""
     api: ApiSettings = ApiSettings()
     """The REST door."""
+    history: HistorySettings = HistorySettings()
+    """The database that REST answers from."""
     access: AccessSettings = AccessSettings()
     """Who may do what."""
     worker: WorkerSettings = WorkerSettings()

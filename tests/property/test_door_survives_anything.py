@@ -7,7 +7,9 @@ parameters are made from the OpenAPI document itself, so that a new route is cov
 import asyncio
 import copy
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,12 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from histories import fresh_history
+from tidegate.adapters.history import Follower, SqlViews
 from tidegate.adapters.memory import ManualClock, MemoryLog
 from tidegate.api import examples
 from tidegate.api.app import create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
-from tidegate.api.views import Projection
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
 from tidegate.contracts.views import Balance, Health
@@ -100,13 +103,15 @@ class Door:
 
     def __init__(self) -> None:
         log, clock = MemoryLog(2, clock=ManualClock()), ManualClock()
-        feed, projection = Feed(log), Projection(log)
+        history = fresh_history(Path(tempfile.mkdtemp(prefix="tidegate-door-")))
+        feed, follower, views = Feed(log), Follower(log, history), SqlViews(history, log.partitions)
         limits = ApiLimits(max_pending_records=10**9)
         self._runner = asyncio.Runner()
-        self._app = create_app(ApiDependencies(log, projection, _Worker(), _NoMetrics(), clock, feed, limits))
+        self._app = create_app(ApiDependencies(log, views, _Worker(), _NoMetrics(), clock, feed, limits))
         facts = [(topics.ANOMALIES, examples.ANOMALY), (topics.DECISIONS, examples.DECISION_HISTORY.facts[0])]
         self._runner.run(log.append([Outgoing(topic, 0, b"k", encode(fact)) for topic, fact in facts]))
-        self._runner.run(projection.catch_up())
+        self._runner.run(follower.catch_up())
+        self._history = history
         self.document = self.ask("GET", "/openapi.json").json()
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -118,6 +123,7 @@ class Door:
         return self._runner.run(send())
 
     def close(self) -> None:
+        self._runner.run(self._history.close())
         self._runner.close()
 
 

@@ -24,7 +24,6 @@ from tidegate.api.routers import (
     decisions,
     devices,
     docs,
-    live,
     operation,
     orders,
     readings,
@@ -56,9 +55,6 @@ ROUTERS: Final = (
 
 OPERATION: Final = (operation, docs)
 """What a process without the api role serves: for whoever keeps it running."""
-
-INTERNAL: Final = (live,)
-"""What a process with the worker role serves to the doors of others."""
 
 
 def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = ROUTERS) -> FastAPI:

@@ -5,14 +5,13 @@ process took the first request a moment ago, the worker still lets only the firs
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import Request
 
 from tidegate.api.errors import KeyReusedError
-from tidegate.contracts.codec import digest
-from tidegate.contracts.command import Command
+from tidegate.contracts.command import Command, command_digest
 from tidegate.contracts.ids import MAX_ID_LENGTH, CommandId, is_clean
 from tidegate.errors import InputError
 from tidegate.ports import Views
@@ -51,11 +50,6 @@ def key_of(request: Request) -> CommandId | None:
             advice="a UUID will do",
         )
     return CommandId(values[0])
-
-
-def command_digest(command: Command) -> str:
-    """What `command` asks, whatever its id: equal digests ask the same."""
-    return digest(replace(command, id=CommandId("-")))
 
 
 @dataclass(slots=True)

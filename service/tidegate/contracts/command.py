@@ -3,15 +3,17 @@
 One flat dataclass: which fields a kind needs is the table `REQUIRED_FIELDS`, checked by `check_command`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from tidegate.contracts.annotation import AnomalyLabel
+from tidegate.contracts.codec import digest
 from tidegate.contracts.ids import (
     MAX_ID_LENGTH,
     AnomalyField,
     CommandField,
+    CommandId,
     DeviceField,
     GatewayField,
     IncidentField,
@@ -136,3 +138,8 @@ def check_command(command: Command) -> None:
         raise InputError(f"the note has {len(command.reason)} characters, expected at most {MOST_NOTE_CHARACTERS}")
     if command.kind in NOTES and len(command.issued_by) > MAX_ID_LENGTH:
         raise InputError(f"issued_by has {len(command.issued_by)} characters, expected at most {MAX_ID_LENGTH}")
+
+
+def command_digest(command: Command) -> str:
+    """What `command` asks, whatever its id: equal digests ask the same."""
+    return digest(replace(command, id=CommandId("-")))

@@ -166,3 +166,16 @@ class DecisionHistory:
     decision: DecisionView
     plan: Plan | None
     facts: list[Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyRevision:
+    """A topology that came into force: which, by whose command, when (Unix ms, by the worker's ticks), and how large it is."""
+
+    site: SiteId
+    revision: int
+    issued_by: str
+    command: CommandId
+    accepted_at_ms: int
+    gateways: int
+    devices: int

@@ -7,20 +7,25 @@ from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.letters import ALL_LETTERS, KeptLetter, LetterFilter
 from tidegate.contracts.paging import AsOf, Page, PageRequest
 from tidegate.contracts.plan import Assignment, DecisionStatus
+from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import (
     CommandView,
     DecisionHistory,
     DecisionView,
+    TopologyRevision,
 )
 
 
 class Views(Protocol):
-    """The read model: what the output topics said, for questions. Behind them by what `as_of` shows; bounded, so old facts go.
+    """The read model: what the output topics said, for questions. Behind them by what `as_of` shows; old facts go by age.
 
     Lists of facts come newest first, assignments by site and device. An argument left None does not filter.
+
+    Raises:
+        HistoryError: the database cannot be asked.
     """
 
-    def as_of(self) -> AsOf:
+    async def as_of(self) -> AsOf:
         """How far the read model has read."""
         ...
 
@@ -79,4 +84,12 @@ class Views(Protocol):
 
     async def command(self, command_id: str) -> CommandView | None:
         """One command and what became of it."""
+        ...
+
+    async def topologies(self, page: PageRequest, site: str) -> Page[TopologyRevision]:
+        """The topologies that came into force at `site`, the last revision first."""
+        ...
+
+    async def topology(self, site: str, revision: int) -> Topology | None:
+        """The topology that came into force at `site` as `revision`."""
         ...

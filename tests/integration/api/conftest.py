@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +13,13 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
+from histories import fresh_history
+from tidegate.adapters.history import Follower, SqlViews
 from tidegate.adapters.memory import ManualClock, MemoryAudit, MemoryKeys, MemoryLog
 from tidegate.api.access.authenticator import AccessControl
 from tidegate.api.app import create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
-from tidegate.api.views import Projection
 from tidegate.contracts import topics
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import encode
@@ -110,7 +112,8 @@ class House:
     clock: ManualClock
     metrics: Counted
     feed: Feed
-    projection: Projection
+    follower: Follower
+    views: SqlViews
     app: Any
     client: httpx.AsyncClient
     keys: MemoryKeys
@@ -123,7 +126,7 @@ class House:
         await self.follow()
 
     async def follow(self) -> None:
-        while await self.projection.catch_up() + await self.feed.catch_up():
+        while await self.follower.catch_up() + await self.feed.catch_up():
             pass
 
     async def has_listeners(self, count: int) -> None:
@@ -154,19 +157,19 @@ def access() -> Callable[[MemoryKeys, ManualClock], AccessControl]:
 
 
 @pytest_asyncio.fixture
-async def house(limits: ApiLimits, access: Any) -> AsyncIterator[House]:
+async def house(limits: ApiLimits, access: Any, tmp_path: Path) -> AsyncIterator[House]:
     clock = ManualClock()
     log = MemoryLog(PARTITIONS, clock=clock)
     live, metrics, feed = LiveByHand(), Counted(), Feed(log)
-    projection = Projection(log)
+    history = fresh_history(tmp_path)
+    follower, views = Follower(log, history), SqlViews(history, PARTITIONS)
     keys, audit = MemoryKeys(), MemoryAudit()
-    ports = ApiDependencies(
-        log, projection, live, metrics, clock, feed, limits, access=access(keys, clock), keys=keys, audit=audit
-    )
+    ports = ApiDependencies(log, views, live, metrics, clock, feed, limits, access=access(keys, clock), keys=keys, audit=audit)
     app = create_app(ports)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
-        yield House(log, live, clock, metrics, feed, projection, app, client, keys, audit)
+        yield House(log, live, clock, metrics, feed, follower, views, app, client, keys, audit)
+    await history.close()
 
 
 class _QuietServer(uvicorn.Server):

@@ -196,20 +196,23 @@ async def test_a_worker_that_is_behind_gets_no_replays(house: Any) -> None:
 
 async def test_depth_and_age_are_of_letters_kept_and_not_replayed(house: Any) -> None:
     metrics = PrometheusMetrics()
-    metrics.letters_from(house.projection.letters.waiting)
+    metrics.letters_from(house.follower.waiting)
     first = await put(house, letter())
     house.clock.advance(5)
     await put(house, letter())
     await put(house, letter(reason=DeadLetterReason.POISON))
+    await house.follower.count()
     assert 'tidegate_deadletters_waiting{reason="unknown-profile"} 2.0' in metrics.render().decode()
     await replay(house, first)
-    waiting = house.projection.letters.waiting()
+    await house.follower.count()
+    waiting = house.follower.waiting()
     assert waiting.by_reason == {DeadLetterReason.UNKNOWN_PROFILE: 1, DeadLetterReason.POISON: 1}
     assert waiting.oldest_ms == house.clock.now_ms()
     partition = int(first.split("-")[0])
     await house.log.trim(topics.DEADLETTER, partition, 3)
     await house.follow()
-    assert house.projection.letters.waiting().by_reason == {}
+    await house.follower.count()
+    assert house.follower.waiting().by_reason == {}
     assert "tidegate_deadletters_oldest_age_seconds 0.0" in metrics.render().decode()
 
 

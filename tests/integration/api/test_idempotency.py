@@ -94,7 +94,7 @@ async def test_memory_of_recent_commands_is_bounded(house: Any, monkeypatch: pyt
     recent = RecentCommands()
     for number in range(20):
         command = decode(b'{"id":"c%d","site":"s","kind":"freeze"}' % number, Command)
-        await recent.claim(command, house.projection)
+        await recent.claim(command, house.views)
         recent.durable(command.id)
     assert (len(recent._asked), len(recent._durable)) == (5, 5)
 

@@ -52,17 +52,15 @@ class Database:
                     yield reader
 
     @asynccontextmanager
-    async def writing(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A transaction whose changes are there, all of them, when the block ends well; none otherwise.
-
-        `durable`: also after a power cut. Facts need not be, for they are read again from their topics.
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction whose changes are durable, all of them, when the block ends well; none otherwise.
 
         Raises:
             HistoryError: nothing was changed, or, where the server is lost during the commit, it is not known yet.
         """
         with translated(self.name):
             async with self.engine.connect() as connection:
-                writer = await connection.execution_options(tidegate_writes=True, tidegate_durable=durable)
+                writer = await connection.execution_options(tidegate_writes=True)
                 async with writer.begin():
                     yield writer
 
@@ -101,6 +99,10 @@ def _parsed(url: str, password: str) -> URL:
     backend = parsed.get_backend_name()
     if backend not in _DRIVERS:
         raise ConfigurationError(f"history.url is of {backend!r}, expected sqlite or postgresql")
+    if parsed.password:
+        raise ConfigurationError(
+            "history.url has a password in it", advice="put it into history.password_file or history.password"
+        )
     parsed = parsed.set(drivername=_DRIVERS[backend])
     return parsed.set(password=password) if password else parsed
 
@@ -119,8 +121,5 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begins(connection: Any) -> None:
-        options = connection.get_execution_options()
-        writes = options.get("tidegate_writes", False)
-        if writes:
-            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('tidegate_durable') else 'NORMAL'}")
+        writes = connection.get_execution_options().get("tidegate_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

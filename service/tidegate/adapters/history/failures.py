@@ -64,6 +64,8 @@ def _meaning(where: str, error: BaseException) -> HistoryError:
     for part, kind, advice in _SQLITE:
         if not state and part in text.lower():
             return kind(f"{where}: {_first_line(text)}", advice=advice)
+    if isinstance(error, sqlite3.Error):
+        return HistoryError(f"{where}: {_first_line(text)}")
     return HistoryUnavailableError(f"{where}: {_first_line(text) or type(error).__name__}", advice="see that the database runs")
 
 

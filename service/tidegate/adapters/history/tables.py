@@ -78,18 +78,19 @@ DECISION_FACTS: Final = Table(
 ASSIGNMENTS: Final = Table(
     "assignments",
     METADATA,
-    Column("site", Text, primary_key=True),
-    Column("device", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
     Column("gateway", Text),
     Column("document", LargeBinary, nullable=False),
 )
+Index(None, ASSIGNMENTS.c.site, ASSIGNMENTS.c.device)
 Index(None, ASSIGNMENTS.c.gateway, ASSIGNMENTS.c.site, ASSIGNMENTS.c.device)
 
 FORECASTS: Final = Table(
     "forecasts",
     METADATA,
-    Column("site", Text, primary_key=True),
-    Column("device", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
     Column("document", LargeBinary, nullable=False),
 )
 
@@ -97,15 +98,19 @@ DEAD_LETTERS: Final = Table(
     "dead_letters",
     METADATA,
     Column("id", Text, primary_key=True),
+    Column("log_partition", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("site", Text),
     Column("device", Text),
     Column("topic", Text, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("received_at_ms", BigInteger, nullable=False),
+    Column("written_at_ms", BigInteger, nullable=False),
     Column("document", LargeBinary, nullable=False),
 )
-"""Letters with the head of their original; `topic` and `partition` are the original's."""
+"""Letters with the head of their original, which stands at `log_partition` and `log_offset` of the dead-letter topic;
+`topic` and `partition` are where the original came from."""
 Index(None, DEAD_LETTERS.c.received_at_ms, DEAD_LETTERS.c.id)
 
 REPLAYS: Final = Table(
@@ -126,9 +131,11 @@ COMMANDS: Final = Table(
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("sent_at_ms", BigInteger, nullable=False),
+    Column("decided_at_ms", BigInteger),
+    Column("digest", Text, nullable=False, server_default=""),
     Column("document", LargeBinary, nullable=False),
 )
-"""Commands and what became of them (`CommandView`)."""
+"""Commands and what became of them (`CommandView`). `digest` is of what was asked: the first command of an id says it."""
 Index(None, COMMANDS.c.sent_at_ms, COMMANDS.c.id)
 
 TOPOLOGIES: Final = Table(
@@ -139,8 +146,7 @@ TOPOLOGIES: Final = Table(
     Column("revision", BigInteger, nullable=False),
     Column("issued_by", Text, nullable=False),
     Column("sent_at_ms", BigInteger, nullable=False),
-    Column("accepted_at_ms", BigInteger),
     Column("document", LargeBinary, nullable=False),
 )
-"""Every topology that was sent; in force from `accepted_at_ms` on, null when it is not accepted (yet)."""
+"""Every topology that was sent; it came into force when its command was accepted, if it was."""
 Index(None, TOPOLOGIES.c.site, TOPOLOGIES.c.revision)

@@ -40,6 +40,6 @@ async def get_summary(door: Here, site: SiteFilter = None) -> Response:
         anomalies=(await ports.views.anomalies(NEWEST, site=site)).items,
         incidents=(await ports.views.incidents(NEWEST, site=site)).items,
         decisions=(await ports.views.decisions(NEWEST, site=site)).items,
-        as_of=ports.views.as_of(),
+        as_of=await ports.views.as_of(),
     )
     return as_json(summary)

@@ -32,13 +32,15 @@ def upgrade() -> None:
     op.create_index("ix_anomalies_site_device_opened_at_ms", "anomalies", ["site", "device", "opened_at_ms"])
     op.create_table(
         "assignments",
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("device", sa.Text(), nullable=False),
         sa.Column("gateway", sa.Text()),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("site", "device", name="pk_assignments"),
+        sa.PrimaryKeyConstraint("key", name="pk_assignments"),
     )
     op.create_index("ix_assignments_gateway_site_device", "assignments", ["gateway", "site", "device"])
+    op.create_index("ix_assignments_site_device", "assignments", ["site", "device"])
     op.create_table(
         "commands",
         sa.Column("id", sa.Text(), nullable=False),
@@ -46,6 +48,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("sent_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("decided_at_ms", sa.BigInteger()),
+        sa.Column("digest", sa.Text(), server_default="", nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_commands"),
     )
@@ -53,12 +57,15 @@ def upgrade() -> None:
     op.create_table(
         "dead_letters",
         sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("log_partition", sa.Integer(), nullable=False),
+        sa.Column("log_offset", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("site", sa.Text()),
         sa.Column("device", sa.Text()),
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("written_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_dead_letters"),
     )
@@ -84,10 +91,9 @@ def upgrade() -> None:
     op.create_index("ix_decisions_proposed_at_ms_plan_id", "decisions", ["proposed_at_ms", "plan_id"])
     op.create_table(
         "forecasts",
-        sa.Column("site", sa.Text(), nullable=False),
-        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("site", "device", name="pk_forecasts"),
+        sa.PrimaryKeyConstraint("key", name="pk_forecasts"),
     )
     op.create_table(
         "incidents",
@@ -124,7 +130,6 @@ def upgrade() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("issued_by", sa.Text(), nullable=False),
         sa.Column("sent_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("accepted_at_ms", sa.BigInteger()),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("command", name="pk_topologies"),
     )

@@ -1,0 +1,159 @@
+"""Records of the output topics as rows: decoded once, the columns that are asked by beside the fact as it was. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from sqlalchemy import Table
+
+from tidegate.adapters.history import tables
+from tidegate.contracts import topics
+from tidegate.contracts.anomaly import Anomaly, Incident, IncidentStatus
+from tidegate.contracts.codec import decode, encode
+from tidegate.contracts.command import Command, command_digest
+from tidegate.contracts.deadletter import DeadLetter
+from tidegate.contracts.forecast import Forecast
+from tidegate.contracts.letters import NOTE_HEADERS, LetterReplayed, kept, letter_id
+from tidegate.contracts.outcome import CommandOutcome
+from tidegate.contracts.plan import Assignment, Decision
+from tidegate.contracts.views import CommandStatus, CommandView
+from tidegate.ports import Record
+
+Row = dict[str, Any]
+
+MAX_ORIGINAL_BYTES: Final = 4096
+"""Bytes of a dead letter's original that history keeps: enough to see what is wrong; the topic has the rest."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a stretch of records comes to, in the order in which it has to be written.
+
+    `latest` replace what is there if they are newer (`version`), `final` in any case, and `once` only where nothing is there.
+    `gone` are keys of compacted topics that ended. `facts` of plans are folded where the plan's row is at hand. `asked` are the
+    digests of commands, each for a row that has none.
+    """
+
+    latest: dict[Table, list[Row]] = field(default_factory=dict)
+    once: dict[Table, list[Row]] = field(default_factory=dict)
+    final: dict[Table, list[Row]] = field(default_factory=dict)
+    gone: dict[Table, list[str]] = field(default_factory=dict)
+    facts: list[Decision] = field(default_factory=list)
+    asked: list[Row] = field(default_factory=list)
+
+
+def take(record: Record, changes: Changes) -> None:
+    """Add what `record` says to `changes`.
+
+    Raises:
+        InputError: the record is not what its topic holds (a newer release wrote it).
+    """
+    HANDLERS[record.topic](record, changes)
+
+
+def _anomaly(record: Record, changes: Changes) -> None:
+    fact = decode(record.value or b"", Anomaly)
+    row = _columns(fact, "id version site device gateway profile status severity fault_kind is_open opened_at_ms")
+    changes.latest.setdefault(tables.ANOMALIES, []).append(row | {"document": record.value})
+
+
+def _incident(record: Record, changes: Changes) -> None:
+    fact = decode(record.value or b"", Incident)
+    row = _columns(fact, "id version site status opened_at_ms") | {"is_open": fact.status is not IncidentStatus.CLOSED}
+    changes.latest.setdefault(tables.INCIDENTS, []).append(row | {"document": record.value})
+
+
+def _decision(record: Record, changes: Changes) -> None:
+    fact = decode(record.value or b"", Decision)
+    changes.facts.append(fact)
+    row = _columns(fact, "plan_id version") | {"document": record.value}
+    changes.once.setdefault(tables.DECISION_FACTS, []).append(row)
+
+
+def _assignment(record: Record, changes: Changes) -> None:
+    _keyed(record, changes, tables.ASSIGNMENTS, lambda value: _columns(decode(value, Assignment), "site device gateway"))
+
+
+def _forecast(record: Record, changes: Changes) -> None:
+    _keyed(record, changes, tables.FORECASTS, lambda value: _columns(decode(value, Forecast), ""))
+
+
+def _letter(record: Record, changes: Changes) -> None:
+    place = letter_id(record.partition, record.offset)
+    if record.headers == NOTE_HEADERS:
+        note = decode(record.value or b"", LetterReplayed)
+        row = {"id": place, "letter": clean(note.letter), "replayed_at_ms": note.replayed_at_ms}
+        changes.once.setdefault(tables.REPLAYS, []).append(row)
+        return
+    letter = kept(decode(record.value or b"", DeadLetter), place)
+    row = _columns(letter, "id reason site device topic partition received_at_ms")
+    row |= {"log_partition": record.partition, "log_offset": record.offset, "written_at_ms": record.timestamp_ms}
+    row["document"] = encode(replace(letter, original=letter.original[:MAX_ORIGINAL_BYTES]))
+    changes.once.setdefault(tables.DEAD_LETTERS, []).append(row)
+
+
+def _command(record: Record, changes: Changes) -> None:
+    """The first command of an id counts, as it does for the worker; its outcome may be known already, but not its digest."""
+    command = decode(record.value or b"", Command)
+    view = CommandView(command.id, command.site, command.kind, command.issued_by, CommandStatus.PENDING)
+    changes.once.setdefault(tables.COMMANDS, []).append(_command_row(view, record.timestamp_ms))
+    changes.asked.append({"asked_id": clean(command.id), "asked_digest": command_digest(command)})
+    if command.topology is not None:
+        row = {"command": clean(command.id), "site": clean(command.site), "revision": command.topology.revision}
+        row |= {"issued_by": clean(command.issued_by), "sent_at_ms": record.timestamp_ms, "document": encode(command.topology)}
+        changes.once.setdefault(tables.TOPOLOGIES, []).append(row)
+
+
+def _outcome(record: Record, changes: Changes) -> None:
+    outcome = decode(record.value or b"", CommandOutcome)
+    status = CommandStatus.ACCEPTED if outcome.accepted else CommandStatus.REFUSED
+    view = CommandView(
+        outcome.command,
+        outcome.site,
+        outcome.kind,
+        outcome.issued_by,
+        status,
+        outcome.reason,
+        outcome.decided_at_ms,
+        plan_id=outcome.plan_id,
+    )
+    changes.final.setdefault(tables.COMMANDS, []).append(_command_row(view, record.timestamp_ms))
+
+
+def _command_row(view: CommandView, time_ms: int) -> Row:
+    return _columns(view, "id site kind status decided_at_ms") | {"sent_at_ms": time_ms, "document": encode(view)}
+
+
+def _keyed(record: Record, changes: Changes, table: Table, columns: Callable[[bytes], Row]) -> None:
+    """One record of a compacted topic: the latest value of its key, or the end of that key; the last of a stretch counts."""
+    key = clean((record.key or b"").decode("utf-8", "replace"))
+    rows, gone = changes.final.setdefault(table, []), changes.gone.setdefault(table, [])
+    rows[:] = [row for row in rows if row["key"] != key] if record.value is None else rows
+    if record.value is None:
+        gone.append(key)
+    else:
+        rows.append(columns(record.value) | {"key": key, "document": record.value})
+
+
+def _columns(value: object, names: str) -> Row:
+    return {name: clean(getattr(value, name)) for name in names.split()}
+
+
+def clean(value: Any) -> Any:
+    """`value` as a column holds it: PostgreSQL takes every character but NUL."""
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) else value
+
+
+HANDLERS: Final[Mapping[str, Callable[[Record, Changes], None]]] = {
+    topics.ANOMALIES: _anomaly,
+    topics.INCIDENTS: _incident,
+    topics.DECISIONS: _decision,
+    topics.ASSIGNMENTS: _assignment,
+    topics.FORECASTS: _forecast,
+    topics.DEADLETTER: _letter,
+    topics.COMMANDS: _command,
+    topics.OUTCOMES: _outcome,
+}
+"""What is followed, and what takes it."""
+
+FOLLOWED: Final[Sequence[str]] = tuple(HANDLERS)
