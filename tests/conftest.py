@@ -1,7 +1,8 @@
-"""A real Kafka broker for the tests marked `kafka`: one for the session, started when the first of them needs it.
+"""Real servers for the tests marked `kafka` and `postgres`: one of each for the session, started when one first needs it.
 
-`TIDEGATE_TEST_KAFKA=host:port` names one that runs already. Where there is neither that nor Java, these tests are skipped,
-and the summary says so; with `TIDEGATE_REQUIRE_KAFKA=1`, as in CI, they fail instead.
+`TIDEGATE_TEST_KAFKA=host:port` names a broker that runs already. Where there is neither that nor Java, or no PostgreSQL, these
+tests are skipped, and the summary says so; with `TIDEGATE_REQUIRE_KAFKA=1` and `TIDEGATE_REQUIRE_POSTGRES=1`, as in CI, they
+fail instead.
 """
 
 import os
@@ -12,6 +13,7 @@ import pytest
 from broker import Broker, Security, brokers, missing_tools
 from certificates import PASSWORD, USER, SecuredBroker, make_certificates
 from needs import Need, not_found
+from postgres import Postgres, missing_programs, postgres_server
 
 BROKER = Need(
     "broker",
@@ -19,6 +21,14 @@ BROKER = Need(
     "TIDEGATE_REQUIRE_KAFKA",
     "NOT RUN AGAINST KAFKA",
     "Install Java 17 and Maven, or run one (make kafka) and set TIDEGATE_TEST_KAFKA=host:port.",
+)
+
+POSTGRES = Need(
+    "PostgreSQL",
+    lambda: not_found(missing_programs()),
+    "TIDEGATE_REQUIRE_POSTGRES",
+    "NOT RUN AGAINST POSTGRESQL",
+    "Install Debian's postgresql-15, or say in TIDEGATE_TEST_POSTGRES where its programs are.",
 )
 
 
@@ -32,10 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("kafka"):
         BROKER.ask()
+    if item.get_closest_marker("postgres"):
+        POSTGRES.ask()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     BROKER.summarise(terminalreporter)
+    POSTGRES.summarise(terminalreporter)
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +75,17 @@ def own_broker() -> Iterator[Broker]:
     """A broker that the test may stop, kill and start again; nobody else uses it."""
     with brokers() as made:
         yield made[0]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server; take a `new_database` of it."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server that the test may stop, kill and start again; nobody else uses it."""
+    with postgres_server() as server:
+        yield server

@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import structlog
 import uvicorn
 from pydantic import SecretStr
 
 from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bundles
+from tidegate.adapters.catalogue import UNANSWERED
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.adapters.history import Database, Follower, SqlViews, open_database
@@ -31,11 +33,12 @@ from tidegate.adapters.oidc import OidcVerifier, ProviderKeys, TokenRules
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import ProcessPlanner
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
+from tidegate.adapters.remote_live import Addresses, Crew, RemoteLive
 from tidegate.api.access.authenticator import AccessControl, Authenticator
 from tidegate.api.access.keys import KeyRing
 from tidegate.api.access.rates import Rate
 from tidegate.api.access.tokens import ClaimRules, TokenDesk
-from tidegate.api.app import OPERATION, ROUTERS, create_app
+from tidegate.api.app import INTERNAL, OPERATION, ROUTERS, create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
 from tidegate.console.mount import Console
@@ -67,7 +70,7 @@ class Service:
     workers: Workers
     follower: Follower
     feed: Feed
-    live: LiveWorkers
+    crew: Crew | None
     server: uvicorn.Server
     listener: socket.socket
 
@@ -112,8 +115,12 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
     workers = Workers(
         log, membership, metrics, partial(PartitionWorker, ports=ports, configuration=configuration, limits=_limits(settings))
     )
-    live = LiveWorkers(workers, bundles, planner)
-    metrics.watch(live.ages)
+    own = LiveWorkers(workers, bundles, planner)
+    metrics.watch(own.ages)
+    crew = _crew(settings, stack)
+    live = own if crew is None else RemoteLive(crew, log, own)
+    if isinstance(live, RemoteLive):
+        metrics.gauge_from(UNANSWERED, live.count_unanswered)
     if isinstance(log, EmbeddedLog):
         stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed(log)
@@ -134,13 +141,15 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         access=access_control(settings, keys, clock, stack),
         keys=keys,
         cors_origins=settings.api.cors_origins,
+        own=own,
     )
-    app = create_app(dependencies, ROUTERS if "api" in settings.roles else OPERATION)
+    routers = (ROUTERS if "api" in settings.roles else OPERATION) + (INTERNAL if "worker" in settings.roles else ())
+    app = create_app(dependencies, routers)
     if settings.api.console and "api" in settings.roles:
         console = Console(app)
         console.install(app.router)
         stack.push_async_callback(console.close)
-    return Service(settings, workers, follower, feed, live, _server(app, settings.api.trusted_proxies), listener)
+    return Service(settings, workers, follower, feed, crew, _server(app, settings.api.trusted_proxies), listener)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -189,6 +198,23 @@ def _token_desk(settings: OidcSettings, clock: Clock, stack: AsyncExitStack) -> 
     return TokenDesk(OidcVerifier(keys, rules), claims, clock)
 
 
+def _crew(settings: Settings, stack: AsyncExitStack) -> Crew | None:
+    """The workers that the door asks for the live state; None where it knows its own process's alone."""
+    api = settings.api
+    if not api.workers or "api" not in settings.roles:
+        return None
+    key = secret("api.worker_key", api.worker_key, api.worker_key_file)
+    http = httpx.AsyncClient(
+        headers={"authorization": f"Bearer {key}"} if key else {},
+        timeout=api.worker_seconds,
+        trust_env=False,
+        # Below the 5 s after which a worker closes an idle connection: one that is just being closed would fail a question.
+        limits=httpx.Limits(keepalive_expiry=2.0),
+    )
+    stack.push_async_callback(http.aclose)
+    return Crew(Addresses(http, api.workers, api.worker_seconds).now)
+
+
 async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
     """Kafka when its servers are set, or else the embedded log.
 
@@ -208,7 +234,7 @@ async def open_history(settings: Settings, stack: AsyncExitStack) -> Database:
         ConfigurationError: its URL cannot be used, or its password cannot be read.
     """
     chosen = settings.history
-    password = _secret("history.password", chosen.password, chosen.password_file)
+    password = secret("history.password", chosen.password, chosen.password_file)
     database = open_database(chosen.url or f"sqlite:///{settings.log.path.with_name('history.db')}", password)
     stack.push_async_callback(database.close)
     return database
@@ -259,16 +285,20 @@ def kafka_connection(settings: KafkaSettings) -> KafkaConnection:
 def _security(settings: KafkaSettings) -> KafkaSecurity:
     chosen, tls, login = settings.security, None, None
     if chosen.protocol.endswith("SSL"):
-        key_password = _secret("kafka.security.key_password", chosen.key_password, chosen.key_password_file)
+        key_password = secret("kafka.security.key_password", chosen.key_password, chosen.key_password_file)
         tls = TlsFiles(chosen.ca_file, chosen.certificate_file, chosen.key_file, key_password, chosen.check_hostname)
     if chosen.protocol.startswith("SASL"):
-        password = _secret("kafka.security.password", chosen.password, chosen.password_file)
+        password = secret("kafka.security.password", chosen.password, chosen.password_file)
         login = Login(chosen.mechanism, chosen.username or "", password)
     return secured(settings.bootstrap_servers, tls, login)
 
 
-def _secret(name: str, value: SecretStr | None, file: Path | None) -> str:
-    """The secret itself, or the first line of its file; empty when neither is set."""
+def secret(name: str, value: SecretStr | None, file: Path | None) -> str:
+    """The secret itself, or the first line of its file; empty when neither is set. `name` is the setting's.
+
+    Raises:
+        ConfigurationError: both are set, or the file cannot be read.
+    """
     if file is None:
         return value.get_secret_value() if value is not None else ""
     if value is not None:
@@ -338,6 +368,8 @@ async def _run(service: Service, stop: asyncio.Event) -> None:
     if "api" in service.settings.roles:
         parts.append(asyncio.create_task(service.follower.run(), name="history"))
         parts.append(asyncio.create_task(service.feed.run(), name="feed"))
+    if service.crew is not None:
+        parts.append(asyncio.create_task(service.crew.run(), name="crew"))
     try:
         done, _ = await asyncio.wait([waiting, *parts], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping", because=", ".join(task.get_name() for task in done))

@@ -23,7 +23,7 @@ from tidegate.settings_sources import DEFAULT, PREFIX, Gathered, Key, Origin, So
 TokenAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures of tokens that may be taken at all: neither `none`, nor any whose key is a secret that the verifier shares."""
 
-VERBATIM = frozenset({"username", "password", "key_password"})
+VERBATIM = frozenset({"username", "password", "key_password", "worker_key"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
 
 
@@ -174,8 +174,24 @@ class ApiSettings(_Area):
     """Origins (`https://panel.example.org`) whose pages may read answers in a browser; none by default."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else could make them up."""
+    workers: tuple[str, ...] = ()
+    """Where all workers are asked for the live state: `http://worker-1:8080`. A name with several addresses is several workers.
+    Needed where the roles are apart; empty, a door knows its own process's partitions alone (docs/local-stack.md)."""
+    worker_seconds: float = Field(default=5.0, gt=0, le=60)
+    """Longest time for a worker's answer."""
+    worker_key: SecretStr | None = None
+    """Key that we show them, with `reader@*`; needed where they have access control (`tidegate keys create`)."""
+    worker_key_file: Path | None = None
+    """File whose first line is that key."""
 
-    _split = field_validator("cors_origins", "trusted_proxies", mode="before")(_listed)
+    _split = field_validator("cors_origins", "trusted_proxies", "workers", mode="before")(_listed)
+
+    @model_validator(mode="after")
+    def _all_used(self) -> Self:
+        """A key that is shown to nobody is a mistake."""
+        if not self.workers and (self.worker_key or self.worker_key_file):
+            raise ValueError("worker_key would have no effect: api.workers is empty")
+        return self
 
 
 class OidcSettings(_Area):

@@ -126,6 +126,9 @@ UTILISATION: Final = _gauge(
 )
 REPLAYED: Final = _counter("tidegate_replayed_batches_total", "Batches replayed from the journal to restore partitions.")
 PARTITIONS: Final = _gauge("tidegate_partitions_owned", "Partitions this process works, or restores to work them.")
+UNANSWERED: Final = _gauge(
+    "tidegate_partitions_unanswered", "Partitions whose live state no worker answers for; 0 where `api.workers` is not set."
+)
 REBALANCES: Final = _counter(
     "tidegate_rebalances_total", "Times that the group shared out its partitions with this process in it."
 )
@@ -169,6 +172,7 @@ INSTRUMENTS: Final = (
     EVENT_TIME_LAG,
     PENDING,
     PARTITIONS,
+    UNANSWERED,
     REBALANCES,
     TAKE_OVERS,
     FENCED,

@@ -132,6 +132,10 @@ class PrometheusMetrics:
         """Ask `source` for the dead letters that wait whenever somebody asks us."""
         self._letters = source
 
+    def gauge_from(self, gauge: Instrument, source: Callable[[], float]) -> None:
+        """Ask `source` for the value of `gauge`, one without labels, whenever somebody asks us."""
+        self._gauges[gauge].set_function(source)
+
     def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._counters[c.HTTP_REQUESTS].labels(route, method, str(status)).inc()

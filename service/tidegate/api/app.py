@@ -24,6 +24,7 @@ from tidegate.api.routers import (
     decisions,
     devices,
     docs,
+    live,
     operation,
     orders,
     readings,
@@ -55,6 +56,9 @@ ROUTERS: Final = (
 
 OPERATION: Final = (operation, docs)
 """What a process without the api role serves: for whoever keeps it running."""
+
+INTERNAL: Final = (live,)
+"""What a process with the worker role serves to the doors of others."""
 
 
 def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = ROUTERS) -> FastAPI:

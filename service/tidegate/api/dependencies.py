@@ -65,6 +65,7 @@ def new_command_id() -> CommandId:
 class ApiDependencies:
     """The ports behind the door. `feed` carries facts to stream clients.
 
+    `live` is what the door tells of; `own` what the workers of this process know, where that is another thing.
     `caller` is whoever makes the request that these are handed to a route for, `key` its idempotency key: what makes a command
     asks `new_command_id`, which then gives the key.
     """
@@ -85,6 +86,12 @@ class ApiDependencies:
     caller: Caller = field(default_factory=Caller)
     recent: RecentCommands = field(default_factory=RecentCommands)
     key: CommandId | None = None
+    own: LiveState | None = None
+
+    @property
+    def own_live(self) -> LiveState:
+        """What the workers of this process know."""
+        return self.own or self.live
 
     @property
     def auditor(self) -> Auditor:

@@ -87,7 +87,7 @@ def unpack(raw: bytes, kind: type[T]) -> T:
     try:
         message: T = _msgpack_decoder(kind).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"not a valid {kind.__name__}: {error}") from error
+        raise InputError(f"not a valid {getattr(kind, '__name__', kind)}: {error}") from error
     return message
 
 

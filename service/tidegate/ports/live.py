@@ -1,4 +1,4 @@
-"""What the workers of this process know right now."""
+"""What workers know right now."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -17,13 +17,16 @@ from tidegate.contracts.views import (
 
 
 class LiveState(Protocol):
-    """What the workers of this process know right now, of the partitions it works. Changes nothing.
+    """What the workers of this process, or those it can ask, know right now of the partitions they work. Changes nothing.
 
-    Every call but `health` waits for the batch at hand, some milliseconds, because a state is looked at only between two
-    batches.
+    Every method is a question that another process can be asked by name (`questions`): its arguments and its answer are plain
+    values of the contracts, and whatever is about one site has a parameter `site`.
+
+    Every call but `health` and `bundles` waits for the batch at hand, some milliseconds, because a state is looked at only
+    between two batches.
 
     Raises:
-        DependencyError: the partition asked about is still being restored, or worked by another process.
+        DependencyError: the partition asked about is still being restored, or worked by a process that does not answer.
     """
 
     def health(self) -> Health:

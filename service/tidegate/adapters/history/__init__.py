@@ -4,9 +4,11 @@ The topics are the truth: what is here can be made again from them, as far back 
 nothing that a worker does depends on it.
 """
 
+from tidegate.adapters.history.audit import SqlAudit
 from tidegate.adapters.history.database import Database, open_database
 from tidegate.adapters.history.follower import Follower
+from tidegate.adapters.history.keys import SqlKeys
 from tidegate.adapters.history.migrate import migrate
 from tidegate.adapters.history.reader import SqlViews
 
-__all__ = ["Database", "Follower", "SqlViews", "migrate", "open_database"]
+__all__ = ["Database", "Follower", "SqlAudit", "SqlKeys", "SqlViews", "migrate", "open_database"]

@@ -52,15 +52,17 @@ class Database:
                     yield reader
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction whose changes are durable, all of them, when the block ends well; none otherwise.
+    async def writing(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction whose changes are there, all of them, when the block ends well; none otherwise.
+
+        `durable`: also after a power cut. Facts need not be, for they are read again from their topics.
 
         Raises:
             HistoryError: nothing was changed, or, where the server is lost during the commit, it is not known yet.
         """
         with translated(self.name):
             async with self.engine.connect() as connection:
-                writer = await connection.execution_options(tidegate_writes=True)
+                writer = await connection.execution_options(tidegate_writes=True, tidegate_durable=durable)
                 async with writer.begin():
                     yield writer
 
@@ -121,5 +123,8 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begins(connection: Any) -> None:
-        writes = connection.get_execution_options().get("tidegate_writes", False)
+        options = connection.get_execution_options()
+        writes = options.get("tidegate_writes", False)
+        if writes:
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('tidegate_durable') else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

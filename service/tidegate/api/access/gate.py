@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 import structlog
 
@@ -104,7 +104,8 @@ class Gate:
         template = getattr(scope.get("route"), "path", "")
         rule = self._rules.get((scope["method"], template))
         if rule is not None and rule.audited:
-            deed = Deed(f"{scope['method']} {template}", scope.get("path_params", {}).get("site"))
+            site = scope.get("path_params", {}).get("site")
+            deed = Deed(f"{scope['method']} {template}", None if site is None else unquote(site))
             await self._auditor.after(caller, deed, status, scope.get(PROBLEM, ""))
 
 
