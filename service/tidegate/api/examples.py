@@ -5,6 +5,7 @@ They are real values of the contracts, so that they cannot drift from them; a te
 
 from typing import Any, Final, TypeVar
 
+from tidegate.api.examples_configuration import PUMP_PROFILE
 from tidegate.api.stream_position import Position
 from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.annotation import AnomalyLabel
@@ -122,6 +123,8 @@ COMMAND_BODIES: Final = {
         window=MaintenanceWindow(WindowId("bearing-change"), _NOW_MS, _NOW_MS + 7_200_000, "new bearing", [_PUMP]),
     ),
     "cancel-maintenance": _command(CommandKind.CANCEL_MAINTENANCE, window_id=WindowId("bearing-change")),
+    "configure-profiles": _command(CommandKind.CONFIGURE_PROFILES, profiles=[PUMP_PROFILE], reason="fewer alarms at night"),
+    "activate-bundle": _command(CommandKind.ACTIVATE_BUNDLE, profile=PUMP_PROFILE.name, bundle="universal/1"),
 }
 COMMAND_RECEIPT: Final = CommandReceipt(CommandId("shift-2-drain"), _SITE, CommandKind.DRAIN, "/v1/commands/shift-2-drain")
 COMMAND: Final = CommandView(

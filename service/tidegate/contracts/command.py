@@ -18,11 +18,14 @@ from tidegate.contracts.ids import (
     GatewayField,
     IncidentField,
     PlanField,
+    ProfileField,
     SiteField,
     WholeField,
 )
 from tidegate.contracts.maintenance import MaintenanceWindow, WindowField, check_window
 from tidegate.contracts.plan import Plan
+from tidegate.contracts.profile import Profile
+from tidegate.contracts.profile_rules import check_profiles
 from tidegate.contracts.topology import Topology, check_topology
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.errors import InputError
@@ -49,6 +52,8 @@ class CommandKind(StrEnum):
     LABEL_ANOMALY = "label-anomaly"
     DECLARE_MAINTENANCE = "declare-maintenance"
     CANCEL_MAINTENANCE = "cancel-maintenance"
+    CONFIGURE_PROFILES = "configure-profiles"
+    ACTIVATE_BUNDLE = "activate-bundle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,11 @@ class Command:
     """A request about one site.
 
     `id` makes a repeat recognisable: the second command of an id has no effect. `issued_by` is who asks. `digest` must
-    equal the plan's when a plan is approved. A topology with `if_revision` replaces exactly that revision, 0 for none at all.
-    `submit-plan` is the planner's own way back in and is not taken by REST. Of an acknowledgement or a label `reason` is the
-    note; whether there is such an anomaly is not asked, for only those still going on are known where commands are decided.
+    equal the plan's when a plan is approved, and that of the site's profiles in force, if it is given, when they are changed.
+    A topology with `if_revision` replaces exactly that revision, 0 for none at all. `submit-plan` is the planner's own way back
+    in and is not taken by REST. Of an acknowledgement or a label `reason` is the note; whether there is such an anomaly is not
+    asked, for only those still going on are known where commands are decided. `profiles` are all that the site is to have of
+    its own, in place of those it has; `bundle` is `name/version`, to serve `profile`.
     """
 
     id: CommandField
@@ -79,6 +86,9 @@ class Command:
     label: AnomalyLabel | None = None
     window: MaintenanceWindow | None = None
     window_id: WindowField | None = None
+    profiles: list[Profile] | None = None
+    profile: ProfileField | None = None
+    bundle: str | None = None
 
 
 REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
@@ -100,6 +110,8 @@ REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
     CommandKind.LABEL_ANOMALY: ("anomaly_id", "label"),
     CommandKind.DECLARE_MAINTENANCE: ("window",),
     CommandKind.CANCEL_MAINTENANCE: ("window_id",),
+    CommandKind.CONFIGURE_PROFILES: ("profiles",),
+    CommandKind.ACTIVATE_BUNDLE: ("profile", "bundle"),
 }
 
 NOTES: Final = frozenset(
@@ -121,7 +133,7 @@ def check_command(command: Command) -> None:
     """Raise when `command` lacks a field its kind needs, or its topology or plan is of another site.
 
     Raises:
-        InputError: a field is missing or names another site, or a maintenance window breaks a rule of its own.
+        InputError: a field is missing or names another site, or a maintenance window or profile breaks a rule of its own.
         AllocationError: the topology breaks a rule of its own.
     """
     missing = [name for name in REQUIRED_FIELDS[command.kind] if getattr(command, name) is None]
@@ -138,6 +150,8 @@ def check_command(command: Command) -> None:
         raise InputError(f"the note has {len(command.reason)} characters, expected at most {MOST_NOTE_CHARACTERS}")
     if command.kind in NOTES and len(command.issued_by) > MAX_ID_LENGTH:
         raise InputError(f"issued_by has {len(command.issued_by)} characters, expected at most {MAX_ID_LENGTH}")
+    if command.profiles is not None:
+        check_profiles(command.profiles)
 
 
 def command_digest(command: Command) -> str:

@@ -3,11 +3,13 @@
 Deployment settings (ports, paths, sizes of queues) are not here: they change no fact. See `tidegate.settings`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
 
+from tidegate.contracts.ids import SiteId
 from tidegate.contracts.profile import Profile
 
 
@@ -77,8 +79,18 @@ class AllocationSettings:
 
 @dataclass(frozen=True, slots=True)
 class CoreConfiguration:
-    """Everything a step depends on besides state, inputs and bundles."""
+    """Everything a step depends on besides state, inputs and bundles.
+
+    `site_profiles` are what sites have of their own, by site and name; they come by command, are kept in the state, and are
+    not in the journal's configuration.
+    """
 
     profiles: dict[str, Profile]
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     allocation: AllocationSettings = field(default_factory=AllocationSettings)
+    site_profiles: dict[SiteId, dict[str, Profile]] = field(default_factory=dict)
+
+    def profiles_of(self, site: SiteId) -> Mapping[str, Profile]:
+        """The profiles in force at `site`, by name: its own over everybody's."""
+        own = self.site_profiles.get(site)
+        return {**self.profiles, **own} if own else self.profiles

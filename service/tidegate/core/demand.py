@@ -49,7 +49,7 @@ class DemandSource(Protocol):
 
 def site_demand(rows: DemandRows, configuration: CoreConfiguration) -> SiteDemand:
     """Demand of every device in `rows`; empty for an empty site. A profile the configuration no longer has demands nothing."""
-    profiles = configuration.profiles
+    profiles = configuration.profiles_of(rows.site)
     mappings = [dict(profiles[group.profile].demand) if group.profile in profiles else {} for group in rows.groups]
     resources = sorted({name for mapping in mappings for name in mapping})
     devices = [device for group in rows.groups for device in group.devices]

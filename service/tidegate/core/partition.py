@@ -15,7 +15,7 @@ from typing import Any, Final
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.anomaly import Anomaly, Incident
 from tidegate.contracts.codec import from_builtins, pack, to_builtins
-from tidegate.contracts.command import Command, check_command
+from tidegate.contracts.command import Command, CommandKind, check_command
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.ids import PlanId, SiteId
@@ -33,6 +33,8 @@ from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.orders import KINDS as DETECTION_KINDS
 from tidegate.core.detection.results import DetectionResult, Rejection
 from tidegate.core.forecaster import Forecaster
+from tidegate.core.own_profiles import SiteProfiles, profiles_asked_for
+from tidegate.core.shelf import Shelf
 from tidegate.errors import AllocationError, InputError
 
 REVIEW_EVERY_MS: Final = 1000
@@ -83,17 +85,41 @@ class Partition:
     """All sites of one partition: detection, allocation and the balance of readings."""
 
     def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
-        self.configuration = configuration
-        self.detection = Detection(configuration, forecasters)
+        self.base = self.configuration = configuration
+        self.own: dict[SiteId, SiteProfiles] = {}
+        self.shelf = Shelf(forecasters)
+        self.detection = Detection(configuration, self.shelf)
         self.allocator = Allocator(configuration)
         self.balance = Balance()
         self._reviewed_at_ms: dict[SiteId, int] = {}
 
     def configure(self, configuration: CoreConfiguration) -> None:
-        """Put `configuration` in force from the next step on; the journal carries it with that step's record."""
-        self.configuration = configuration
-        self.detection.configure(configuration)
-        self.allocator.configure(configuration)
+        """Put `configuration` in force from the next step on; the journal carries it with that step's record.
+
+        What sites have of their own stays in force.
+        """
+        self.base = configuration
+        self._put_in_force()
+
+    def offer(self, bundles: Mapping[str, str]) -> None:
+        """Let `bundles` (identity by name) be what there is; the journal carries them with each record."""
+        if bundles != self.shelf.offered:
+            self.shelf.offer(bundles, set(self.detection.roster.lane_keys))
+            self._put_in_force()
+
+    def bundles(self) -> dict[str, str]:
+        """What each name of a bundle means here: its identity."""
+        return dict(self.shelf.meant)
+
+    def with_own(self, base: CoreConfiguration) -> CoreConfiguration:
+        """`base` with what sites have of their own."""
+        own = {site: {str(each.name): each for each in of.profiles} for site, of in sorted(self.own.items())}
+        return replace(base, site_profiles=own)
+
+    def _put_in_force(self) -> None:
+        self.configuration = self.with_own(self.base)
+        self.detection.configure(self.configuration)
+        self.allocator.configure(self.configuration)
 
     def step(self, batch: Batch) -> Facts:
         """Take one batch and return its facts. Never raises on input: what cannot be used is a rejection or an outcome."""
@@ -131,7 +157,7 @@ class Partition:
                     detected.append(self.detection.obey(command))
                     result = AllocationResult()
                 else:
-                    result = self.allocator.handle(command, batch.tick_ms)
+                    result = self._carry_out(command, batch.tick_ms)
             except (InputError, AllocationError) as error:
                 outcomes.append(_outcome(command, batch.tick_ms, accepted=False, reason=str(error)))
                 continue
@@ -141,6 +167,19 @@ class Partition:
             gathered.requests.extend(result.requests)
             self._follow(result.assignments)
         return gathered, detected, outcomes
+
+    def _carry_out(self, command: Command, tick_ms: int) -> AllocationResult:
+        if command.kind not in (CommandKind.CONFIGURE_PROFILES, CommandKind.ACTIVATE_BUNDLE):
+            return self.allocator.handle(command, tick_ms)
+        self.allocator.remember(command)
+        check_command(command)
+        known = len(self.detection.roster.profiles.metric_keys)
+        asked = profiles_asked_for(command, self.configuration, self.shelf.offered, known)
+        self.own.pop(command.site, None)
+        if asked:
+            self.own[command.site] = SiteProfiles(command.site, tick_ms, command.id, command.issued_by, asked)
+        self._put_in_force()
+        return AllocationResult()
 
     def _allocate(self, tick_ms: int, facts: Facts) -> None:
         for site in self.allocator.sites():
@@ -178,12 +217,17 @@ class Partition:
         """The whole state as builtins and numpy arrays; `restore` is its inverse."""
         return {
             "state_version": STATE_VERSION,
-            "configuration": to_builtins(self.configuration),
+            "configuration": to_builtins(self.base),
+            "own": self._own_exported(),
+            "bundles": dict(self.shelf.meant),
             "balance": to_builtins(self.balance),
             "reviewed_at_ms": dict(self._reviewed_at_ms),
             "allocation": self.allocator.export_state(),
             "detection": self.detection.export_state(),
         }
+
+    def _own_exported(self) -> list[Any]:
+        return [to_builtins(each) for _, each in sorted(self.own.items())]
 
     @classmethod
     def restore(cls, state: dict[str, Any], forecasters: Mapping[str, Forecaster]) -> "Partition":
@@ -191,11 +235,16 @@ class Partition:
 
         Raises:
             InputError: `state` is not such an export.
+            BundleError: a bundle that serves a device in it is not installed.
         """
         try:
             partition = cls.__new__(cls)
-            partition.configuration = from_builtins(state["configuration"], CoreConfiguration)
-            partition.detection = Detection.restore(partition.configuration, forecasters, state["detection"])
+            partition.base = from_builtins(state["configuration"], CoreConfiguration)
+            partition.own = {each.site: each for each in (from_builtins(own, SiteProfiles) for own in state["own"])}
+            partition.shelf = Shelf(forecasters)
+            partition.shelf.meant = partition.shelf.offered = dict(state["bundles"])
+            partition.configuration = partition.with_own(partition.base)
+            partition.detection = Detection.restore(partition.configuration, partition.shelf, state["detection"])
             partition.allocator = Allocator.restore(partition.configuration, state["allocation"])
             partition.balance = from_builtins(state["balance"], Balance)
             partition._reviewed_at_ms = dict(state["reviewed_at_ms"])
@@ -205,7 +254,13 @@ class Partition:
 
     def digest(self) -> str:
         """sha256 over the whole state: two partitions with equal digests say the same about every future."""
-        parts = (self.detection.digest(), self.allocator.digest(), to_builtins(self.balance), self._reviewed_at_ms)
+        parts = (
+            self.detection.digest(),
+            self.allocator.digest(),
+            to_builtins(self.balance),
+            self._reviewed_at_ms,
+            self._own_exported(),
+        )
         return hashlib.sha256(pack(parts)).hexdigest()
 
 

@@ -21,7 +21,7 @@ from tidegate.contracts.journal import JournalRecord, OffsetRange, Trial
 from tidegate.contracts.snapshot import SnapshotChunk
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Facts, Partition
-from tidegate.errors import BundleError, InputError, OwnerReplacedError, StateLostError
+from tidegate.errors import InputError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.portion import Decoded, Portion, decode_portion, journaled_ranges
 from tidegate.pipeline.snapshots import Snapshot, join_chunks, read_chunk
 from tidegate.ports import Log, Record
@@ -143,7 +143,7 @@ class Restorer:
 
     async def _replay(self, restored: Restored, record: JournalRecord) -> None:
         partition = restored.partition
-        self._check_bundles(record)
+        partition.offer(record.bundles)
         if record.configuration is not None:
             partition.configure(record.configuration)
         portion = await self._portion(record)
@@ -199,15 +199,6 @@ class Restorer:
                 f"partition {self.index}: {topic} starts at offset {oldest}, the replay needs {offset}",
                 advice="restore the data directory from a backup, or start with an empty one",
             )
-
-    def _check_bundles(self, record: JournalRecord) -> None:
-        installed = {name: forecaster.identity for name, forecaster in self.forecasters.items()}
-        for name, identity in record.bundles.items():
-            if installed.get(name) != identity:
-                raise BundleError(
-                    f"batch {record.sequence} was scored by bundle {identity!r}, installed is {installed.get(name)!r}",
-                    advice="install that bundle for one start; a clean stop then needs no replay",
-                )
 
     async def _check_positions(self, restored: Restored) -> None:
         committed = await self.log.positions(self.index)

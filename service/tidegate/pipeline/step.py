@@ -60,7 +60,7 @@ class Stepper:
         letters = _letters(taken, facts)
         positions = state.positions | {each.topic: each.end for each in portion.finished()}
         outputs = self._said(facts, letters)
-        outputs.append(self._encoder.journal(self._record(state.sequence, portion, tick_ms, introduced, trial)))
+        outputs.append(self._encoder.journal(self._record(state, portion, tick_ms, introduced, trial)))
         if snapshot:
             chunks = chunk_snapshot(self._index, state.sequence, positions, state.partition.export_state())
             outputs += self._encoder.snapshot(chunks, state.generation)
@@ -77,20 +77,21 @@ class Stepper:
     def _introduce(self, state: Restored) -> bool:
         """Put the configuration in force where it is not; true when the journal has to carry it."""
         partition = state.partition
-        if partition.configuration is self._configuration and state.sequence > 0:
+        partition.offer(self._bundles)
+        if partition.base is self._configuration and state.sequence > 0:
             return False
-        changed = state.sequence == 0 or partition.configuration != self._configuration
+        changed = state.sequence == 0 or partition.base != self._configuration
         partition.configure(self._configuration)
         return changed
 
-    def _record(self, sequence: int, portion: Portion, tick_ms: int, introduced: bool, trial: Trial | None) -> JournalRecord:
+    def _record(self, state: Restored, portion: Portion, tick_ms: int, introduced: bool, trial: Trial | None) -> JournalRecord:
         return JournalRecord(
             partition=self._index,
-            sequence=sequence,
+            sequence=state.sequence,
             tick_ms=tick_ms,
             inputs=portion.finished(),
             configuration_digest=self._configuration_digest,
-            bundles=self._bundles,
+            bundles=state.partition.bundles(),
             code_version=__version__,
             configuration=self._configuration if introduced else None,
             part=portion.part,

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from tidegate.errors import DependencyError, LogInUseError, OwnerReplacedError, StateLostError
+from tidegate.errors import BundleError, DependencyError, LogInUseError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.worker import PartitionWorker
 from tidegate.ports import Log, Membership, Metrics
 
@@ -94,7 +94,6 @@ class Workers:
 
         Raises:
             StateLostError: the log cannot rebuild a state.
-            BundleError: the journal was scored by a bundle that is not installed.
             RecordTooLargeError: the log refuses what a batch came to.
         """
         counting = asyncio.create_task(self._count())
@@ -134,7 +133,8 @@ class Workers:
             await _unless(stop, self._confirmed(index))
         except (StateLostError, LogInUseError):
             raise
-        except DependencyError as error:
+        except (DependencyError, BundleError) as error:
+            # Starting the process again would not bring the bundle, and other partitions may do without it.
             _log.error("held_up", partition=index, reason=str(error))
             self._held_up[index] = str(error)
             await _unless(stop, asyncio.sleep(self._retry_seconds))

@@ -7,6 +7,7 @@ Safety, in this order: kill switch, freeze, mass-failure guard, evacuation of th
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Any, Final
 
 from tidegate.contracts.ack import Ack
@@ -50,11 +51,15 @@ class Allocator:
 
     def configure(self, configuration: CoreConfiguration) -> None:
         """Put `configuration` in force. Plans asked for under other settings are not taken any more; demand is told anew."""
-        if configuration == self._configuration:
+        before = self._configuration
+        if configuration == before:
             return
         self._configuration = configuration
         self._settings_digest = message_digest(configuration.allocation)
+        of_sites_only = replace(before, site_profiles=configuration.site_profiles) == configuration
         for site in self._sites.values():
+            if of_sites_only and before.site_profiles.get(site.id) == configuration.site_profiles.get(site.id):
+                continue
             site.replace_ground(configuration)
             if site.in_flight is not None and site.in_flight.settings_digest != self._settings_digest:
                 site.in_flight = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.ids import ProfileName
+from tidegate.contracts.profile import Profile
 from tidegate.contracts.resources import DEVICES
 from tidegate.contracts.topology import MAX_AMOUNT, Topology
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64
@@ -29,7 +29,8 @@ class Ground:
 def ground_of(topology: Topology, configuration: CoreConfiguration) -> Ground:
     """The ground of `topology`; a profile that the configuration does not have demands nothing by itself."""
     profiles = {device.profile for device in topology.devices}
-    known = {name: _profile_constants(name, configuration) for name in profiles}
+    in_force = configuration.profiles_of(topology.site)
+    known = {name: _profile_constants(in_force.get(name)) for name in profiles}
     resources = sorted(
         {DEVICES}
         | {resource for gateway in topology.gateways for resource in gateway.capacity}
@@ -67,7 +68,6 @@ def demand_on(ground: Ground, measured: SiteDemand) -> Float64:
     return demand
 
 
-def _profile_constants(name: ProfileName, configuration: CoreConfiguration) -> dict[str, float]:
-    profile = configuration.profiles.get(name)
+def _profile_constants(profile: Profile | None) -> dict[str, float]:
     mappings = {} if profile is None else profile.demand
     return {DEVICES: 1.0} | {resource: max(0.0, mapping.constant) for resource, mapping in mappings.items()}

@@ -95,18 +95,19 @@ class Admission:
 
     def _meet(self, reading: Reading, known: Known | None, window: Window) -> Known | tuple[DeadLetterReason, str]:
         """Register a new device, or say why it (or a known device under another profile) cannot be taken."""
-        profile = self.profiles.current.get(reading.profile)
+        found = self.profiles.at(reading.site, reading.profile)
         if not (is_clean(reading.site) and is_clean(reading.device)):
             text = (
                 f"site {reading.site[:64]!r}, device {reading.device[:64]!r}: expected printable text without surrounding blanks"
             )
             return DeadLetterReason.BAD_IDENTIFIER, text
-        if profile is None:
+        if found is None:
             return DeadLetterReason.UNKNOWN_PROFILE, f"profile {reading.profile[:64]!r} is not configured"
         if known is not None:
             before = self.profiles.names[self.directory.profile_codes[known.slot]]
             text = f"device {reading.device!r} is of profile {before!r}, the reading says {reading.profile!r}"
             return DeadLetterReason.PROFILE_CHANGED, text
+        code, profile = found
         metrics = tuple(profile.metrics)
         fault = fault_of(reading, metrics, window)
         if fault is not None:
@@ -114,7 +115,7 @@ class Admission:
         if len(self.directory.devices) >= self.settings.max_devices:
             text = f"device {reading.device!r} would be one more than max_devices = {self.settings.max_devices}"
             return DeadLetterReason.TOO_MANY_DEVICES, text
-        return self.directory.add_device(reading.site, reading.device, self.profiles.codes[profile.name], profile.name, metrics)
+        return self.directory.add_device(reading.site, reading.device, code, profile.name, metrics)
 
     def _columns(self, taken: list[tuple[int, Reading, Known]], window: Window, rejections: list[Rejection]) -> Intake:
         flat: list[float | None] = []

@@ -26,8 +26,8 @@ def export_state(detection: "Detection") -> dict[str, Any]:
     roster, directory = detection.roster, detection.roster.directory
     state: dict[str, Any] = {
         "judged_at_ms": detection.judged_at_ms,
-        "profiles": list(roster.profiles.names),
-        "metrics": [list(key) for key in roster.profiles.metric_keys],
+        "profiles": [list(key) for key in roster.profiles.keys],
+        "metrics": [[*key, metric] for key, metric in roster.profiles.metric_keys],
         "lanes": list(roster.lane_keys),
         "bundles": [lane.forecaster.identity for lane in roster.lanes],
         "sites": list(directory.sites),

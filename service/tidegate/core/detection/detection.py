@@ -61,7 +61,7 @@ class Detection:
     def configure(self, configuration: CoreConfiguration) -> None:
         """Put `configuration` in force. Devices whose profile changed its metrics or its bundle warm up again."""
         self.settings = self.admission.settings = configuration.detection
-        self.roster.configure(configuration.profiles, lambda slots: self.lateness.forget(slots, self.anomalies))
+        self.roster.configure(configuration, lambda slots: self.lateness.forget(slots, self.anomalies))
 
     def assign(self, site: SiteId, device: DeviceId, gateway: GatewayId | None) -> None:
         """Note that allocation gave `device` to `gateway` (null: to nobody); overrides what readings say. Idempotent."""

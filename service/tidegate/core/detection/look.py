@@ -38,7 +38,7 @@ class Subject:
 
     def rows(self) -> Iterator[tuple[int, MetricName, Metric]]:
         """Its rows in the lane's table with their metrics; none once the profile has left the configuration."""
-        current = self.profiles.current.get(self.profiles.names[self.profile])
+        current = self.profiles.profile(self.profile)
         for offset, (name, metric) in enumerate(current.metrics.items() if current else ()):
             yield int(self.devices.first_row[self.slot]) + offset, name, metric
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from tidegate.contracts.anomaly import Severity
 from tidegate.contracts.codec import pack
-from tidegate.contracts.ids import MetricName, ProfileName
+from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.ids import MetricName, ProfileName, SiteId
 from tidegate.contracts.profile import Direction, Metric, Profile
 from tidegate.core.forecaster import Forecaster
 
@@ -32,54 +33,85 @@ SEVERITIES: Final = tuple(Severity)
 """Severities by rank, low first."""
 
 
+ProfileKey = tuple[SiteId, ProfileName]
+"""A profile by the site whose own it is, and its name."""
+
+ANYWHERE: Final = SiteId("")
+"""Stands for all sites; no site has this name."""
+
+
 class Profiles:
-    """All profiles ever seen, by code; arrays are indexed by profile code or by metric code."""
+    """All profiles ever seen, by code; arrays are indexed by profile code or by metric code.
 
-    def __init__(self, profiles: Mapping[str, Profile], forecasters: Mapping[str, Forecaster]) -> None:
-        self.names: list[ProfileName] = []
-        self.metric_keys: list[tuple[ProfileName, MetricName]] = []
-        self.codes: dict[ProfileName, int] = {}
-        self._metric_codes: dict[tuple[ProfileName, MetricName], int] = {}
+    A profile is everybody's (site `ANYWHERE`) or one site's own, which there stands in for everybody's of that name.
+    """
+
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+        self.keys: list[ProfileKey] = []
+        self.metric_keys: list[tuple[ProfileKey, MetricName]] = []
+        self._codes: dict[ProfileKey, int] = {}
+        self._metric_codes: dict[tuple[ProfileKey, MetricName], int] = {}
         self.forecasters = forecasters
-        self.configure(profiles)
+        self.configure(configuration)
 
-    def configure(self, profiles: Mapping[str, Profile]) -> None:
-        """Take over `profiles`; codes of known names stay."""
-        self.current: dict[str, Profile] = {profile.name: profile for profile in profiles.values()}
-        for name in sorted(self.current):
-            self._code(ProfileName(name))
-            for metric in self.current[name].metrics:
-                self._metric_code((ProfileName(name), metric))
+    def configure(self, configuration: CoreConfiguration) -> None:
+        """Take over the profiles of `configuration`; codes of what is known stay."""
+        self.current: dict[ProfileKey, Profile] = {(ANYWHERE, each.name): each for each in configuration.profiles.values()}
+        for site, own in configuration.site_profiles.items():
+            self.current |= {(site, each.name): each for each in own.values()}
+        for key in sorted(self.current):
+            self._code(key)
+            for metric in self.current[key].metrics:
+                self._metric_code((key, metric))
+        self._index()
+
+    def restore(self, keys: list[list[str]], metric_keys: list[list[str]]) -> None:
+        """Give the codes of an earlier export, then codes to what the configuration in force has beyond it."""
+        current = self.current
+        self.keys, self._codes, self.metric_keys, self._metric_codes = [], {}, [], {}
+        for site, name in keys:
+            self._code((SiteId(site), ProfileName(name)))
+        for site, name, metric in metric_keys:
+            self._metric_code(((SiteId(site), ProfileName(name)), MetricName(metric)))
+        for key in sorted(current):
+            self._code(key)
+            for each in current[key].metrics:
+                self._metric_code((key, each))
+        self._index()
+
+    def at(self, site: SiteId, name: ProfileName) -> tuple[int, Profile] | None:
+        """Code and profile that `name` means at `site`; null when it means none there."""
+        key = (site, name) if (site, name) in self.current else (ANYWHERE, name)
+        profile = self.current.get(key)
+        return None if profile is None else (self._codes[key], profile)
+
+    def profile(self, code: int) -> Profile | None:
+        """The profile of `code`; null once it has left the configuration."""
+        return self.current.get(self.keys[code])
+
+    def _index(self) -> None:
+        self.names = [name for _, name in self.keys]
         self._index_profiles()
         self._index_metrics()
 
-    def restore(self, names: list[str], metric_keys: list[list[str]]) -> None:
-        """Give the codes of an earlier export, then codes to what the configuration in force has beyond it."""
-        self.names, self.codes, self.metric_keys, self._metric_codes = [], {}, [], {}
-        for name in names:
-            self._code(ProfileName(name))
-        for profile, metric in metric_keys:
-            self._metric_code((ProfileName(profile), MetricName(metric)))
-        self.configure(self.current)
+    def _code(self, key: ProfileKey) -> int:
+        if key not in self._codes:
+            self._codes[key] = len(self.keys)
+            self.keys.append(key)
+        return self._codes[key]
 
-    def _code(self, name: ProfileName) -> int:
-        if name not in self.codes:
-            self.codes[name] = len(self.names)
-            self.names.append(name)
-        return self.codes[name]
-
-    def _metric_code(self, key: tuple[ProfileName, MetricName]) -> int:
+    def _metric_code(self, key: tuple[ProfileKey, MetricName]) -> int:
         if key not in self._metric_codes:
             self._metric_codes[key] = len(self.metric_keys)
             self.metric_keys.append(key)
         return self._metric_codes[key]
 
     def _index_profiles(self) -> None:
-        known = [self.current.get(name) for name in self.names]
+        known = [self.current.get(key) for key in self.keys]
         self.metrics = [list(profile.metrics) if profile else [] for profile in known]
         self.metric_codes = [
-            np.array([self._metric_codes[name, metric] for metric in metrics], dtype=np.int32)
-            for name, metrics in zip(self.names, self.metrics, strict=True)
+            np.array([self._metric_codes[key, metric] for metric in metrics], dtype=np.int32)
+            for key, metrics in zip(self.keys, self.metrics, strict=True)
         ]
         self.interval_ms = np.array([1000.0 * profile.interval_seconds if profile else 1000.0 for profile in known])
         self.silent_after_ms = self.interval_ms * np.array(
@@ -93,7 +125,7 @@ class Profiles:
         self.bundle_keys = [_bundle_key(profile, self.forecasters) for profile in known]
         self.bundles = [_bundle_text(profile, self.forecasters) for profile in known]
         self.policies = [_policy_digest(profile) if profile else "retired" for profile in known]
-        warmups = [self.forecasters[key].manifest.warmup_readings for key in self.bundle_keys]
+        warmups = [_warmup(self.forecasters.get(key)) for key in self.bundle_keys]
         self.warmup = np.maximum(np.array(warmups, dtype=np.int64), WARMUP_READINGS)
 
     def _index_metrics(self) -> None:
@@ -106,7 +138,7 @@ class Profiles:
         self.stuck_after = np.array([metric.stuck_after for metric in known], dtype=np.int64)
         self.weight = np.array([metric.weight for metric in known])
 
-    def _metric(self, profile: ProfileName, metric: MetricName) -> Metric:
+    def _metric(self, profile: ProfileKey, metric: MetricName) -> Metric:
         current = self.current.get(profile)
         return current.metrics.get(metric, Metric()) if current else Metric()
 
@@ -125,6 +157,11 @@ def _lowest_rank(profile: Profile) -> int:
     return next((rank for rank, severity in enumerate(SEVERITIES) if severity.value == wanted), 0)
 
 
+def _warmup(forecaster: Forecaster | None) -> int:
+    """Of a bundle that is not installed nobody asks: whoever wants to step it is refused."""
+    return 0 if forecaster is None else forecaster.manifest.warmup_readings
+
+
 def _bundle_key(profile: Profile | None, forecasters: Mapping[str, Forecaster]) -> str:
     wanted = profile.bundle if profile else None
     return wanted if wanted is not None and wanted in forecasters else UNIVERSAL
@@ -132,7 +169,8 @@ def _bundle_key(profile: Profile | None, forecasters: Mapping[str, Forecaster]) 
 
 def _bundle_text(profile: Profile | None, forecasters: Mapping[str, Forecaster]) -> str:
     key = _bundle_key(profile, forecasters)
-    identity = forecasters[key].identity
+    forecaster = forecasters.get(key)
+    identity = key if forecaster is None else forecaster.identity
     wanted = profile.bundle if profile else None
     return identity if wanted in (None, key) else f"{identity} in place of {wanted}"
 

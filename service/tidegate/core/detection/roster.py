@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, ProfileName, SiteId
-from tidegate.contracts.profile import Profile
 from tidegate.core.detection.directory import Directory, Known
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.look import Subject
@@ -19,6 +18,7 @@ from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.silence import Sites
 from tidegate.core.detection.state import Devices
 from tidegate.core.forecaster import Forecaster
+from tidegate.errors import BundleError
 
 RELEARNED: Final = (
     "settled",
@@ -43,7 +43,7 @@ class Roster:
     """Devices, sites and lanes with their names."""
 
     def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
-        self.profiles = Profiles(configuration.profiles, forecasters)
+        self.profiles = Profiles(configuration, forecasters)
         self.directory = Directory()
         self.devices = Devices()
         self.sites = Sites()
@@ -76,18 +76,24 @@ class Roster:
         elif (site, device) in self.awaited or len(self.awaited) < most_awaited:
             self.awaited[site, device] = code
 
-    def configure(self, profiles: Mapping[str, Profile], forget: Callable[[NDArray[np.int64]], None]) -> None:
-        """Take over `profiles`. Devices whose profile has other metrics or another bundle now learn anew; others go on.
+    def configure(self, configuration: CoreConfiguration, forget: Callable[[NDArray[np.int64]], None]) -> None:
+        """Take over the profiles of `configuration`. Devices that have other metrics or another bundle now learn anew; others
+        go on, also those whose profile is their site's own now, or no longer.
 
         `forget` is told whose past ends: theirs, and that of devices whose profile takes no late readings any more.
         """
         before = list(zip(self.profiles.metrics, self.profiles.bundle_keys, strict=True))
-        self.profiles.configure(profiles)
+        was = self.devices.profile[: self.devices.size].copy()
+        self.profiles.configure(configuration)
         after = list(zip(self.profiles.metrics, self.profiles.bundle_keys, strict=True))
-        changed = [code for code, shape in enumerate(before) if after[code] != shape]
-        profile = self.devices.profile[: self.devices.size]
-        slots = np.flatnonzero(np.isin(profile, changed))
-        forget(np.flatnonzero(np.isin(profile, changed) | (self.profiles.lateness_ms[profile] == 0)))
+        profile = self._named_anew()
+        pairs, pair = np.unique(np.stack([was, profile]), axis=1, return_inverse=True)
+        differs = np.array([before[old] != after[new] for old, new in pairs.T.tolist()], dtype=bool)
+        changed = differs[pair.ravel()]
+        forget(np.flatnonzero(changed | (self.profiles.lateness_ms[profile] == 0)))
+        self.devices.profile[: self.devices.size] = profile
+        self._name_rows(np.flatnonzero(~changed & (was != profile)))
+        slots = np.flatnonzero(changed)
         if len(slots):
             self._leave(slots)
             for name in RELEARNED:
@@ -98,9 +104,25 @@ class Roster:
     def index(self) -> None:
         """Make the directory's look-up agree with the profiles in force."""
         for slot, key in enumerate(self.directory.devices):
-            name = self.profiles.names[self.directory.profile_codes[slot]]
-            current = self.profiles.current.get(name)
+            code = self.directory.profile_codes[slot]
+            name, current = self.profiles.names[code], self.profiles.profile(code)
             self.directory.known[key] = Known(slot, name, tuple(current.metrics)) if current else Known(slot, RETIRED, ())
+
+    def _named_anew(self) -> NDArray[np.int32]:
+        """Codes of the devices' profiles by what their names mean now; of a name that means nothing any more, as they were."""
+        codes = self.directory.profile_codes
+        for slot, (site, _) in enumerate(self.directory.devices):
+            found = self.profiles.at(site, self.profiles.names[codes[slot]])
+            if found is not None:
+                codes[slot] = found[0]
+        return np.array(codes[: self.devices.size], dtype=np.int32)
+
+    def _name_rows(self, slots: NDArray[np.int64]) -> None:
+        """Let the rows of `slots` be of the metrics of their present profiles, which are the same in the same order."""
+        for slot in slots.tolist():
+            codes = self.profiles.metric_codes[self.devices.profile[slot]]
+            first = int(self.devices.first_row[slot])
+            self.lanes[self.devices.lane[slot]].rows.metric[first : first + len(codes)] = codes
 
     def _leave(self, slots: NDArray[np.int64]) -> None:
         """Give up the rows of `slots`; the rows of others close ranks."""
@@ -143,8 +165,19 @@ class Roster:
             rows.device[first : rows.size] = np.repeat(mine, width)
 
     def lane(self, key: str) -> int:
-        """Code of the lane of bundle `key`, opened now if there is none."""
+        """Code of the lane of bundle `key`, opened now if there is none.
+
+        Raises:
+            BundleError: there is none, and the bundle is not installed.
+        """
         if key not in self.lane_keys:
+            try:
+                lane = Lane(self._forecasters[key])
+            except KeyError as error:
+                raise BundleError(
+                    f"bundle {error.args[0]!r} is not installed, and what is to be read was scored by it",
+                    advice="put its folder into one that `bundles` names, and start again; then activate another",
+                ) from error
             self.lane_keys.append(key)
-            self.lanes.append(Lane(self._forecasters[key]))
+            self.lanes.append(lane)
         return self.lane_keys.index(key)

@@ -94,7 +94,7 @@ def _bytes(group: ScoreGroup) -> int:
 
 def _group(roster: Roster, anomalies: Anomalies, code: int, slots: Int64) -> ScoreGroup:
     profiles = roster.profiles
-    current = profiles.current[profiles.names[code]]
+    current = profiles.current[profiles.keys[code]]
     return ScoreGroup(
         profile=profiles.names[code],
         bundle=profiles.bundles[code],
