@@ -23,7 +23,7 @@ document.cookie = `tidegate_theme=${theme}; path=${window.path_prefix}; max-age=
 
 def frame(visit: "Visit", title: str, theme: str | None) -> None:
     """Draw the frame; what is drawn next stands inside it."""
-    ui.add_head_html('<link rel="stylesheet" href="assets/console.css">')
+    dress()
     ui.dark_mode(_THEMES.get(theme))
     ui.html(_skip(), tag="div")
     with ui.element("header").classes("bar"):
@@ -41,6 +41,12 @@ def frame(visit: "Visit", title: str, theme: str | None) -> None:
         pulse.set_content(_pulse(await _freshness(visit)))
 
     visit.keep(beat)
+
+
+def dress() -> None:
+    """Give the page our looks."""
+    ui.add_head_html('<link rel="stylesheet" href="assets/console.css">')
+    ui.colors(primary="#0f766e", negative="#b91c1c", positive="#15803d", warning="#b45309")
 
 
 async def _freshness(visit: "Visit") -> tuple[str, str, str]:

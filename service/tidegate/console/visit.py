@@ -1,6 +1,6 @@
 """One open page: whose eyes it has, and how it keeps itself up to date."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -13,7 +13,9 @@ from tidegate.console.board import Answer, Board
 from tidegate.console.credential import credential_of, login_address
 from tidegate.console.frame import frame
 from tidegate.console.mount import BOARDS
-from tidegate.contracts.access import WhoAmI
+from tidegate.contracts.access import EVERY_SITE, Role, WhoAmI, parse_grant
+from tidegate.contracts.stream import FactKind
+from tidegate.contracts.views import SiteView
 
 LOOK_SECONDS = 1.0
 """Between two looks of a page at its board; the board asks the service less often."""
@@ -27,12 +29,31 @@ class Visit:
     who: WhoAmI | None
     query: dict[str, str]
 
+    @property
+    def name(self) -> str:
+        """Who acts."""
+        return self.who.name if self.who is not None else "console"
+
+    def may_operate(self, site: str) -> bool:
+        """Whether commands about `site` are theirs to send; the service has the last word."""
+        return self.who is None or any(parse_grant(grant).gives(Role.OPERATOR, site) for grant in self.who.grants)
+
+    async def sites(self) -> Answer[Sequence[SiteView]]:
+        """Every site that they may see."""
+        return await self.board.ask("sites", self.board.client.sites.list, seconds=2, touched_by=(FactKind.ANOMALY,))
+
+    async def scopes(self) -> list[str | None]:
+        """What to ask lists for, one after the other: everything at once, or each site for those who may not see every one."""
+        if self.who is None or any(parse_grant(grant).gives(Role.READER, EVERY_SITE) for grant in self.who.grants):
+            return [None]
+        return [str(site.site) for site in (await self.sites()).value or ()]
+
     def keep(self, refresh: Callable[[], Awaitable[None]]) -> None:
         """Call `refresh` now and then for as long as the page is open."""
         ui.timer(LOOK_SECONDS, refresh)
 
 
-Build = Callable[[Visit], Awaitable[None]]
+Build = Callable[[Visit], Awaitable[Response | None]]
 
 
 def page(path: str, title: str, build: Build) -> None:
@@ -47,5 +68,4 @@ def page(path: str, title: str, build: Build) -> None:
             return RedirectResponse(login_address(request, refused=bool(credential_of(request))), status_code=303)
         visit = Visit(board, who.value, dict(request.query_params))
         frame(visit, title, request.cookies.get("tidegate_theme"))
-        await build(visit)
-        return None
+        return await build(visit)

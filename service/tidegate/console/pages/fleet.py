@@ -7,9 +7,9 @@ from nicegui import ui
 from tidegate.client import RequestRefusedError
 from tidegate.console import fleet_markup as draw
 from tidegate.console.markup import Markup
+from tidegate.console.rows import Rows
 from tidegate.console.survey import SiteMap, map_of
 from tidegate.console.visit import Visit
-from tidegate.contracts.stream import FactKind
 from tidegate.contracts.views import SiteView
 
 MOST_MAPS: Final = 4
@@ -37,8 +37,7 @@ class _Fleet:
         self._shown: dict[str, _Map] = {}
 
     async def refresh(self) -> None:
-        board = self._visit.board
-        answer = await board.ask("sites", board.client.sites.list, seconds=2, touched_by=(FactKind.ANOMALY,))
+        answer = await self._visit.sites()
         sites = list(answer.value or [])
         self._strip.set_content(draw.strip(sites))
         self._notice.set_content(_notice(sites, answer.error))
@@ -74,18 +73,13 @@ class _Map:
         self._section = ui.element("section").classes("site")
         with self._section:
             self._head = ui.html("", tag="header")
-            self._grid = ui.element("div").classes("gateways")
-        self._cards: dict[str | None, ui.html] = {}
+            self._cards = Rows("div", "article")
+            self._cards.element.classes("gateways")
 
     def show(self, site_map: SiteMap) -> None:
         self._head.set_content(draw.site_head(site_map))
-        for gone in set(self._cards) - {gateway.name for gateway in site_map.gateways}:
-            self._cards.pop(gone).delete()
-        for gateway in site_map.gateways:
-            if gateway.name not in self._cards:
-                with self._grid:
-                    self._cards[gateway.name] = ui.html("", tag="article")
-            self._cards[gateway.name].set_content(draw.card(str(site_map.site.site), gateway))
+        name = str(site_map.site.site)
+        self._cards.show([(gateway.name or "", draw.card(name, gateway)) for gateway in site_map.gateways])
 
     def complain(self, text: str) -> None:
         self._head.set_content(Markup('<p class="complaint">{}</p>').format(text))

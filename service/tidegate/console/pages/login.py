@@ -4,6 +4,7 @@ from fastapi import Request
 from nicegui import ui
 
 from tidegate.console.credential import MAX_KEY
+from tidegate.console.frame import dress
 from tidegate.console.markup import Markup
 
 
@@ -12,7 +13,7 @@ def register() -> None:
 
     @ui.page("/login", title="Log in · Tidegate")
     def show(request: Request) -> None:
-        ui.add_head_html('<link rel="stylesheet" href="assets/console.css">')
+        dress()
         ui.html(
             _form(request.query_params.get("next", ""), refused="refused" in request.query_params), tag="main", sanitize=False
         ).classes("login")
