@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import ConsoleMessage, Page, Route, sync_playwright
 
+PATIENCE_MS = 20_000
+
 
 @dataclass
 class Watch:
@@ -40,7 +42,7 @@ class Browser:
         """A page with cookies of its own, in which nothing goes wrong."""
         watch = Watch()
         context = self.chromium.new_context(viewport={"width": 1360, "height": 860}, color_scheme="light")
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         try:
             context.route("**/*", watch.route)
             page = context.new_page()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Browser, browser
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
+from browsing import PATIENCE_MS, Browser, browser
 from needs import Need, not_found
 
 CHROMIUM = Need(
@@ -40,6 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with browser() as opened:
         yield opened
 

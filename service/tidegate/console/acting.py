@@ -25,14 +25,14 @@ async def act(visit: Visit, site: str, kind: CommandKind, done: str, **fields: A
         receipt = await commands.send(command)
         view = await commands.wait_for_outcome(receipt, seconds=_PATIENCE_SECONDS)
     except TidegateError as error:
-        _say(f"Not done: {error}", "negative")
+        visit.say(f"Not done: {error}", "negative")
         return
     finally:
         visit.board.forget()
     if view.status is CommandStatus.ACCEPTED:
-        _say(done, "positive")
+        visit.say(done, "positive")
     else:
-        _say(f"Refused: {view.reason}", "warning")
+        visit.say(f"Refused: {view.reason}", "warning")
 
 
 def confirm(title: str, what: Markup, verb: str, do: Callable[[str], Awaitable[None]], *, danger: bool = False) -> None:
@@ -49,7 +49,3 @@ def confirm(title: str, what: Markup, verb: str, do: Callable[[str], Awaitable[N
             ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
             ui.button(verb, on_click=go).props(f"unelevated no-caps color={'negative' if danger else 'primary'}")
     dialog.on("hide", dialog.delete)
-
-
-def _say(text: str, kind: Any) -> None:
-    ui.notify(text, type=kind, position="bottom", timeout=8000, close_button="Close", multi_line=len(text) > 80)

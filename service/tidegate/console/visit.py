@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final, Literal
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
-from nicegui import ui
+from nicegui import Client, ui
 
 from tidegate.client import ProblemError
 from tidegate.console.board import Answer, Board
@@ -17,8 +18,11 @@ from tidegate.contracts.access import EVERY_SITE, Role, WhoAmI, parse_grant
 from tidegate.contracts.stream import FactKind
 from tidegate.contracts.views import SiteView
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS: Final = 1.0
 """Between two looks of a page at its board; the board asks the service less often."""
+
+_READ_MS: Final = 8000
+"""For which an answer stays on the page, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Visit:
     board: Board
     who: WhoAmI | None
     query: dict[str, str]
+    client: Client
 
     @property
     def name(self) -> str:
@@ -48,12 +53,17 @@ class Visit:
             return [None]
         return [str(site.site) for site in (await self.sites()).value or ()]
 
+    def say(self, text: str, kind: Literal["positive", "negative", "warning"]) -> None:
+        """Tell the visitor, wherever on the page the question came from; that part may be gone by now."""
+        with self.client:
+            ui.notify(text, type=kind, position="bottom", timeout=_READ_MS, close_button="Close", multi_line=len(text) > 80)
+
     def keep(self, refresh: Callable[[], Awaitable[None]]) -> None:
         """Call `refresh` now and then for as long as the page is open."""
         ui.timer(LOOK_SECONDS, refresh)
 
 
-Build = Callable[[Visit], Awaitable[Response | None]]
+Build = Callable[[Visit], Awaitable[None]]
 
 
 def page(path: str, title: str, build: Build) -> None:
@@ -66,6 +76,7 @@ def page(path: str, title: str, build: Build) -> None:
         who: Answer[WhoAmI] = await board.ask("who", board.client.access.whoami, seconds=10)
         if isinstance(who.error, ProblemError) and who.error.status == HTTPStatus.UNAUTHORIZED:
             return RedirectResponse(login_address(request, refused=bool(credential_of(request))), status_code=303)
-        visit = Visit(board, who.value, dict(request.query_params))
+        visit = Visit(board, who.value, dict(request.query_params), ui.context.client)
         frame(visit, title, request.cookies.get("tidegate_theme"))
-        return await build(visit)
+        await build(visit)
+        return None

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Final
 
-from fastapi.responses import RedirectResponse, Response
 from nicegui import ui
 
 from tidegate.console.markup import Markup, address, device_link, joined
@@ -14,7 +13,7 @@ from tidegate.contracts.views import DeviceView
 _MOST_MATCHES: Final = 100
 
 
-async def build(visit: Visit) -> Response | None:
+async def build(visit: Visit) -> None:
     """Look through the devices of every site the visitor may see."""
     wanted = visit.query.get("device", "").strip()
     found: list[DeviceView] = []
@@ -23,9 +22,9 @@ async def build(visit: Visit) -> Response | None:
         found += [view for view in answer.value or () if wanted.casefold() in view.device.casefold()]
     exact = [view for view in found if view.device == wanted] or found
     if wanted and len(exact) == 1:
-        return RedirectResponse(address("device", site=exact[0].site, device=exact[0].device), status_code=303)
+        ui.navigate.to(address("device", site=exact[0].site, device=exact[0].device))
+        return
     _list(wanted, found)
-    return None
 
 
 async def _devices(visit: Visit, site: str) -> list[DeviceView]:
