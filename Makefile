@@ -62,6 +62,7 @@ check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated
 	$(BIN)/tidegate schemas asyncapi check docs/asyncapi.yaml
 	$(BIN)/tidegate schemas topics check docs/topics.md
 	$(BIN)/python -m tidegate.cli.metrics check docs/metrics.md
+	$(BIN)/python -m tidegate.cli.reference check docs/cli.md
 	$(BIN)/tidegate config reference check docs/configuration.md
 	$(BIN)/python deploy/grafana/dashboards.py check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/e2e/test_readme.py
@@ -95,6 +96,7 @@ docs: $(VENV)/dev.stamp ## write anew what is generated: schemas, metrics page, 
 	$(BIN)/tidegate schemas asyncapi write docs/asyncapi.yaml
 	$(BIN)/tidegate schemas topics write docs/topics.md
 	$(BIN)/python -m tidegate.cli.metrics write docs/metrics.md
+	$(BIN)/python -m tidegate.cli.reference write docs/cli.md
 	$(BIN)/tidegate config reference write docs/configuration.md
 	$(BIN)/python deploy/grafana/dashboards.py write
 

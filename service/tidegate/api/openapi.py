@@ -24,7 +24,8 @@ from tidegate.contracts.rest import Approval, Order, ReplayRequest, TopologyBody
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
-_RECEIPT: Final = _REFERENCE.format(model="CommandReceipt")
+_RECEIPTS: Final = tuple(_REFERENCE.format(model=name) for name in ("CommandReceipt", "TopologyReceipt"))
+"""What answers a request that makes a command."""
 
 _MOST: Final = {Reading: MAX_BATCH_READINGS, Ack: MAX_ACKS}
 """Items in a list of them as a body."""
@@ -105,7 +106,7 @@ def _complete(operation: dict[str, Any], route: APIRoute) -> None:
     for status, response in route.responses.items():
         for media_type, media in response.get("content", {}).items():
             responses[str(status)]["content"].setdefault(media_type, {}).update(media)
-    if _RECEIPT in str(responses):
+    if any(each in str(responses) for each in _RECEIPTS):
         operation.setdefault("parameters", []).append(PARAMETER)
         responses.setdefault("409", _problem_response("The id or key is another command's already, or the state forbids it."))
     responses["default"] = _problem_response()

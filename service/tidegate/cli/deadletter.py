@@ -1,19 +1,19 @@
 """`tidegate deadletter`: look at the input that could not be used, and send it again once it can be."""
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
+from tidegate.cli.asking import DOOR, Token, Url
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.fleet_progress import KAFKA, open_kafka
 from tidegate.cli.letter_boxes import LetterBox, LogBox, RestBox
 from tidegate.cli.letter_text import letter_line, letter_page, verdict_line
+from tidegate.cli.times import given_time
 from tidegate.cli.wording import counted
 from tidegate.contracts.codec import encode
 from tidegate.contracts.deadletter import DeadLetterReason
@@ -23,9 +23,6 @@ from tidegate.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Look at input that could not be used, and send it again (docs/dead-letters.md).")
 
-_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-Url = Annotated[str, typer.Option(help="Base URL of the service.")]
 From = Annotated[str | None, typer.Option("--from", help="kafka://host:port: straight from the topics, in place of --url.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; bytes are base64.")]
 Reason = Annotated[DeadLetterReason | None, typer.Option(help="Only this reason.")]
@@ -36,8 +33,6 @@ Topic = Annotated[str | None, typer.Option(help="Only from this topic, by its pl
 Since = Annotated[str | None, typer.Option(help="Only what came in since: 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 7d ago.")]
 Until = Annotated[str | None, typer.Option(help="Only what came in before.")]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest.")]
-
-_DOOR: Final = "http://127.0.0.1:8080"
 
 _LIST = """
 Examples:
@@ -73,7 +68,8 @@ there is no such letter; 3 the service or Kafka cannot be reached: what was sent
 
 @app.command(name="list", epilog=_LIST)
 def list_letters(
-    url: Url = _DOOR,
+    url: Url = DOOR,
+    token: Token = None,
     source: From = None,
     reason: Reason = None,
     site: Site = None,
@@ -87,8 +83,8 @@ def list_letters(
     as_json: Json = False,
 ) -> None:
     """List dead letters, the newest first: id, time, reason, whose, where from, and whether they were replayed."""
-    wanted = LetterFilter(reason, site, device, partition, topic, _time(since), _time(until), replayed)
-    letters = _with(url, source, lambda box: box.find(wanted, limit))
+    wanted = LetterFilter(reason, site, device, partition, topic, given_time(since), given_time(until), replayed)
+    letters = _with((url, token), source, lambda box: box.find(wanted, limit))
     if as_json:
         typer.echo(encode(letters).decode())
         return
@@ -100,19 +96,21 @@ def list_letters(
 @app.command(epilog=_SHOW)
 def show(
     letter: Annotated[str, typer.Argument(help="Id, as `list` shows it.")],
-    url: Url = _DOOR,
+    url: Url = DOOR,
+    token: Token = None,
     source: From = None,
     as_json: Json = False,
 ) -> None:
     """Show one dead letter whole: where from, why, what to do, headers, and the original bytes."""
-    found = _with(url, source, lambda box: box.get(letter))
+    found = _with((url, token), source, lambda box: box.get(letter))
     typer.echo(encode(found).decode() if as_json else "\n".join(letter_page(found)))
 
 
 @app.command(epilog=_REPLAY)
 def replay(
     letters: Annotated[list[str] | None, typer.Argument(help="Ids, as `list` shows them. Or say by options which.")] = None,
-    url: Url = _DOOR,
+    url: Url = DOOR,
+    token: Token = None,
     source: From = None,
     reason: Reason = None,
     site: Site = None,
@@ -131,13 +129,13 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Send the originals again, oldest first, to the topics they came from. A repeat has no effect twice."""
-    wanted = LetterFilter(reason, site, device, partition, topic, _time(since), _time(until))
+    wanted = LetterFilter(reason, site, device, partition, topic, given_time(since), given_time(until))
     if sum((bool(letters), wanted != ALL_LETTERS, everything)) != 1:
         raise ConfigurationError("say which letters: by id, by options such as --reason, or --all", advice="one of the three")
     summary = _Summary(as_json, dry_run)
     try:
         chosen = _Choice(wanted, tuple(letters or ()), limit)
-        _with(url, source, lambda box: _replay(box, chosen, ReplayRequest(dry_run, max_replays, again), summary))
+        _with((url, token), source, lambda box: _replay(box, chosen, ReplayRequest(dry_run, max_replays, again), summary))
     finally:
         summary.close()
     raise typer.Exit(summary.exit_code())
@@ -192,8 +190,8 @@ def _age(letter: KeptLetter) -> tuple[int, str, int, int, int]:
     return letter.received_at_ms, letter.topic, letter.partition, letter.offset, letter.index or 0
 
 
-def _with(url: str, source: str | None, work: Callable[[LetterBox], Coroutine[Any, Any, Any]]) -> Any:
-    return asyncio.run(_closing(_box(url, source), work))
+def _with(door: tuple[str, str | None], source: str | None, work: Callable[[LetterBox], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(_closing(_box(door, source), work))
 
 
 async def _closing(box: LetterBox, work: Callable[[LetterBox], Coroutine[Any, Any, Any]]) -> Any:
@@ -203,27 +201,9 @@ async def _closing(box: LetterBox, work: Callable[[LetterBox], Coroutine[Any, An
         await box.close()
 
 
-def _box(url: str, source: str | None) -> LetterBox:
+def _box(door: tuple[str, str | None], source: str | None) -> LetterBox:
     if source is None:
-        return RestBox(url)
+        return RestBox(*door)
     if not source.startswith(KAFKA):
         raise ConfigurationError(f"--from is {source!r}, expected kafka://host:port", advice="or give a service with --url")
     return LogBox(lambda: open_kafka(source.removeprefix(KAFKA)))
-
-
-def _time(text: str | None) -> int | None:
-    """Unix milliseconds of an ISO 8601 time (UTC unless it says otherwise), or of so long ago.
-
-    Raises:
-        ConfigurationError: it is neither.
-    """
-    if text is None:
-        return None
-    ago = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    try:
-        if ago is not None:
-            return round(datetime.now(UTC).timestamp() * 1000) - int(ago[1]) * _UNIT_SECONDS[ago[2]] * 1000
-        time = datetime.fromisoformat(text)
-        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError) as error:
-        raise ConfigurationError(f"time is {text!r}, expected such as 2026-01-31T12:00:00Z, or 2h") from error

@@ -32,6 +32,15 @@ PLAIN_SECONDS: Final = 120.0
 """Seconds a run without a terminal lasts when nothing else is said."""
 
 
+_EXAMPLES: Final = """
+Examples:
+
+  tidegate demo
+
+  tidegate demo --data ../shared/data/smd --speed 600 --duration 120
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
     """What to run: a simulated fleet, or `data` replayed at `speed`; `duration_seconds` None means until Ctrl-C."""
@@ -45,7 +54,7 @@ class DemoPlan:
 
 def register(app: typer.Typer) -> None:
     """Add `demo` to `app`."""
-    app.command(name="demo")(_command)
+    app.command(name="demo", epilog=_EXAMPLES)(_command)
 
 
 def _command(

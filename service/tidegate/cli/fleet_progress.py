@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tidegate.adapters.kafka import KafkaLog
 from tidegate.bootstrap import kafka_connection
+from tidegate.contracts.codec import encode
 from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor
 from tidegate.fleet.forms import Form
@@ -40,7 +41,7 @@ def is_url(target: str) -> bool:
     return "://" in target or re.fullmatch(r"[\w.-]+:\d+(/.*)?", target) is not None
 
 
-def open_sink(target: str, form: Form = Form.BATCH) -> Sink:
+def open_sink(target: str, form: Form = Form.BATCH, token: str | None = None) -> Sink:
     """The sink `--to` names: brokers (`kafka://host:port,host:port`), the address of a service, or a file of JSON lines.
 
     Raises:
@@ -50,7 +51,7 @@ def open_sink(target: str, form: Form = Form.BATCH) -> Sink:
     if target.startswith(KAFKA):
         return LogSink(lambda: open_kafka(target.removeprefix(KAFKA)), form)
     if is_url(target):
-        return RestDoor(target, form)
+        return RestDoor(target, form, token=token)
     if form is Form.PACKED:
         raise ConfigurationError(f"a file such as {target} is JSON lines, not packed batches", advice="leave --format out")
     return JsonLinesSink(Path(target))
@@ -62,12 +63,17 @@ async def open_kafka(servers: str) -> Log:
     return await KafkaLog.open(kafka_connection(kafka))
 
 
-def run(work: Coroutine[Any, Any, None], traffic: Traffic, *, quiet: bool) -> None:
-    """Run `work` to its end or until SIGINT or SIGTERM, with progress and a summary on standard error unless `quiet`."""
+def run(work: Coroutine[Any, Any, None], traffic: Traffic, *, quiet: bool, as_json: bool = False) -> None:
+    """Run `work` to its end or until SIGINT or SIGTERM, with progress and a summary on standard error unless `quiet`.
+
+    With `as_json` what was sent is a JSON document on standard output.
+    """
     started = time.monotonic()
     console = Console(stderr=True, quiet=quiet)
     asyncio.run(_run(work, traffic, console))
     seconds = max(time.monotonic() - started, 0.001)
+    if as_json:
+        print(encode({"readings": traffic.readings, "batches": traffic.batches, "seconds": round(seconds, 3)}).decode())
     console.print(
         f"sent {traffic.readings:,} readings in {traffic.batches:,} batches, {traffic.readings / seconds:,.0f} readings/s"
     )

@@ -48,8 +48,8 @@ class LetterBox(Protocol):
 class RestBox:
     """The letters of the service at `url`; goes there directly, never through a proxy."""
 
-    def __init__(self, url: str) -> None:
-        self._client = TidegateClient(url, timeout_seconds=ANSWER_SECONDS, retry=PATIENT)
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._client = TidegateClient(url, token=token, timeout_seconds=ANSWER_SECONDS, retry=PATIENT)
 
     async def find(self, wanted: LetterFilter, limit: int) -> list[KeptLetter]:
         """See `LetterBox.find`; a service keeps the latest 2,000 at hand."""

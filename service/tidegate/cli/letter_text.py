@@ -3,8 +3,8 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from tidegate.cli.times import shown_time
 from tidegate.cli.wording import counted, printable
 from tidegate.contracts.letter_advice import ADVICE
 from tidegate.contracts.letters import KeptLetter, coordinates
@@ -48,14 +48,6 @@ def verdict_line(verdict: ReplayVerdict) -> str:
         return printable(f"{verdict.letter:>10}  skipped  {verdict.refusal}: {verdict.detail}")
     place = f"{verdict.topic}/{verdict.partition}" + ("" if verdict.offset is None else f"/{verdict.offset}")
     return printable(f"{verdict.letter:>10}  {verdict.detail}  {place}")
-
-
-def shown_time(time_ms: int) -> str:
-    """Date and time (UTC); a time no calendar has is shown as its number."""
-    try:
-        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, OSError, ValueError):
-        return str(time_ms)
 
 
 def _replayed(letter: KeptLetter) -> str:

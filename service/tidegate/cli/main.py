@@ -10,8 +10,24 @@ from typing import Annotated
 import typer
 
 from tidegate import __version__
-from tidegate.cli import bundle, config, deadletter, demo, replay, schemas, serve, simulate, topics, watch
+from tidegate.cli import (
+    anomaly,
+    bundle,
+    config,
+    deadletter,
+    demo,
+    follow,
+    plan,
+    replay,
+    schemas,
+    serve,
+    simulate,
+    site,
+    topics,
+    watch,
+)
 from tidegate.cli.exits import exit_code
+from tidegate.cli.wording import printable
 from tidegate.errors import TidegateError
 
 app = typer.Typer(
@@ -37,9 +53,9 @@ def _root(
     """Streaming anomaly detection and resource allocation for IoT fleets."""
 
 
-for module in (serve, demo, simulate, replay, watch):
+for module in (serve, demo, simulate, replay, watch, follow):
     module.register(app)
-for group in (bundle, config, deadletter, schemas, topics):
+for group in (site, plan, anomaly, deadletter, bundle, config, topics, schemas):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
@@ -55,7 +71,7 @@ def main() -> None:
     try:
         with_training(app)()
     except TidegateError as error:
-        typer.secho(f"tidegate: {error}", err=True, fg=typer.colors.RED)
+        typer.secho(f"tidegate: {printable(' '.join(str(error).split()))}", err=True, fg=typer.colors.RED)
         sys.exit(exit_code(error))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
+from tidegate.cli.asking import Json, Token
 from tidegate.cli.fleet_progress import FORMS, TARGETS, open_sink, run
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.topology import Topology
@@ -52,7 +53,9 @@ def replay_data(
         list[Path] | None, typer.Option(help="Further profiles, YAML file or folder; repeat for several.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Readings in all, at most.")] = None,
+    token: Token = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Send recorded data as a fleet, in order of event time; labels stay here."""
     if not speed >= 0:
@@ -67,7 +70,12 @@ def replay_data(
         placed = eua_topology(eua, series, known, site=_only_site(plan), revision=started_ms // 1000, gateways=gateways)
         plan = _on_map(plan, placed)
     traffic = Traffic()
-    run(_replay(plan, open_sink(to, form), _pace(series, started_ms, speed), traffic, limit), traffic, quiet=quiet)
+    run(
+        _replay(plan, open_sink(to, form, token), _pace(series, started_ms, speed), traffic, limit),
+        traffic,
+        quiet=quiet,
+        as_json=as_json,
+    )
 
 
 def _timed(series: Sequence[Series], shift: bool, align: bool, started_ms: int, speed: float) -> list[Series]:

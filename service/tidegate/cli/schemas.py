@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import asyncapi
+from tidegate.cli.asking import Json
+from tidegate.cli.output import say, show
 from tidegate.contracts.schemas import schema_files
 from tidegate.errors import ConfigurationError
 
@@ -16,8 +18,8 @@ app.add_typer(asyncapi.page, name="topics")
 Folder = Annotated[Path, typer.Argument(help="The folder, docs/schemas in the repository.")]
 
 
-@app.command()
-def write(folder: Folder) -> None:
+@app.command(epilog="Example: `tidegate schemas write docs/schemas`")
+def write(folder: Folder, as_json: Json = False) -> None:
     """Write one file per message; files of messages that are no more are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     files = schema_files()
@@ -25,11 +27,11 @@ def write(folder: Folder) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     for old in set(_present(folder)) - set(files):
         (folder / old).unlink()
-    typer.echo(f"{len(files)} schemas in {folder}")
+    show({"folder": str(folder), "schemas": sorted(files)}, as_json, lambda: say(f"{len(files)} schemas in {folder}"))
 
 
-@app.command()
-def check(folder: Folder) -> None:
+@app.command(epilog="Example: `tidegate schemas check docs/schemas`\n\nExit codes: 0 they are fresh, 2 they are not.")
+def check(folder: Folder, as_json: Json = False) -> None:
     """Exit with an error when the files are not what the contracts say."""
     present, files = _present(folder), schema_files()
     stale = sorted(name for name in present.keys() | files.keys() if present.get(name) != files.get(name))
@@ -37,7 +39,7 @@ def check(folder: Folder) -> None:
         raise ConfigurationError(
             f"not what the contracts say: {', '.join(stale)}", advice=f"run `tidegate schemas write {folder}`"
         )
-    typer.echo(f"{len(files)} schemas are fresh")
+    show({"folder": str(folder), "schemas": sorted(files)}, as_json, lambda: say(f"{len(files)} schemas are fresh"))
 
 
 def _present(folder: Path) -> dict[str, str]:

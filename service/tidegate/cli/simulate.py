@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tidegate.adapters.profiles import shipped_profiles
+from tidegate.cli.asking import Json, Token
 from tidegate.cli.fleet_progress import FORMS, TARGETS, is_url, open_sink, run
 from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor
@@ -80,7 +81,9 @@ def simulate_fleet(
     late: Annotated[float, typer.Option(help="Share of readings that arrive late, 0 to 1.")] = 0.0,
     late_by: Annotated[float, typer.Option(help="Seconds by which they are late, and repeats come after, at most.")] = 60.0,
     repeat: Annotated[float, typer.Option(help="Share of readings that arrive twice, 0 to 1.")] = 0.0,
+    token: Token = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Send a made fleet's readings: daily and weekly demand, noise, labelled faults; devices follow their assignments."""
     live = is_url(to)
@@ -102,8 +105,8 @@ def simulate_fleet(
     end_ms = None if duration is None else live_from_ms + round(duration * 1000)
     traffic = Traffic()
     disorder = DisorderSpec(late, late_by, repeat, seed)
-    sending = _simulate(fleet, open_sink(to, form), live_from_ms if live else None, labels, traffic, disorder, end_ms)
-    run(sending, traffic, quiet=quiet)
+    sending = _simulate(fleet, open_sink(to, form, token), live_from_ms if live else None, labels, traffic, disorder, end_ms)
+    run(sending, traffic, quiet=quiet, as_json=as_json)
 
 
 def _interval(rate: float, devices: int) -> float:

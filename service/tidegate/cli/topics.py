@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from tidegate.adapters.kafka import KafkaConnection, TopicPlan, check_topics, create_topics
 from tidegate.bootstrap import kafka_connection
+from tidegate.cli.asking import Json
+from tidegate.contracts.codec import encode
 from tidegate.errors import ConfigurationError
 from tidegate.settings import KafkaSettings, load_settings
 
@@ -17,23 +19,34 @@ app = typer.Typer(no_args_is_help=True, help="Create and check the topics on Kaf
 Config = Annotated[Path | None, typer.Option(help="YAML file with settings (also TIDEGATE_CONFIG).")]
 
 
-@app.command()
-def create(config: Config = None) -> None:
+_EXITS: Final = """
+Exit codes: 0 all topics are as they must be, 1 some are not, 2 no Kafka is set, or settings cannot be used, 3 Kafka cannot be
+reached.
+"""
+
+
+@app.command(epilog="Example: `TIDEGATE_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 tidegate topics create`\n" + _EXITS)
+def create(config: Config = None, as_json: Json = False) -> None:
     """Create the topics that are missing; those that are there stay as they are. Then check all of them."""
     settings = load_settings(config).kafka
-    for name in _run(create_topics, settings):
-        typer.echo(f"created {name}")
-    _report(settings)
+    created = _run(create_topics, settings)
+    if not as_json:
+        for name in created:
+            typer.echo(f"created {name}")
+    _report(settings, as_json, created)
 
 
-@app.command()
-def check(config: Config = None) -> None:
+@app.command(epilog="Example: `tidegate topics check --config tidegate.yaml --json`\n" + _EXITS)
+def check(config: Config = None, as_json: Json = False) -> None:
     """Compare every topic with what Tidegate needs; say everything that differs, and exit 1 if anything does."""
-    _report(load_settings(config).kafka)
+    _report(load_settings(config).kafka, as_json, [])
 
 
-def _report(settings: KafkaSettings) -> None:
+def _report(settings: KafkaSettings, as_json: bool, created: list[str]) -> None:
     findings = _run(check_topics, settings)
+    if as_json:
+        typer.echo(encode({"created": created, "partitions": settings.partitions, "findings": findings}))
+        raise typer.Exit(1 if findings else 0)
     for finding in findings:
         typer.secho(f"✗ {finding}", err=True, fg=typer.colors.RED)
     if findings:

@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import signal
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
+from tidegate.cli.asking import DOOR, Token, Url
 from tidegate.cli.exits import FAILED, OK
 from tidegate.cli.screen import draw
 from tidegate.cli.wording import because, counted, effect, incident_line, printable, rate, states
 from tidegate.client import Retry, TidegateClient
 from tidegate.contracts.anomaly import AnomalyStatus
+from tidegate.contracts.codec import encode
 from tidegate.contracts.rest import Summary
 from tidegate.errors import DependencyError
 
@@ -29,6 +32,19 @@ ONCE: Final = Retry(busy_seconds=0.0, unreachable_seconds=0.0)
 
 PATIENCE_SECONDS: Final = 30.0
 """Seconds without an answer, at the start or later, before we give up."""
+
+
+_EXAMPLES: Final = """
+Examples:
+
+  tidegate watch
+
+  tidegate watch --url http://gate.example:8080 --plain --every 10
+
+  tidegate watch --json --duration 60 | jq .balance
+
+Exit codes: 0 stopped in a terminal, or all was seen; 1 readings, an anomaly or a decision were not seen; 3 nobody answers.
+"""
 
 
 @dataclass(slots=True)
@@ -52,28 +68,31 @@ class Seen:
 
 def register(app: typer.Typer) -> None:
     """Add `watch` to `app`."""
-    app.command(name="watch")(_command)
+    app.command(name="watch", epilog=_EXAMPLES)(_command)
 
 
 def _command(
-    url: Annotated[str, typer.Option(help="Base URL of the service.")] = "http://127.0.0.1:8080",
+    url: Url = DOOR,
+    token: Token = None,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a screen, also in a terminal.")] = False,
     duration: Annotated[float | None, typer.Option(min=0, help="Seconds to watch. Default: until Ctrl-C.")] = None,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two plain lines.")] = 5.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a look, a line each, instead of a screen.")] = False,
 ) -> None:
     """Watch a running service: readings per second, devices by state, newest anomalies, incidents and decisions.
 
     With --duration it exits 0 only if readings, an anomaly and a decision were seen.
     """
-    raise typer.Exit(asyncio.run(_until_interrupted(url, plain, duration, every)))
+    raise typer.Exit(asyncio.run(_until_interrupted(url, token, _Form.of(plain, as_json), duration, every)))
 
 
-async def _until_interrupted(url: str, plain: bool, duration: float | None, every: float) -> int:
+async def _until_interrupted(url: str, token: str | None, form: "_Form", duration: float | None, every: float) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number_ in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number_, stop.set)
-    return await watch(url, Console(), stop=stop, plain=plain, duration_seconds=duration, every_seconds=every)
+    console = Console(stderr=form is _Form.JSON)
+    return await watch(url, console, stop=stop, token=token, form=form, duration_seconds=duration, every_seconds=every)
 
 
 async def watch(
@@ -81,7 +100,8 @@ async def watch(
     console: Console,
     *,
     stop: asyncio.Event,
-    plain: bool = False,
+    token: str | None = None,
+    form: "_Form | None" = None,
     duration_seconds: float | None = None,
     every_seconds: float = 5.0,
     patience_seconds: float = PATIENCE_SECONDS,
@@ -95,10 +115,10 @@ async def watch(
     """
     seen = Seen()
     deadline = _Deadline(stop, duration_seconds)
-    async with TidegateClient(url, timeout_seconds=ANSWER_SECONDS, retry=ONCE) as client, deadline:
+    async with TidegateClient(url, token=token, timeout_seconds=ANSWER_SECONDS, retry=ONCE) as client, deadline:
         if await _ready(client, console, stop, patience_seconds):
-            view = _Lines(console, client.url) if plain or not console.is_terminal else _Screen(console, client.url)
-            pause = every_seconds if isinstance(view, _Lines) else REFRESH_SECONDS
+            view = (form or _Form.SCREEN).view(console, client.url)
+            pause = REFRESH_SECONDS if isinstance(view, _Screen) else every_seconds
             with view:
                 await _follow(client, view, seen, stop, pause, patience_seconds)
     return _verdict(seen, console, lenient=console.is_terminal and not deadline.ran_out)
@@ -170,6 +190,32 @@ class _Lines(contextlib.AbstractContextManager["_Lines"]):
 
     def complain(self, trouble: str) -> None:
         _print(self._console, trouble)
+
+
+class _Documents(_Lines):
+    """Prints each look as one line of JSON on standard output; everything else goes to standard error."""
+
+    def show(self, summary: Summary) -> None:
+        typer.echo(encode(summary).decode())
+
+
+class _Form(Enum):
+    """How a look is shown."""
+
+    SCREEN = "screen"
+    LINES = "lines"
+    JSON = "json"
+
+    @classmethod
+    def of(cls, plain: bool, as_json: bool) -> "_Form":
+        """What the options ask for."""
+        return cls.JSON if as_json else cls.LINES if plain else cls.SCREEN
+
+    def view(self, console: Console, url: str) -> "_Screen | _Lines":
+        """What shows it; a screen needs a terminal."""
+        if self is _Form.JSON:
+            return _Documents(console, url)
+        return _Screen(console, url) if self is _Form.SCREEN and console.is_terminal else _Lines(console, url)
 
 
 def plain_line(summary: Summary) -> str:

@@ -10,7 +10,7 @@ from tidegate.client.route import Route
 from tidegate.client.wire import IDEMPOTENCY_KEY, Wire
 from tidegate.contracts.command import Command
 from tidegate.contracts.ids import CommandId
-from tidegate.contracts.rest import CommandReceipt
+from tidegate.contracts.rest import CommandReceipt, TopologyReceipt
 from tidegate.contracts.views import CommandStatus, CommandView
 
 # The id in the body makes a repeat recognisable.
@@ -33,7 +33,7 @@ class Commands:
         """One command and what became of it so far."""
         return await self._wire.ask(_GET, CommandView, {"command": command})
 
-    async def wait_for_outcome(self, command: CommandReceipt | str, *, seconds: float = 30.0) -> CommandView:
+    async def wait_for_outcome(self, command: CommandReceipt | TopologyReceipt | str, *, seconds: float = 30.0) -> CommandView:
         """The command once it is accepted or refused, which `status` says; `reason` says why not.
 
         Raises:

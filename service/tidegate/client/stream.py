@@ -39,6 +39,7 @@ _KINDS: Final[dict[str, type[Fact | StreamGap]]] = {
 class StreamEvent:
     """A fact, or a `StreamGap` where facts are missing. Keep `position` to go on after this event, in another process too."""
 
+    kind: str
     fact: Fact | StreamGap
     position: str | None
 
@@ -73,7 +74,7 @@ class Stream:
                     patience, position = None, event.id or position
                     kind = _KINDS.get(event.name)
                     if kind is not None and event.data:
-                        yield StreamEvent(self._read(event, kind), position)
+                        yield StreamEvent(event.name, self._read(event, kind), position)
             except (UnreachableError, ServiceFailedError) as error:
                 trouble = error
             patience = patience or Patience(self._retry)  # it starts when the stream breaks, however long it was well

@@ -24,7 +24,13 @@ class RestDoor:
     """Sink and feedback over HTTP. One request at a time per caller keeps the order of a device's readings."""
 
     def __init__(
-        self, url: str, form: Form = Form.BATCH, *, transport: httpx.AsyncBaseTransport | None = None, retry: Retry = PATIENT
+        self,
+        url: str,
+        form: Form = Form.BATCH,
+        *,
+        token: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        retry: Retry = PATIENT,
     ) -> None:
         """Point at `url`, such as http://127.0.0.1:8080, and send readings in `form`. Opens no connection yet.
 
@@ -32,7 +38,7 @@ class RestDoor:
             ConfigurationError: `url` is not an http or https address.
         """
         self._form = form
-        self._client = TidegateClient(url, retry=retry, transport=transport)
+        self._client = TidegateClient(url, token=token, retry=retry, transport=transport)
 
     async def send(self, batch: ReadingBatch) -> None:
         """Post one batch; see `Sink.send`."""

@@ -32,7 +32,7 @@ class Report(Protocol):
         ...
 
 
-@app.command(name="detection")
+@app.command(name="detection", epilog="Example: `tidegate evaluate detection --data ../shared/data --out detection.json`")
 def evaluate_detection(
     data: Data,
     out: Out,
@@ -58,7 +58,7 @@ def evaluate_detection(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
-@app.command(name="allocation")
+@app.command(name="allocation", epilog="Example: `tidegate evaluate allocation --data ../shared/data --out allocation.json`")
 def evaluate_allocation(
     data: Data,
     out: Out,
@@ -78,7 +78,7 @@ def evaluate_allocation(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
-@app.command(name="acceptance")
+@app.command(name="acceptance", epilog="Example: `tidegate evaluate acceptance --data ../shared/data --out acceptance.json`")
 def evaluate_acceptance(
     data: Data,
     out: Out,

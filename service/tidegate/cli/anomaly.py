@@ -1,0 +1,93 @@
+"""`tidegate anomaly`: what detection says, and why."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from tidegate.cli.asking import DOOR, EXITS, Json, Limit, OnlySite, Site, Token, Url, ask
+from tidegate.cli.output import say_all, show, table
+from tidegate.cli.times import shown_time
+from tidegate.cli.wording import because, number
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Severity
+from tidegate.contracts.views import Explanation
+
+app = typer.Typer(no_args_is_help=True, help="Anomalies: list, look at, ask why or why not.")
+
+Identifier = Annotated[str, typer.Argument(help="Anomaly id.", show_default=False)]
+Device = Annotated[str, typer.Argument(help="Device id.", show_default=False)]
+
+_LIST: Final = "Example: `tidegate anomaly list --site plant-7 --open --severity high`" + EXITS
+_SHOW: Final = "Example: `tidegate anomaly show anomaly-7be0a1`" + EXITS
+_EXPLAIN: Final = "Example: `tidegate anomaly explain plant-7 pump-1`" + EXITS
+
+_HEADS: Final = ("anomaly", "site", "device", "severity", "status", "opened", "closed", "because")
+
+
+@app.command(name="list", epilog=_LIST)
+def list_anomalies(
+    site: OnlySite = None,
+    device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    status: Annotated[AnomalyStatus | None, typer.Option(help="Only those whose latest fact says this.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Only this severity.")] = None,
+    is_open: Annotated[bool | None, typer.Option("--open/--closed", help="Only those going on, or only others.")] = None,
+    limit: Limit = 20,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List the latest version of each anomaly, the last opened first."""
+    wanted = {"site": site, "device": device}
+    found = ask(
+        url,
+        token,
+        lambda client: client.anomalies.list(**wanted, status=status, severity=severity, is_open=is_open).first(limit),
+    )
+    show(found, as_json, lambda: table(_HEADS, map(_row, found), "anomaly"))
+
+
+@app.command(name="show", epilog=_SHOW)
+def show_anomaly(anomaly: Identifier, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """Show one anomaly with every reason: what was observed, and what was expected."""
+    found = ask(url, token, lambda client: client.anomalies.get(anomaly))
+    show(found, as_json, lambda: say_all(_page(found)))
+
+
+@app.command(epilog=_EXPLAIN)
+def explain(site: Site, device: Device, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """Explain why a device alarms, or why it does not and what it would take."""
+    found = ask(url, token, lambda client: client.devices.explain(site, device))
+    show(found, as_json, lambda: say_all(_explanation(found)))
+
+
+def _row(each: Anomaly) -> tuple[object, ...]:
+    closed = None if each.closed_at_ms is None else shown_time(each.closed_at_ms)
+    return each.id, each.site, each.device, each.severity, each.status, shown_time(each.opened_at_ms), closed, because(each)
+
+
+def _page(each: Anomaly) -> Iterator[str]:
+    yield f"anomaly   {each.id} version {each.version}, {each.status}"
+    yield f"device    {each.device} of site {each.site}, profile {each.profile}, gateway {each.gateway or 'not known'}"
+    yield f"opened    {shown_time(each.opened_at_ms)}"
+    yield f"closed    {'not yet' if each.closed_at_ms is None else shown_time(each.closed_at_ms)}"
+    yield f"severity  {each.severity}, score {each.score:.6f}, −log10 p {number(each.neg_log10_p)}"
+    yield f"trust     {number(each.confidence)} (confidence, 0 to 1)"
+    yield f"kind      {each.fault_kind}, device {each.device_state}"
+    for reason in each.reasons:
+        yield f"because   {reason.text} ({reason.stream}, −log10 p {number(reason.neg_log10_p)})"
+    yield f"bundle    {each.bundle}, policy {each.policy}"
+    if each.incident is not None:
+        yield f"incident  {each.incident}"
+
+
+def _explanation(found: Explanation) -> Iterator[str]:
+    device = found.device
+    yield f"device    {device.device} of site {device.site}, {device.state}, last reading {shown_time(device.last_event_time_ms)}"
+    alarm = f"alarms, anomaly {device.anomaly}" if found.alarming else "does not alarm"
+    yield f"verdict   {alarm}: −log10 p {number(device.neg_log10_p)}, threshold {number(found.threshold)}"
+    for reason in found.streams:
+        yield f"stream    {reason.stream}: {reason.text} (−log10 p {number(reason.neg_log10_p)})"
+    for rule in found.suppressed_by:
+        yield f"held by   {rule}"
+    yield f"to fire   {found.would_fire}"
+    yield f"bundle    {found.bundle}, policy {found.policy}"

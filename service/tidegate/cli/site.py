@@ -1,0 +1,161 @@
+"""`tidegate site`: sites, their topology, and what an operator asks of them."""
+
+from typing import Annotated, Final
+
+import typer
+
+from tidegate.cli import site_topology
+from tidegate.cli.asking import (
+    COMMAND_EXITS,
+    DOOR,
+    EXITS,
+    NOBODY,
+    By,
+    Json,
+    Key,
+    Limit,
+    Site,
+    Token,
+    Url,
+    Wait,
+    Why,
+    ask,
+    command,
+)
+from tidegate.cli.output import say, show, table
+from tidegate.cli.wording import states
+from tidegate.client import TidegateClient
+from tidegate.contracts.plan import Assignment
+from tidegate.contracts.rest import Order
+from tidegate.contracts.views import GatewayView, SiteView
+
+app = typer.Typer(no_args_is_help=True, help="Sites: topology, orders to gateways, freeze and kill switch, who serves whom.")
+app.add_typer(site_topology.app, name="topology")
+
+Gateway = Annotated[str, typer.Argument(help="Gateway id.", show_default=False)]
+
+_LIST: Final = "Example: `tidegate site list --json`" + EXITS
+_SHOW: Final = "Example: `tidegate site show plant-7`" + EXITS
+_ASSIGNMENTS: Final = "Example: `tidegate site assignments plant-7 --gateway gw-a`" + EXITS
+
+
+@app.command(name="list", epilog=_LIST)
+def list_sites(url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """List every site that a reading or a topology was seen of."""
+    sites = ask(url, token, lambda client: client.sites.list())
+    show(sites, as_json, lambda: table(_SITE_HEADS, map(_site_row, sites), "site"))
+
+
+@app.command(name="show", epilog=_SHOW)
+def show_site(site: Site, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """Show a site in numbers, what holds its plans back, and its gateways as they stand."""
+    view, gateways = ask(url, token, lambda client: _site(client, site))
+    show({"site": view, "gateways": gateways}, as_json, lambda: _draw(view, gateways))
+
+
+@app.command(epilog=_ASSIGNMENTS)
+def assignments(
+    site: Site,
+    gateway: Annotated[str | None, typer.Option(help="Only what this gateway serves.")] = None,
+    limit: Limit = 1000,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List which gateway serves each device, with what, since which plan."""
+
+    async def asking(client: TidegateClient) -> list[Assignment]:
+        every = client.assignments
+        return await (every.of_site(site) if gateway is None else every.of_gateway(gateway, site=site)).first(limit)
+
+    found = ask(url, token, asking)
+    show(found, as_json, lambda: table(_ASSIGNMENT_HEADS, map(_assignment_row, found), "assignment"))
+
+
+def _order(name: str, text: str) -> None:
+    """Add the command `name`, which gives a gateway the order of that name."""
+
+    def give(
+        site: Site,
+        gateway: Gateway,
+        by: By = NOBODY,
+        reason: Why = "",
+        key: Key = None,
+        wait: Wait = True,
+        url: Url = DOOR,
+        token: Token = None,
+        as_json: Json = False,
+    ) -> None:
+        command(
+            url,
+            token,
+            as_json,
+            wait,
+            lambda client: getattr(client.orders, name)(site, gateway, Order(reason, by), key=key),
+        )
+
+    app.command(name=name, help=text, epilog=f"Example: `tidegate site {name} plant-7 gw-a --reason firmware`{COMMAND_EXITS}")(
+        give
+    )
+
+
+def _switch(name: str, text: str) -> None:
+    """Add the command `name`, which turns something on or off at a whole site."""
+
+    def give(
+        site: Site,
+        by: By = NOBODY,
+        reason: Why = "",
+        key: Key = None,
+        wait: Wait = True,
+        url: Url = DOOR,
+        token: Token = None,
+        as_json: Json = False,
+    ) -> None:
+        command(url, token, as_json, wait, lambda client: getattr(client.orders, name)(site, Order(reason, by), key=key))
+
+    app.command(name=name, help=text, epilog=f"Example: `tidegate site {name} plant-7 --reason 'stock taking'`{COMMAND_EXITS}")(
+        give
+    )
+
+
+_order("drain", "Move every device off a gateway, and give it no new ones.")
+_order("cordon", "Give a gateway no new devices; those it serves stay.")
+_order("uncordon", "Take back drain or cordon.")
+_switch("freeze", "Move nothing at a site until thaw, but for what is broken.")
+_switch("thaw", "Take back freeze.")
+_switch("stop", "The kill switch: decide nothing about allocation at a site until resume.")
+_switch("resume", "Take back stop.")
+
+_SITE_HEADS: Final = ("site", "topology", "gateways", "devices", "holds")
+_GATEWAY_HEADS: Final = ("gateway", "devices", "silent", "orders")
+_ASSIGNMENT_HEADS: Final = ("device", "gateway", "epoch", "phase", "plan", "grant", "reason")
+
+
+async def _site(client: TidegateClient, site: str) -> tuple[SiteView, list[GatewayView]]:
+    return await client.sites.get(site), list(await client.sites.gateways(site))
+
+
+def _site_row(view: SiteView) -> tuple[object, ...]:
+    return view.site, view.topology_revision, view.gateways, states(view.devices), "; ".join(view.holds) or None
+
+
+def _draw(view: SiteView, gateways: list[GatewayView]) -> None:
+    say(f"site      {view.site}")
+    say(f"topology  {'none' if view.topology_revision is None else f'revision {view.topology_revision}'}")
+    say(f"devices   {states(view.devices)}")
+    for hold in view.holds:
+        say(f"holds     {hold}")
+    if view.unplaced:
+        say(f"unplaced  {', '.join(view.unplaced)}")
+    table(_GATEWAY_HEADS, map(_gateway_row, gateways), "gateway")
+
+
+def _gateway_row(view: GatewayView) -> tuple[object, ...]:
+    orders = [name for name, given in (("drain", view.draining), ("cordon", view.cordoned)) if given]
+    return view.gateway, view.devices, "silent" if view.silent else None, ", ".join(orders) or None
+
+
+def _assignment_row(each: Assignment) -> tuple[object, ...]:
+    grant = ", ".join(f"{name} {amount:g}" for name, amount in sorted(each.grant.items()))
+    return each.device, each.gateway, each.epoch, each.phase, each.plan_id, grant, each.reason

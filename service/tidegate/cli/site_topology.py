@@ -1,0 +1,93 @@
+"""`tidegate site topology`: what a site is made of."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+import yaml
+
+from tidegate.cli.asking import COMMAND_EXITS, DOOR, EXITS, NOBODY, By, Json, Key, Site, Token, Url, Wait, Why, ask, command
+from tidegate.cli.output import say, show
+from tidegate.cli.wording import counted
+from tidegate.contracts.codec import encode, from_builtins
+from tidegate.contracts.ids import SiteId
+from tidegate.contracts.rest import Order, TopologyBody
+from tidegate.contracts.topology import Topology, check_topology
+from tidegate.errors import ConfigurationError, InputError
+
+app = typer.Typer(no_args_is_help=True, help="Read, check and set the topology of a site.")
+
+File = Annotated[Path, typer.Argument(help="Topology as JSON or YAML; - is standard input.", show_default=False)]
+
+_GET: Final = "Example: `tidegate site topology get plant-7 > plant-7.json`" + EXITS
+_SET: Final = "Example: `tidegate site topology set plant-7.json --reason 'gw-c added' --replaces 3`" + COMMAND_EXITS
+_VALIDATE: Final = (
+    "Example: `tidegate site topology validate plant-7.json`"
+    "\n\nExit codes: 0 it can be used, 2 it cannot, and the message says why.\n"
+)
+
+
+@app.command(epilog=_GET)
+def get(site: Site, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """Print the topology in force, as a file that `set` takes: YAML, or JSON with --json."""
+    topology = ask(url, token, lambda client: client.sites.topology(site))
+    show(topology, as_json, lambda: typer.echo(yaml.safe_dump(yaml.safe_load(encode(topology)), sort_keys=False).rstrip()))
+
+
+@app.command(name="set", epilog=_SET)
+def set_topology(
+    file: File,
+    site: Annotated[str | None, typer.Option(help="Site, where FILE names none.")] = None,
+    replaces: Annotated[
+        int | None, typer.Option(min=0, help="Revision in force that FILE was made from; its own revision is then left out.")
+    ] = None,
+    by: By = NOBODY,
+    reason: Why = "",
+    key: Key = None,
+    wait: Wait = True,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Replace the topology of a site by FILE, whose `revision` has to be newer than the one in force.
+
+    Or say with --replaces which revision it is made from: it then gets the next one, and a change in between refuses it.
+    """
+    body = read_topology(file)
+    whose = site or body.site
+    if whose is None:
+        raise ConfigurationError(f"{file} names no site", advice="give --site")
+    if replaces is not None:
+        body = replace(body, revision=None)
+    order = Order(reason, by)
+    command(url, token, as_json, wait, lambda client: client.topologies.put(whose, body, replaces=replaces, order=order, key=key))
+
+
+@app.command(epilog=_VALIDATE)
+def validate(file: File, as_json: Json = False) -> None:
+    """Check a topology by its own rules, without a service: ids, capacities, links that lead somewhere."""
+    body = read_topology(file)
+    topology = Topology(body.site or SiteId("-"), body.revision or 0, body.gateways, body.devices)
+    check_topology(topology)
+    report = {"site": body.site, "revision": body.revision, "gateways": len(body.gateways), "devices": len(body.devices)}
+    counts = f"{counted(len(body.gateways), 'gateway')}, {counted(len(body.devices), 'device')}"
+    show(report, as_json, lambda: say(f"ok: {counts}"))
+
+
+def read_topology(file: Path) -> TopologyBody:
+    """The topology in `file`.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+        InputError: it holds no topology; names the field.
+    """
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        document = yaml.safe_load(text)  # JSON is YAML
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(f"{file} is neither JSON nor YAML: {' '.join(str(error).split())[:300]}") from error
+    return from_builtins(document, TopologyBody)
