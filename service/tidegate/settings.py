@@ -130,16 +130,18 @@ class KafkaSettings(_Area):
 
 
 class RetentionSettings(_Area):
-    """Days for which history keeps what is over; what is still open stays."""
+    """Days for which history keeps what is over, from when the log took in its end; what is still open stays."""
 
     anomalies_days: float = Field(default=90, gt=0, le=36500)
-    """Closed anomalies, by when they were opened."""
+    """Anomalies that are closed or retracted."""
     incidents_days: float = Field(default=90, gt=0, le=36500)
     """Closed incidents."""
     decisions_days: float = Field(default=90, gt=0, le=36500)
     """Plans that ended, with all their facts."""
     commands_days: float = Field(default=90, gt=0, le=36500)
-    """Commands and their outcomes, except those that set a topology."""
+    """Commands and their outcomes; one that set a topology stays as long as the topology."""
+    topologies_days: float = Field(default=365, gt=0, le=36500)
+    """Revisions of topologies that were in force; a site's present one stays."""
     dead_letters_days: float = Field(default=14, gt=0, le=36500)
     """Dead letters with the head of their bytes, and the notes on their replays."""
 

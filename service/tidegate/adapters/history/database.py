@@ -26,11 +26,15 @@ _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+async
 
 
 class Database:
-    """Connections to one history. `name` is its URL without the password; safe to show."""
+    """Connections to one history. `name` is its URL without the password; safe to show.
+
+    While `refusal` is set every question ends with it: what is there is not for us.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.name = f"history {engine.url.render_as_string(hide_password=True)}"
+        self.refusal: HistoryError | None = None
 
     @property
     def dialect(self) -> str:

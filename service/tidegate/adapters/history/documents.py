@@ -30,15 +30,15 @@ class Changes:
     """What a stretch of records comes to, in the order in which it has to be written.
 
     `latest` replace what is there if they are newer (`version`), `final` in any case, and `once` only where nothing is there.
-    `gone` are keys of compacted topics that ended. `facts` of plans are folded where the plan's row is at hand. `asked` are the
-    digests of commands, each for a row that has none.
+    `gone` are keys of compacted topics that ended. `facts` of plans, each with its log time, are folded where the plan's row is
+    at hand. `asked` are the digests of commands, each for a row that has none.
     """
 
     latest: dict[Table, list[Row]] = field(default_factory=dict)
     once: dict[Table, list[Row]] = field(default_factory=dict)
     final: dict[Table, list[Row]] = field(default_factory=dict)
     gone: dict[Table, list[str]] = field(default_factory=dict)
-    facts: list[Decision] = field(default_factory=list)
+    facts: list[tuple[Decision, int]] = field(default_factory=list)
     asked: list[Row] = field(default_factory=list)
 
 
@@ -54,18 +54,20 @@ def take(record: Record, changes: Changes) -> None:
 def _anomaly(record: Record, changes: Changes) -> None:
     fact = decode(record.value or b"", Anomaly)
     row = _columns(fact, "id version site device gateway profile status severity fault_kind is_open opened_at_ms")
-    changes.latest.setdefault(tables.ANOMALIES, []).append(row | {"document": record.value})
+    row |= {"ended_at_ms": None if fact.is_open else record.timestamp_ms, "document": record.value}
+    changes.latest.setdefault(tables.ANOMALIES, []).append(row)
 
 
 def _incident(record: Record, changes: Changes) -> None:
     fact = decode(record.value or b"", Incident)
-    row = _columns(fact, "id version site status opened_at_ms") | {"is_open": fact.status is not IncidentStatus.CLOSED}
-    changes.latest.setdefault(tables.INCIDENTS, []).append(row | {"document": record.value})
+    ended_at_ms = record.timestamp_ms if fact.status is IncidentStatus.CLOSED else None
+    row = _columns(fact, "id version site status opened_at_ms") | {"ended_at_ms": ended_at_ms, "document": record.value}
+    changes.latest.setdefault(tables.INCIDENTS, []).append(row)
 
 
 def _decision(record: Record, changes: Changes) -> None:
     fact = decode(record.value or b"", Decision)
-    changes.facts.append(fact)
+    changes.facts.append((fact, record.timestamp_ms))
     row = _columns(fact, "plan_id version") | {"document": record.value}
     changes.once.setdefault(tables.DECISION_FACTS, []).append(row)
 

@@ -4,6 +4,7 @@ A process that ends between two rounds, or a database that goes away in one, cos
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,8 +16,8 @@ from tidegate.adapters.history.migrate import migrate
 from tidegate.adapters.history.waiting import letters_waiting
 from tidegate.adapters.history.writer import FactWriter, Place, Stretch
 from tidegate.contracts import topics
-from tidegate.errors import DependencyError, HistoryBusyError, HistoryFullError, HistoryUnavailableError
-from tidegate.ports import LettersWaiting, Log
+from tidegate.errors import DependencyError, HistoryBusyError, HistoryError
+from tidegate.ports import HistoryLag, LettersWaiting, Log, Metrics
 
 MAX_RECORDS: Final = 500
 """Records of one partition in one read: some milliseconds of decoding, then other tasks have their turn."""
@@ -32,7 +33,10 @@ SETTLE_SECONDS: Final = 0.05
 per append would cost more than the appends."""
 
 TRY_AGAIN_SECONDS: Final = 1.0
-"""Seconds before a database or log that failed is tried again."""
+"""Seconds before a database or log that failed is tried again; doubled with each failure, up to `LONGEST_PAUSE_SECONDS`."""
+
+LONGEST_PAUSE_SECONDS: Final = 15.0
+"""Seconds. Whoever has mended a database does not want to wait longer to see that it helped."""
 
 COUNT_SECONDS: Final = 15.0
 """Seconds between two counts of the dead letters that wait: as often as Prometheus usually asks."""
@@ -43,45 +47,54 @@ _log = structlog.get_logger(__name__)
 class Follower:
     """One process's reader of the topics; `waiting` are the dead letters nobody replayed, as last counted."""
 
-    def __init__(self, log: Log, database: Database) -> None:
+    def __init__(self, log: Log, database: Database, metrics: Metrics) -> None:
         self._log = log
         self._database = database
+        self._metrics = metrics
         self._writer = FactWriter(database)
         self._offsets: dict[Place, int] | None = None
         self._migrated = False
         self._waiting = LettersWaiting()
+        self._unread: dict[Place, int] = {}
+        self._level_at = time.monotonic()
         self.skipped = 0
 
     def waiting(self) -> LettersWaiting:
         """Dead letters that the log keeps and nobody replayed. Never blocks."""
         return self._waiting
 
-    async def prepare(self) -> None:
-        """Migrate the database if it can be reached; otherwise `run` does so later.
+    def lag(self) -> HistoryLag:
+        """How far history is behind the topics, by what the last round saw. Never blocks."""
+        unread = sum(self._unread.values())
+        late = unread > 0 or self._offsets is None
+        return HistoryLag(unread, time.monotonic() - self._level_at if late else 0.0)
 
-        Raises:
-            HistoryError: it is newer, damaged or somebody else's: waiting would not help.
+    async def prepare(self) -> None:
+        """Migrate the database if that is possible now; otherwise `run` tries again, and questions say what is in the way.
+
+        A database that cannot be used is no reason not to score.
         """
         try:
             await self._migrate()
-        except (HistoryUnavailableError, HistoryBusyError, HistoryFullError) as error:
-            _log.warning("history_waits", error=str(error))
+        except HistoryError as error:
+            self._failed(error)
 
     async def run(self) -> None:
         """Follow the log until cancelled. What cannot be read or written is tried again; REST shows `as_of` meanwhile."""
-        counted = float("-inf")
-        loop = asyncio.get_running_loop()
+        counted, pause = float("-inf"), TRY_AGAIN_SECONDS
         while True:
             try:
                 moved = await self.catch_up()
-                if loop.time() - counted >= COUNT_SECONDS:
+                if time.monotonic() - counted >= COUNT_SECONDS:
                     await self.count()
-                    counted = loop.time()
+                    counted = time.monotonic()
             except DependencyError as error:
-                _log.warning("history_waits", error=str(error))
-                self._offsets = None
-                await asyncio.sleep(TRY_AGAIN_SECONDS)
+                self._failed(error)
+                await self._begin_anew(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 continue
+            pause = TRY_AGAIN_SECONDS
             if moved == 0:
                 await self._log.wait(IDLE_SECONDS)
                 await asyncio.sleep(SETTLE_SECONDS)
@@ -95,12 +108,17 @@ class Follower:
         """
         await self._migrate()
         if self._offsets is None:
-            self._offsets = await self._writer.offsets()
+            self._offsets = await self._known_offsets()
         stretches = [stretch for topic in FOLLOWED for stretch in await self._stretches(topic)]
         if not stretches:
+            self._level_at = time.monotonic()
             return 0
+        started = time.perf_counter()
         written = await self._writer.write(stretches)
-        self._offsets.update(written.offsets)
+        self._metrics.history_written(written.records, time.perf_counter() - started)
+        self._offsets = dict(written.offsets)
+        for each in stretches:
+            self._unread[each.topic, each.partition] -= each.next_offset - max(each.after, each.records[0].offset)
         self.skipped += written.skipped
         return sum(len(each.records) for each in stretches)
 
@@ -115,11 +133,40 @@ class Follower:
 
     async def _stretch(self, topic: str, partition: int) -> Stretch | None:
         assert self._offsets is not None  # noqa: S101 - `catch_up` read them
-        start = await self._log.start_offset(topic, partition)
-        offset = max(self._offsets.get((topic, partition), 0), start)
+        place = (topic, partition)
+        after = self._offsets.get(place, 0)
+        offset = max(after, await self._log.start_offset(topic, partition))
         records = await self._log.read(topic, partition, offset, max_records=MAX_RECORDS, max_bytes=MAX_BYTES)
         await asyncio.sleep(0)
-        return Stretch(topic, partition, records, records[-1].offset + 1) if records else None
+        if not records:
+            # Behind the last record there may be a transaction's marker, which nobody can read: that is no lag.
+            self._unread.pop(place, None)
+            return None
+        self._unread[place] = await self._log.end_offset(topic, partition) - offset
+        return Stretch(topic, partition, after, records, records[-1].offset + 1)
+
+    async def _known_offsets(self) -> dict[Place, int]:
+        """How far history was written. Beyond the log's end it is of another log, which is not there any more."""
+        offsets = await self._writer.offsets()
+        beyond = [place for place, offset in offsets.items() if await self._is_beyond(*place, offset)]
+        if beyond:
+            _log.warning("history_of_another_log", begins_again=[f"{topic}/{partition}" for topic, partition in beyond])
+            await self._writer.begin_again(beyond)
+        return {place: offset for place, offset in offsets.items() if place not in beyond}
+
+    async def _is_beyond(self, topic: str, partition: int, offset: int) -> bool:
+        return partition < self._log.partitions and offset > await self._log.end_offset(topic, partition)
+
+    def _failed(self, error: DependencyError) -> None:
+        self._metrics.history_failed(error.code)
+        _log.warning("history_waits", code=error.code, error=str(error))
+
+    async def _begin_anew(self, error: DependencyError) -> None:
+        """After a failure nothing that was known of the database is relied on: the file may be another one by now."""
+        self._offsets = None
+        if isinstance(error, HistoryError) and not isinstance(error, HistoryBusyError):
+            self._migrated = False
+            await self._database.close()
 
     async def _migrate(self) -> None:
         if not self._migrated:

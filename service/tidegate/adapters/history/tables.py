@@ -33,8 +33,12 @@ ANOMALIES: Final = Table(
     Column("fault_kind", Text, nullable=False),
     Column("is_open", Boolean, nullable=False),
     Column("opened_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
     Column("document", LargeBinary, nullable=False),
 )
+"""`ended_at_ms` here and below: when the log took in the fact that ended it (not event time: a replay of an old year is no
+reason to forget); null while it goes on."""
+Index(None, ANOMALIES.c.ended_at_ms)
 Index(None, ANOMALIES.c.opened_at_ms, ANOMALIES.c.id)
 Index(None, ANOMALIES.c.site, ANOMALIES.c.device, ANOMALIES.c.opened_at_ms)
 Index(None, ANOMALIES.c.is_open, ANOMALIES.c.opened_at_ms)
@@ -46,10 +50,11 @@ INCIDENTS: Final = Table(
     Column("version", Integer, nullable=False),
     Column("site", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("is_open", Boolean, nullable=False),
     Column("opened_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
     Column("document", LargeBinary, nullable=False),
 )
+Index(None, INCIDENTS.c.ended_at_ms)
 Index(None, INCIDENTS.c.opened_at_ms, INCIDENTS.c.id)
 
 DECISIONS: Final = Table(
@@ -59,11 +64,12 @@ DECISIONS: Final = Table(
     Column("version", Integer, nullable=False),
     Column("site", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("has_ended", Boolean, nullable=False),
     Column("proposed_at_ms", BigInteger, nullable=False),
+    Column("ended_at_ms", BigInteger),
     Column("document", LargeBinary, nullable=False),
 )
 """Each plan as its latest fact left it (`DecisionView`)."""
+Index(None, DECISIONS.c.ended_at_ms)
 Index(None, DECISIONS.c.proposed_at_ms, DECISIONS.c.plan_id)
 
 DECISION_FACTS: Final = Table(
@@ -111,6 +117,7 @@ DEAD_LETTERS: Final = Table(
 )
 """Letters with the head of their original, which stands at `log_partition` and `log_offset` of the dead-letter topic;
 `topic` and `partition` are where the original came from."""
+Index(None, DEAD_LETTERS.c.written_at_ms)
 Index(None, DEAD_LETTERS.c.received_at_ms, DEAD_LETTERS.c.id)
 
 REPLAYS: Final = Table(
@@ -150,3 +157,17 @@ TOPOLOGIES: Final = Table(
 )
 """Every topology that was sent; it came into force when its command was accepted, if it was."""
 Index(None, TOPOLOGIES.c.site, TOPOLOGIES.c.revision)
+
+FACTS: Final = (
+    ANOMALIES,
+    INCIDENTS,
+    DECISIONS,
+    DECISION_FACTS,
+    ASSIGNMENTS,
+    FORECASTS,
+    DEAD_LETTERS,
+    REPLAYS,
+    COMMANDS,
+    TOPOLOGIES,
+)
+"""What is made from the topics, and can be made again."""

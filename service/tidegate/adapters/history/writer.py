@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Table, bindparam, delete, select, text, update
+from sqlalchemy import Table, and_, bindparam, delete, false, or_, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,10 +43,11 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Records of one partition of a topic, in order; read up to `next_offset`."""
+    """Records of one partition of a topic, in order, read up to `next_offset`, when history was thought to reach to `after`."""
 
     topic: str
     partition: int
+    after: int
     records: Sequence[Record]
     next_offset: int
 
@@ -79,6 +80,9 @@ class FactWriter:
     async def write(self, stretches: Sequence[Stretch]) -> Written:
         """Write what is new of `stretches` and how far they reach; records that are not understood are passed and logged.
 
+        A stretch that begins beyond what is written is left out, for what is between would be missing: somebody has begun to
+        build history anew since it was read.
+
         Raises:
             HistoryError: nothing was written, or, where the server was lost, it is not known; writing again is right.
         """
@@ -86,12 +90,24 @@ class FactWriter:
             if self._database.dialect == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             offsets = await _offsets(connection)
-            new = [record for each in stretches for record in each.records if record.offset >= offsets.get(_place(each), 0)]
+            reached = [each for each in stretches if each.after <= offsets.get(_place(each), 0) < each.next_offset]
+            new = [record for each in reached for record in each.records if record.offset >= offsets.get(_place(each), 0)]
             changes, skipped = _changes(new)
             await self._apply(connection, changes)
-            reached = [each for each in stretches if each.next_offset > offsets.get(_place(each), 0)]
             await self._upsert(connection, tables.OFFSETS, [_offset_row(each) for each in reached])
         return Written(offsets | {_place(each): each.next_offset for each in reached}, len(new), skipped)
+
+    async def begin_again(self, places: Iterable[Place] | None = None, *, forget: bool = False) -> None:
+        """Let everything, or `places`, be read from the log's start again; with `forget` what is known of them goes first.
+
+        Raises:
+            HistoryError: nothing was changed.
+        """
+        of = [and_(tables.OFFSETS.c.topic == topic, tables.OFFSETS.c.partition == number) for topic, number in places or ()]
+        async with self._database.writing() as connection:
+            await connection.execute(delete(tables.OFFSETS).where(true() if places is None else or_(false(), *of)))
+            for table in tables.FACTS if forget else ():
+                await connection.execute(delete(table))
 
     async def _apply(self, connection: AsyncConnection, changes: Changes) -> None:
         for table, rows in changes.latest.items():
@@ -109,13 +125,13 @@ class FactWriter:
                 await connection.execute(delete(table).where(table.c.key == bindparam("gone")), [{"gone": key} for key in keys])
 
     async def _upsert(self, connection: AsyncConnection, table: Table, rows: Sequence[Row], newer: str | None = None) -> None:
-        """Put `rows` in place of those with their keys; with `newer` only where that column rises."""
+        """Put `rows` in place of those with their keys; with `newer` only where that column does not fall."""
         if not rows:
             return
         insert = self._insert(table)
         keys = [column.name for column in table.primary_key]
         replaced = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in _STAYS}
-        rises = insert.excluded[newer] > table.c[newer] if newer else None
+        rises = insert.excluded[newer] >= table.c[newer] if newer else None
         await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=replaced, where=rises), rows)
 
     async def _add(self, connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
@@ -134,29 +150,32 @@ def _changes(records: Iterable[Record]) -> tuple[Changes, int]:
     return changes, skipped
 
 
-async def _folded(connection: AsyncConnection, facts: Sequence[Decision]) -> list[Row]:
-    """The rows of the plans that `facts` are about, after them."""
-    plans = {clean(fact.plan_id) for fact in facts}
+async def _folded(connection: AsyncConnection, facts: Sequence[tuple[Decision, int]]) -> list[Row]:
+    """The rows of the plans that `facts` are about, after them; each fact comes with its log time."""
+    plans = {clean(fact.plan_id) for fact, _ in facts}
     known = select(tables.DECISIONS.c.plan_id, tables.DECISIONS.c.version, tables.DECISIONS.c.document)
     found = await connection.execute(known.where(tables.DECISIONS.c.plan_id.in_(plans)))
-    rows = {row.plan_id: (row.version, decode(row.document, DecisionView)) for row in found}
-    for fact in sorted(facts, key=lambda fact: fact.version):
+    known_views = {row.plan_id: (row.version, decode(row.document, DecisionView)) for row in found}
+    rows: dict[str, Row] = {}
+    for fact, time_ms in sorted(facts, key=lambda each: each[0].version):
         plan = clean(fact.plan_id)
-        version, view = rows.get(plan, (-1, None))
+        version, view = known_views.get(plan, (-1, None))
         if fact.version > version:
-            before = None if view is None else DecisionHistory(view, None, [])
-            rows[plan] = (fact.version, with_fact(before, fact).decision)
-    return [_decision_row(plan, version, view) for plan, (version, view) in rows.items() if view is not None]
+            after = with_fact(None if view is None else DecisionHistory(view, None, []), fact)
+            known_views[plan] = (fact.version, after.decision)
+            rows[plan] = _decision_row(plan, fact.version, after, time_ms)
+    return list(rows.values())
 
 
-def _decision_row(plan: str, version: int, view: DecisionView) -> Row:
+def _decision_row(plan: str, version: int, history: DecisionHistory, time_ms: int) -> Row:
+    view = history.decision
     return {
         "plan_id": plan,
         "version": version,
         "site": clean(view.site),
         "status": view.status,
-        "has_ended": has_ended(DecisionHistory(view, None, [])),
         "proposed_at_ms": view.proposed_at_ms,
+        "ended_at_ms": time_ms if has_ended(history) else None,
         "document": encode(view),
     }
 

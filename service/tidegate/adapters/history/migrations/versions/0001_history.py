@@ -24,9 +24,11 @@ def upgrade() -> None:
         sa.Column("fault_kind", sa.Text(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("opened_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at_ms", sa.BigInteger()),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_anomalies"),
     )
+    op.create_index("ix_anomalies_ended_at_ms", "anomalies", ["ended_at_ms"])
     op.create_index("ix_anomalies_is_open_opened_at_ms", "anomalies", ["is_open", "opened_at_ms"])
     op.create_index("ix_anomalies_opened_at_ms_id", "anomalies", ["opened_at_ms", "id"])
     op.create_index("ix_anomalies_site_device_opened_at_ms", "anomalies", ["site", "device", "opened_at_ms"])
@@ -69,6 +71,7 @@ def upgrade() -> None:
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_dead_letters"),
     )
+    op.create_index("ix_dead_letters_written_at_ms", "dead_letters", ["written_at_ms"])
     op.create_index("ix_dead_letters_received_at_ms_id", "dead_letters", ["received_at_ms", "id"])
     op.create_table(
         "decision_facts",
@@ -83,11 +86,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("has_ended", sa.Boolean(), nullable=False),
         sa.Column("proposed_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at_ms", sa.BigInteger()),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("plan_id", name="pk_decisions"),
     )
+    op.create_index("ix_decisions_ended_at_ms", "decisions", ["ended_at_ms"])
     op.create_index("ix_decisions_proposed_at_ms_plan_id", "decisions", ["proposed_at_ms", "plan_id"])
     op.create_table(
         "forecasts",
@@ -101,11 +105,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("site", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("opened_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at_ms", sa.BigInteger()),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_incidents"),
     )
+    op.create_index("ix_incidents_ended_at_ms", "incidents", ["ended_at_ms"])
     op.create_index("ix_incidents_opened_at_ms_id", "incidents", ["opened_at_ms", "id"])
     op.create_table(
         "offsets",
