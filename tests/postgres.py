@@ -83,7 +83,8 @@ def postgres_server(*settings: str) -> Iterator[Postgres]:
     secret = folder / "password"
     secret.write_text(PASSWORD)
     secret.chmod(0o644)
-    command = [str(PROGRAMS / "initdb"), "-D", str(folder / "data"), "-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    command = [str(PROGRAMS / "initdb"), "-D", str(folder / "data"), "-U", USER, "-E", "UTF8", "--no-sync"]
+    command += ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]  # a language, as most servers have
     command += ["--auth=scram-sha-256", f"--pwfile={secret}"]
     made = subprocess.run(command, user=account, group=account, capture_output=True, text=True, check=False, cwd=folder)
     server = Postgres(folder, _free_port(), settings or ("fsync=off", "full_page_writes=off"))

@@ -24,7 +24,7 @@ from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bun
 from tidegate.adapters.catalogue import UNANSWERED
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
-from tidegate.adapters.history import Database, Follower, SqlViews, open_database
+from tidegate.adapters.history import Database, Follower, SqlViews, keep_pruned, open_database
 from tidegate.adapters.kafka import Delivery, KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
 from tidegate.adapters.membership import SoleMember
 from tidegate.adapters.memory import MemoryKeys
@@ -125,9 +125,12 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         stack.push_async_callback(_cancel, [asyncio.create_task(_weigh(log, metrics), name="weigh")])
     feed = Feed(log)
     history = await open_history(settings, stack)
-    follower = Follower(log, history)
+    follower = Follower(log, history, metrics)
     if "api" in settings.roles:
         await follower.prepare()
+        pruning = keep_pruned(history, settings.history.retention.model_dump(), clock, metrics)
+        stack.push_async_callback(_cancel, [asyncio.create_task(pruning, name="pruning")])
+        metrics.history_from(follower.lag)
     metrics.letters_from(follower.waiting)
     keys = MemoryKeys()  # until the history database is there: no key opens the door
     dependencies = ApiDependencies(

@@ -142,6 +142,8 @@ class RetentionSettings(_Area):
     """Commands and their outcomes; one that set a topology stays as long as the topology."""
     topologies_days: float = Field(default=365, gt=0, le=36500)
     """Revisions of topologies that were in force; a site's present one stays."""
+    audit_days: float = Field(default=400, gt=0, le=36500)
+    """The record of who asked for what; 13 months, so that a year can be looked back on whole."""
     dead_letters_days: float = Field(default=14, gt=0, le=36500)
     """Dead letters with the head of their bytes, and the notes on their replays."""
 

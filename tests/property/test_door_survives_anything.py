@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 
 from histories import fresh_history
 from tidegate.adapters.history import Follower, SqlViews
-from tidegate.adapters.memory import ManualClock, MemoryLog
+from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
 from tidegate.api import examples
 from tidegate.api.app import create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
@@ -104,7 +104,7 @@ class Door:
     def __init__(self) -> None:
         log, clock = MemoryLog(2, clock=ManualClock()), ManualClock()
         history = fresh_history(Path(tempfile.mkdtemp(prefix="tidegate-door-")))
-        feed, follower, views = Feed(log), Follower(log, history), SqlViews(history, log.partitions)
+        feed, follower, views = Feed(log), Follower(log, history, NullMetrics()), SqlViews(history, log.partitions)
         limits = ApiLimits(max_pending_records=10**9)
         self._runner = asyncio.Runner()
         self._app = create_app(ApiDependencies(log, views, _Worker(), _NoMetrics(), clock, feed, limits))

@@ -141,6 +141,22 @@ PLAN_SECONDS: Final = _histogram("tidegate_plan_seconds", "Time from a plan's re
 PLANS_FAILED: Final = _counter("tidegate_plans_failed_total", "Plan requests the planner did not answer.")
 BUNDLE_INFO: Final = _gauge("tidegate_bundle_info", "1 for each bundle that serves.", "bundle", "version", "digest")
 LOG_BYTES: Final = _gauge("tidegate_log_bytes", "Bytes of the embedded log in use.")
+HISTORY_LAG: Final = _gauge(
+    "tidegate_history_lag_records", "Records of the output topics that the last round saw and history does not have yet."
+)
+HISTORY_BEHIND: Final = _gauge(
+    "tidegate_history_behind_seconds", "For how long history has not been level with the topics; 0 while it is."
+)
+HISTORY_RECORDS: Final = _counter("tidegate_history_records_total", "Records written to history by this process.")
+HISTORY_SECONDS: Final = _histogram(
+    "tidegate_history_write_seconds", "Time of one transaction of history, from its begin to its commit.", _STAGE_SECONDS
+)
+HISTORY_FAILURES: Final = _counter(
+    "tidegate_history_failures_total",
+    "Rounds of history that failed, by the code of the error; nothing is lost, they are tried again.",
+    "code",
+)
+HISTORY_PRUNED: Final = _counter("tidegate_history_pruned_rows_total", "Rows of history deleted for their age.")
 HTTP_REQUESTS: Final = _counter(
     "tidegate_http_requests_total", "HTTP requests by route template, method and status.", "route", "method", "status"
 )
@@ -188,13 +204,19 @@ INSTRUMENTS: Final = (
     PLANS_FAILED,
     UNSERVED,
     UTILISATION,
+    HISTORY_LAG,
+    HISTORY_BEHIND,
+    HISTORY_RECORDS,
+    HISTORY_SECONDS,
+    HISTORY_FAILURES,
+    HISTORY_PRUNED,
     HTTP_REQUESTS,
     HTTP_SECONDS,
     LOG_BYTES,
     BUNDLE_INFO,
     BUILD_INFO,
 )
-"""All of them, in the order of the reference page: readings, progress, detection, allocation, the door, the process."""
+"""All of them, in the order of the reference page: readings, progress, detection, allocation, history, the door, the process."""
 
 
 def reference_page() -> str:

@@ -8,7 +8,7 @@ import platform
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from itertools import product
@@ -25,7 +25,8 @@ from tidegate.contracts.anomaly import REVISIONS, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.contracts.views import Balance
-from tidegate.ports import Ages, BatchReport, LettersWaiting, Levels
+from tidegate.errors import DependencyError, HistoryError
+from tidegate.ports import Ages, BatchReport, HistoryLag, LettersWaiting, Levels
 
 OUTCOMES: Final = tuple(field.name for field in fields(Balance) if field.name != "received")
 """Where a reading can end; together they are all that was received."""
@@ -38,6 +39,10 @@ AGES: Final = {
     c.PLAN_AGE: "plan_seconds",
 }
 """Which field of `ports.Ages` each of these gauges shows."""
+
+
+_HISTORY_ERRORS: Final[Sequence[type[DependencyError]]] = (DependencyError, HistoryError, *HistoryError.__subclasses__())
+"""What a round of history may fail with."""
 
 
 class PrometheusMetrics:
@@ -54,6 +59,7 @@ class PrometheusMetrics:
         self._levels: dict[int, Levels] = {}
         self._ages: Callable[[], Ages] = Ages
         self._letters: Callable[[], LettersWaiting] = LettersWaiting
+        self._history: Callable[[], HistoryLag] = HistoryLag
         self._lock = threading.Lock()
         self._gauges[c.BUILD_INFO].labels(__version__, platform.python_version()).set(1)
         self._start_at_zero()
@@ -136,6 +142,23 @@ class PrometheusMetrics:
         """Ask `source` for the value of `gauge`, one without labels, whenever somebody asks us."""
         self._gauges[gauge].set_function(source)
 
+    def history_from(self, source: Callable[[], HistoryLag]) -> None:
+        """Ask `source` how far history is behind whenever somebody asks us."""
+        self._history = source
+
+    def history_written(self, records: int, seconds: float) -> None:
+        """Count a transaction of history."""
+        self._counters[c.HISTORY_RECORDS].inc(records)
+        self._histograms[c.HISTORY_SECONDS].observe(seconds)
+
+    def history_failed(self, code: str) -> None:
+        """Count a round of history that failed."""
+        self._counters[c.HISTORY_FAILURES].labels(code).inc()
+
+    def history_pruned(self, rows: int) -> None:
+        """Count rows that went for their age."""
+        self._counters[c.HISTORY_PRUNED].inc(rows)
+
     def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._counters[c.HTTP_REQUESTS].labels(route, method, str(status)).inc()
@@ -143,8 +166,10 @@ class PrometheusMetrics:
 
     def render(self) -> bytes:
         """Everything counted, in the Prometheus text format."""
-        ages = self._ages()
+        ages, behind = self._ages(), self._history()
         with self._lock:
+            self._gauges[c.HISTORY_LAG].set(behind.records)
+            self._gauges[c.HISTORY_BEHIND].set(behind.seconds)
             for instrument, name in AGES.items():
                 self._gauges[instrument].set(getattr(ages, name))
             self._sum_up(list(self._levels.values()))
@@ -157,6 +182,7 @@ class PrometheusMetrics:
         self._add(c.DEADLETTERS, dict.fromkeys(DeadLetterReason, 0).items())
         self._add(c.ANOMALIES, dict.fromkeys(Severity, 0).items())
         self._add(c.DECISIONS, dict.fromkeys(product(DecisionStatus, Trigger), 0).items())
+        self._add(c.HISTORY_FAILURES, dict.fromkeys((kind.code for kind in _HISTORY_ERRORS), 0).items())
         self._add(c.ANOMALIES_REVISED, dict.fromkeys(REVISIONS, 0).items())
 
     def _count_letters(self, waiting: LettersWaiting) -> None:

@@ -29,7 +29,15 @@ from tidegate.api.errors import (
 )
 from tidegate.contracts.codec import encode
 from tidegate.contracts.problem import MEDIA_TYPE, FieldProblem, ProblemDetails
-from tidegate.errors import AllocationError, CommandRefused, DependencyError, InputError, LogFullError, TidegateError
+from tidegate.errors import (
+    AllocationError,
+    CommandRefused,
+    DependencyError,
+    HistoryFullError,
+    InputError,
+    LogFullError,
+    TidegateError,
+)
 
 RETRY_AFTER_SECONDS: Final = 1
 """Seconds. The worker clears a full queue in well under a second when it is healthy; more would idle the producer."""
@@ -54,6 +62,7 @@ STATUS: Final[Mapping[type[TidegateError], HTTPStatus]] = {
     AllocationError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
     LogFullError: HTTPStatus.INSUFFICIENT_STORAGE,
+    HistoryFullError: HTTPStatus.INSUFFICIENT_STORAGE,
     DependencyError: HTTPStatus.SERVICE_UNAVAILABLE,
     TidegateError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -7,7 +7,7 @@ from tidegate.ports.access import AuditTrail, KeyStore, StoredKey, TokenVerifier
 from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
-from tidegate.ports.metrics import Ages, BatchReport, LettersWaiting, Levels, Metrics
+from tidegate.ports.metrics import Ages, BatchReport, HistoryLag, LettersWaiting, Levels, Metrics
 from tidegate.ports.outside import Clock, Planner
 from tidegate.ports.views import Views
 
@@ -17,6 +17,7 @@ __all__ = [
     "BatchReport",
     "Clock",
     "Commit",
+    "HistoryLag",
     "KeyStore",
     "LettersWaiting",
     "Levels",

@@ -84,6 +84,14 @@ class LettersWaiting:
     oldest_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryLag:
+    """How far history is behind its topics: records not written yet, and for how long it has not been level with them."""
+
+    records: int = 0
+    seconds: float = 0.0
+
+
 class Metrics(Protocol):
     """Counts what the service does, for the people who run it. Nothing in Tidegate reads a metric back.
 
@@ -136,6 +144,18 @@ class Metrics(Protocol):
 
     def log_bytes(self, used: int) -> None:
         """Set the bytes the embedded log uses."""
+        ...
+
+    def history_written(self, records: int, seconds: float) -> None:
+        """Count a transaction of history, with the records it took and its time."""
+        ...
+
+    def history_failed(self, code: str) -> None:
+        """Count a round of history that failed, by the code of our error."""
+        ...
+
+    def history_pruned(self, rows: int) -> None:
+        """Count rows of history that went for their age."""
         ...
 
     def http_request(self, route: str, method: str, status: int, seconds: float) -> None:

@@ -15,7 +15,7 @@ import uvicorn
 
 from histories import fresh_history
 from tidegate.adapters.history import Follower, SqlViews
-from tidegate.adapters.memory import ManualClock, MemoryAudit, MemoryKeys, MemoryLog
+from tidegate.adapters.memory import ManualClock, MemoryAudit, MemoryKeys, MemoryLog, NullMetrics
 from tidegate.api.access.authenticator import AccessControl
 from tidegate.api.app import create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
@@ -162,7 +162,7 @@ async def house(limits: ApiLimits, access: Any, tmp_path: Path) -> AsyncIterator
     log = MemoryLog(PARTITIONS, clock=clock)
     live, metrics, feed = LiveByHand(), Counted(), Feed(log)
     history = fresh_history(tmp_path)
-    follower, views = Follower(log, history), SqlViews(history, PARTITIONS)
+    follower, views = Follower(log, history, NullMetrics()), SqlViews(history, PARTITIONS)
     keys, audit = MemoryKeys(), MemoryAudit()
     ports = ApiDependencies(log, views, live, metrics, clock, feed, limits, access=access(keys, clock), keys=keys, audit=audit)
     app = create_app(ports)

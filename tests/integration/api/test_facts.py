@@ -10,6 +10,7 @@ import pytest
 
 from histories import fresh_history
 from tidegate.adapters.history import Follower, SqlViews
+from tidegate.adapters.memory import NullMetrics
 from tidegate.api import examples
 from tidegate.contracts import topics
 from tidegate.contracts.anomaly import AnomalyStatus, Severity
@@ -155,7 +156,7 @@ async def rebuilt(house: Any, folder: Path) -> AsyncIterator[SqlViews]:
     """A second history of the same log."""
     (folder / "again").mkdir()
     database = fresh_history(folder / "again")
-    follower = Follower(house.log, database)
+    follower = Follower(house.log, database, NullMetrics())
     while await follower.catch_up():
         pass
     yield SqlViews(database, house.log.partitions)

@@ -10,5 +10,6 @@ from tidegate.adapters.history.follower import Follower
 from tidegate.adapters.history.keys import SqlKeys
 from tidegate.adapters.history.migrate import migrate
 from tidegate.adapters.history.reader import SqlViews
+from tidegate.adapters.history.retention import keep_pruned, prune
 
-__all__ = ["Database", "Follower", "SqlAudit", "SqlKeys", "SqlViews", "migrate", "open_database"]
+__all__ = ["Database", "Follower", "SqlAudit", "SqlKeys", "SqlViews", "keep_pruned", "migrate", "open_database", "prune"]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tidegate.adapters.history.failures import translated
-from tidegate.errors import ConfigurationError
+from tidegate.errors import ConfigurationError, HistoryError, HistoryUnavailableError
 
 BUSY_SECONDS: Final = 5.0
 """Seconds that a writer waits for another one of the same SQLite file (the CLI beside the service)."""
@@ -48,6 +48,7 @@ class Database:
         Raises:
             HistoryError: it cannot be asked.
         """
+        self._admit()
         with translated(self.name):
             async with self.engine.connect() as connection:
                 one_moment = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
@@ -56,22 +57,29 @@ class Database:
                     yield reader
 
     @asynccontextmanager
-    async def writing(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, durable: bool = False, migrates: bool = False) -> AsyncIterator[AsyncConnection]:
         """A transaction whose changes are there, all of them, when the block ends well; none otherwise.
 
-        `durable`: also after a power cut. Facts need not be, for they are read again from their topics.
+        `durable`: also after a power cut. Facts need not be, for they are read again from their topics. `migrates`: although it
+        was refused; things may have changed.
 
         Raises:
             HistoryError: nothing was changed, or, where the server is lost during the commit, it is not known yet.
         """
+        if not migrates:
+            self._admit()
         with translated(self.name):
             async with self.engine.connect() as connection:
                 writer = await connection.execution_options(tidegate_writes=True, tidegate_durable=durable)
                 async with writer.begin():
                     yield writer
 
+    def _admit(self) -> None:
+        if self.refusal is not None:
+            raise type(self.refusal)(self.refusal.message, advice=self.refusal.advice)
+
     async def close(self) -> None:
-        """Close all connections. Idempotent."""
+        """Close all connections; the next question opens one. Idempotent."""
         await self.engine.dispose()
 
 
@@ -88,11 +96,23 @@ def open_database(url: str, password: str = "") -> Database:
             parsed, pool_size=POOL, max_overflow=0, pool_timeout=BUSY_SECONDS, pool_pre_ping=True, connect_args=options
         )
     else:
-        if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        _make_folder(engine, Path(parsed.database or ""))
         _prepare_sqlite(engine)
     return Database(engine)
+
+
+def _make_folder(engine: AsyncEngine, file: Path) -> None:
+    """Make the folder whenever a connection is opened: it may have been moved away."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _connects(*_: Any) -> None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HistoryUnavailableError(
+                f"cannot make folder {file.parent}: {error.strerror}", advice="make it, or correct history.url"
+            ) from error
 
 
 def _parsed(url: str, password: str) -> URL:

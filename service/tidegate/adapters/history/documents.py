@@ -30,14 +30,14 @@ class Changes:
     """What a stretch of records comes to, in the order in which it has to be written.
 
     `latest` replace what is there if they are newer (`version`), `final` in any case, and `once` only where nothing is there.
-    `gone` are keys of compacted topics that ended. `facts` of plans, each with its log time, are folded where the plan's row is
-    at hand. `asked` are the digests of commands, each for a row that has none.
+    `keyed` is the last word on each key of a compacted topic, None where it ended. `facts` of plans, each with its log time,
+    are folded where the plan's row is at hand. `asked` are the digests of commands, each for a row that has none.
     """
 
     latest: dict[Table, list[Row]] = field(default_factory=dict)
     once: dict[Table, list[Row]] = field(default_factory=dict)
     final: dict[Table, list[Row]] = field(default_factory=dict)
-    gone: dict[Table, list[str]] = field(default_factory=dict)
+    keyed: dict[Table, dict[str, Row | None]] = field(default_factory=dict)
     facts: list[tuple[Decision, int]] = field(default_factory=list)
     asked: list[Row] = field(default_factory=list)
 
@@ -129,12 +129,8 @@ def _command_row(view: CommandView, time_ms: int) -> Row:
 def _keyed(record: Record, changes: Changes, table: Table, columns: Callable[[bytes], Row]) -> None:
     """One record of a compacted topic: the latest value of its key, or the end of that key; the last of a stretch counts."""
     key = clean((record.key or b"").decode("utf-8", "replace"))
-    rows, gone = changes.final.setdefault(table, []), changes.gone.setdefault(table, [])
-    rows[:] = [row for row in rows if row["key"] != key] if record.value is None else rows
-    if record.value is None:
-        gone.append(key)
-    else:
-        rows.append(columns(record.value) | {"key": key, "document": record.value})
+    row = None if record.value is None else columns(record.value) | {"key": key, "document": record.value}
+    changes.keyed.setdefault(table, {})[key] = row
 
 
 def _columns(value: object, names: str) -> Row:

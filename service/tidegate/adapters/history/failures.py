@@ -10,11 +10,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tidegate.errors import HistoryBusyError, HistoryDamagedError, HistoryError, HistoryFullError, HistoryUnavailableError
 
+_DAMAGED: Final = "restore a backup, or move the file away: facts are read again from the topics, keys and audit are lost"
+
 _SQLITE: Final[tuple[tuple[str, type[HistoryError], str], ...]] = (
     ("locked", HistoryBusyError, "another process writes to it; it is tried again"),
     ("full", HistoryFullError, "make room, or shorten history.retention"),
-    ("not a database", HistoryDamagedError, "move the file away: history is made again from the topics"),
-    ("malformed", HistoryDamagedError, "move the file away: history is made again from the topics"),
+    ("not a database", HistoryDamagedError, _DAMAGED),
+    ("malformed", HistoryDamagedError, _DAMAGED),
     ("readonly", HistoryUnavailableError, "let the service write to the file and its folder"),
     ("unable to open", HistoryUnavailableError, "see that the folder is there and may be written"),
     ("disk i/o", HistoryUnavailableError, "look at the disk"),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 
 from tidegate.adapters.history.database import Database
 from tidegate.adapters.history.metadata import METADATA
-from tidegate.errors import HistoryForeignError, HistoryNewerError
+from tidegate.errors import HistoryDamagedError, HistoryForeignError, HistoryNewerError
 
 _LOCK: Final = 0x7464_6769
 """Key of PostgreSQL's advisory lock: processes that start together migrate one after the other."""
@@ -20,15 +20,22 @@ _LOCK: Final = 0x7464_6769
 async def migrate(database: Database) -> None:
     """Apply what is missing, in one transaction; processes that do so at once wait for each other.
 
+    A database that is not for us answers no question from then on, until this succeeds.
+
     Raises:
         HistoryNewerError: a later release migrated it.
         HistoryForeignError: it has tables of our names that are not ours.
         HistoryError: it cannot be reached or written.
     """
-    async with database.writing() as connection:
-        if database.dialect == "postgresql":
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        await connection.run_sync(_upgrade, database.name)
+    try:
+        async with database.writing(migrates=True) as connection:
+            if database.dialect == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            await connection.run_sync(_upgrade, database.name)
+    except (HistoryNewerError, HistoryForeignError, HistoryDamagedError) as error:
+        database.refusal = error
+        raise
+    database.refusal = None
 
 
 def revision(connection: Connection) -> str | None:
@@ -48,7 +55,7 @@ def _upgrade(connection: Connection, name: str) -> None:
     if current is not None and current not in known:
         raise HistoryNewerError(
             f"{name} has form {current!r}, this release knows up to {newest()!r}",
-            advice="run the newer release, or give this one a database of its own: history is made again from the topics",
+            advice="run the newer release, or restore a backup from before it (docs/history.md)",
         )
     if current is None and (foreign := sorted(set(inspect(connection).get_table_names()) & set(METADATA.tables))):
         raise HistoryForeignError(

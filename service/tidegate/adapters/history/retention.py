@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import ColumnElement, Table, and_, delete, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.adapters.history.access_tables import AUDIT
 from tidegate.adapters.history.database import Database
 from tidegate.adapters.history.tables import (
     ANOMALIES,
@@ -26,7 +27,7 @@ from tidegate.adapters.history.tables import (
 )
 from tidegate.contracts.views import CommandStatus
 from tidegate.errors import HistoryError
-from tidegate.ports import Clock
+from tidegate.ports import Clock, Metrics
 
 STEP_ROWS: Final = 500
 """Rows that one transaction deletes: some milliseconds, on a disk that syncs slowly some tens."""
@@ -46,11 +47,7 @@ _LATER_COMMAND = COMMANDS.alias("later_command")
 
 
 def _was_accepted(command: ColumnElement[str]) -> ColumnElement[bool]:
-    return (
-        select(COMMANDS.c.id)
-        .where(COMMANDS.c.id == command, COMMANDS.c.status == CommandStatus.ACCEPTED)
-        .exists()
-    )
+    return select(COMMANDS.c.id).where(COMMANDS.c.id == command, COMMANDS.c.status == CommandStatus.ACCEPTED).exists()
 
 
 _SUPERSEDED: Final = (
@@ -75,7 +72,7 @@ class Rule:
 
     name: str
     table: Table
-    since: ColumnElement[int | None]
+    since: ColumnElement[int]
     over: ColumnElement[bool]
     along: tuple[Table, ...] = ()
 
@@ -96,6 +93,7 @@ RULES: Final[Sequence[Rule]] = (
         COMMANDS.c.sent_at_ms,
         ~select(TOPOLOGIES.c.command).where(TOPOLOGIES.c.command == COMMANDS.c.id).exists(),
     ),
+    Rule("audit_days", AUDIT, AUDIT.c.at_ms, true()),
 )
 """In this order: a command goes after its topology."""
 
@@ -120,7 +118,7 @@ async def prune(database: Database, days: Mapping[str, float], now_ms: int) -> d
     return deleted
 
 
-async def keep_pruned(database: Database, days: Mapping[str, float], clock: Clock) -> None:
+async def keep_pruned(database: Database, days: Mapping[str, float], clock: Clock, metrics: Metrics) -> None:
     """Prune now and every hour until cancelled; a database that cannot be written is tried again in the next round."""
     while True:
         try:
@@ -128,6 +126,7 @@ async def keep_pruned(database: Database, days: Mapping[str, float], clock: Cloc
         except HistoryError as error:
             _log.warning("history_not_pruned", error=str(error))
         else:
+            metrics.history_pruned(sum(deleted.values()))
             if any(deleted.values()):
                 _log.info("history_pruned", **deleted)
         await asyncio.sleep(ROUND_SECONDS)

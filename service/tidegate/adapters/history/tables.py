@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 
 from tidegate.adapters.history.metadata import METADATA
 
+ORDERED: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that lists are in the order of: by code point everywhere, whatever language a server was set up for."""
+
 OFFSETS: Final = Table(
     "offsets",
     METADATA,
@@ -85,8 +88,8 @@ ASSIGNMENTS: Final = Table(
     "assignments",
     METADATA,
     Column("key", Text, primary_key=True),
-    Column("site", Text, nullable=False),
-    Column("device", Text, nullable=False),
+    Column("site", ORDERED, nullable=False),
+    Column("device", ORDERED, nullable=False),
     Column("gateway", Text),
     Column("document", LargeBinary, nullable=False),
 )

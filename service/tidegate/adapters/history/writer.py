@@ -120,9 +120,11 @@ class FactWriter:
             await self._upsert(connection, table, _newest(table, rows))
         if changes.asked:
             await connection.execute(_FIRST_ASKED, changes.asked)
-        for table, keys in changes.gone.items():
-            if keys:
-                await connection.execute(delete(table).where(table.c.key == bindparam("gone")), [{"gone": key} for key in keys])
+        for table, words in changes.keyed.items():
+            await self._upsert(connection, table, [row for row in words.values() if row is not None])
+            gone = [{"gone": key} for key, row in words.items() if row is None]
+            if gone:
+                await connection.execute(delete(table).where(table.c.key == bindparam("gone")), gone)
 
     async def _upsert(self, connection: AsyncConnection, table: Table, rows: Sequence[Row], newer: str | None = None) -> None:
         """Put `rows` in place of those with their keys; with `newer` only where that column does not fall."""

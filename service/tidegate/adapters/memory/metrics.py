@@ -46,6 +46,15 @@ class NullMetrics:
     def log_bytes(self, used: int) -> None:
         """Nothing."""
 
+    def history_written(self, records: int, seconds: float) -> None:
+        """Nothing."""
+
+    def history_failed(self, code: str) -> None:
+        """Nothing."""
+
+    def history_pruned(self, rows: int) -> None:
+        """Nothing."""
+
     def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Nothing."""
 

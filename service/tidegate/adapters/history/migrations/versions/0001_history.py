@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables of facts."""
+    by_code_point = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         "anomalies",
         sa.Column("id", sa.Text(), nullable=False),
@@ -35,8 +36,8 @@ def upgrade() -> None:
     op.create_table(
         "assignments",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("site", sa.Text(), nullable=False),
-        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("site", by_code_point, nullable=False),
+        sa.Column("device", by_code_point, nullable=False),
         sa.Column("gateway", sa.Text()),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_assignments"),
