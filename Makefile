@@ -16,10 +16,10 @@ MINUTES ?= 60
 DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: help run kafka test check acceptance chaos explore fuzz soak bench docs lock train clean
+.PHONY: api-fuzz api-bench help run kafka test check acceptance chaos explore fuzz soak bench docs lock train clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # Two environments in one folder: `run` needs the service alone, everything else the whole lock. Each step leaves a stamp.
 $(VENV)/pip.stamp:
@@ -83,6 +83,13 @@ fuzz: $(VENV)/dev.stamp ## N spoiled messages (100,000) drawn from SEED through 
 
 bench: $(VENV)/dev.stamp ## speed as ratios to frozen ceilings, printed and never asserted
 	$(BIN)/python benchmarks/run.py
+
+api-fuzz: $(VENV)/dev.stamp ## schemathesis over every operation of a running service, all checks: make api-fuzz N=100 MINUTES=10 OUT=<figures>
+	PYTHONPATH=tests $(BIN)/python tests/e2e/api_fuzz.py --examples $(or $(N),100) --seconds $$(($(MINUTES)*60)) --seed $(SEED) \
+	  $(if $(OUT),--out '$(OUT)')
+
+api-bench: $(VENV)/dev.stamp ## the REST door under a light load, fuzzed, and against bare ASGI: docs/results/api.json
+	PYTHONPATH=tests $(BIN)/python benchmarks/api.py --out docs/results/api.json
 
 soak: $(VENV)/dev.stamp ## an hour at half capacity on a real broker: make soak MINUTES=60 DEVICES=50000
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --devices $(DEVICES) --out docs/results/soak.json

@@ -13,6 +13,7 @@ from fastapi import Request
 from tidegate.api.errors import KeyReusedError
 from tidegate.contracts.command import Command, command_digest
 from tidegate.contracts.ids import MAX_ID_LENGTH, CommandId, is_clean
+from tidegate.contracts.views import CommandStatus, CommandView
 from tidegate.errors import InputError
 from tidegate.ports import Views
 
@@ -56,8 +57,12 @@ def key_of(request: Request) -> CommandId | None:
 class RecentCommands:
     """What was asked under the ids of the last moments, and whether it is durable."""
 
-    _asked: OrderedDict[CommandId, str] = field(default_factory=OrderedDict)
+    _asked: OrderedDict[CommandId, CommandView] = field(default_factory=OrderedDict)
     _durable: set[CommandId] = field(default_factory=set)
+
+    def view(self, command: str) -> CommandView | None:
+        """The command as it was taken, pending; for the moment in which the read model has not come to it yet."""
+        return self._asked.get(CommandId(command)) if command in self._durable else None
 
     async def claim(self, command: Command, views: Views) -> bool:
         """Take the id for this command; True when the very same command is durable under it already.
@@ -66,17 +71,18 @@ class RecentCommands:
             KeyReusedError: another command has the id.
         """
         asked = command_digest(command)
-        known = self._asked.get(command.id)
+        view = self._asked.get(command.id)
         durable = command.id in self._durable
-        if known is None:
+        if view is None:
             view = await views.command(command.id)
-            known, durable = (None, False) if view is None else (view.digest or None, bool(view.digest))
-        if known not in (None, asked):
+            durable = view is not None and bool(view.digest)
+        if view is not None and view.digest not in ("", asked):
             raise KeyReusedError(
                 f"id {command.id!r} is another command's already, nothing was done",
                 advice="take a new Idempotency-Key, or send the first command again as it was",
             )
-        if self._asked.setdefault(command.id, asked) != asked:
+        pending = CommandView(command.id, command.site, command.kind, command.issued_by, CommandStatus.PENDING, digest=asked)
+        if self._asked.setdefault(command.id, pending).digest != asked:
             raise KeyReusedError(f"id {command.id!r} was taken by another command meanwhile", advice="take a new Idempotency-Key")
         if len(self._asked) > REMEMBERED:
             self._durable.discard(self._asked.popitem(last=False)[0])

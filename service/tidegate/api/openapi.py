@@ -1,6 +1,6 @@
 """OpenAPI beyond what FastAPI sees by itself: raw bodies, and problem details as the answer to every error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from tidegate.api.access.rules import Route, Rule
 from tidegate.api.acking import MAX_ACKS
 from tidegate.api.idempotency import PARAMETER
+from tidegate.api.links import add_links
 from tidegate.api.problems import internal_problem
 from tidegate.contracts.access import KeyRequest
 from tidegate.contracts.ack import Ack
@@ -94,10 +95,19 @@ def _describe(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, R
                 operation = document["paths"][route.path_format][method.lower()]
                 _complete(operation, route)
                 _secure(operation, rules[method, route.path], controlled=controlled)
+    add_links(document, frozenset(_makers(document)))
     document["components"]["securitySchemes"] = SECURITY
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return document
+
+
+def _makers(document: dict[str, Any]) -> Iterator[str]:
+    """The operations whose answer is the receipt of a command."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if any(each in str(operation["responses"]) for each in _RECEIPTS):
+                yield f"{method.upper()} {path}"
 
 
 def _complete(operation: dict[str, Any], route: APIRoute) -> None:

@@ -5,12 +5,14 @@ Every error answer has this shape, also those of the framework itself. Never a s
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from tidegate.api.asgi import PROBLEM
 from tidegate.api.errors import (
@@ -135,7 +137,20 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         HTTPStatus.NOT_FOUND: ("no such path", "GET /docs lists every path"),
         HTTPStatus.METHOD_NOT_ALLOWED: (f"{request.method} is not allowed here", "the Allow header says what is"),
     }.get(status, (str(error.detail), ""))
-    return respond(_problem(status, detail, code, advice), error.headers)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    return respond(_problem(status, detail, code, advice), headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """Every method that some route takes at this path; the framework itself names only those of the first."""
+    return {method for method, template in request.app.state.door.rules if _shape(template).match(request.scope["path"])}
+
+
+@cache
+def _shape(template: str) -> re.Pattern[str]:
+    return compile_path(template)[0]
 
 
 def _problem(status: HTTPStatus, detail: str, code: str, advice: str = "", errors: Sequence[FieldProblem] = ()) -> ProblemDetails:

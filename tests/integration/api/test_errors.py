@@ -136,3 +136,10 @@ async def test_metrics_are_labelled_from_closed_sets_only(house: Any) -> None:
         ("unmatched", "other", 404),
         ("/v1/devices/{site}/{device}/explain", "GET", 404),
     ]
+
+
+async def test_a_method_that_is_not_allowed_is_answered_with_all_that_are(house: Any) -> None:
+    response = await house.client.request("PATCH", "/v1/keys")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+    response = await house.client.options("/v1/sites/plant%2F7/topology")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, PUT")

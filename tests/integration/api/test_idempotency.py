@@ -99,6 +99,12 @@ async def test_memory_of_recent_commands_is_bounded(house: Any, monkeypatch: pyt
     assert (len(recent._asked), len(recent._durable)) == (5, 5)
 
 
+async def test_a_command_is_known_from_the_moment_it_is_taken(house: Any) -> None:
+    await post(house, FREEZE)
+    response = await house.client.get("/v1/commands/key-1")
+    assert (response.status_code, response.json()["status"]) == (200, "pending")
+
+
 async def test_every_operation_that_makes_a_command_says_so(house: Any) -> None:
     document = (await house.client.get("/openapi.json")).json()
     for path, operations in document["paths"].items():

@@ -85,3 +85,16 @@ async def test_the_documentation_page_needs_no_other_host(house: Any) -> None:
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert "//" not in response.text.replace("// Builds", "")
     assert "innerHTML" not in response.text
+
+
+async def test_every_link_leads_to_an_operation_and_fills_its_path(document: dict[str, Any]) -> None:
+    operations = {each["operationId"]: path for path, methods in document["paths"].items() for each in methods.values()}
+    found = 0
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                for link in response.get("links", {}).values():
+                    path = operations[link["operationId"]]
+                    assert all(f"{{{name}}}" in path for name in link["parameters"])
+                    found += 1
+    assert found > 20

@@ -38,4 +38,5 @@ async def post_command(request: Request, door: Here) -> Response:
 @router.get("/v1/commands/{command}", response_model=CommandView, responses=example_of(examples.COMMAND))
 async def get_command(command: CommandPath, door: Here) -> Response:
     """Get a command and what became of it: pending, accepted, or refused with a reason."""
-    return as_json(found(await door.ports.views.command(command), f"command {command!r}"))
+    view = await door.ports.views.command(command) or door.ports.recent.view(command)
+    return as_json(found(view, f"command {command!r}"))
