@@ -125,7 +125,9 @@ class Rig:
     async def kill(self) -> None:
         """Stop at once, wherever it is; nothing more is written."""
         assert self.task is not None
-        self.task.cancel()
+        while not self.task.done():  # asyncio.wait_for of 3.11 loses a cancellation that meets a wake-up
+            self.task.cancel()
+            await asyncio.wait([self.task], timeout=1.0)
         with suppress(asyncio.CancelledError):
             await self.task
 

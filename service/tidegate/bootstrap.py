@@ -20,6 +20,7 @@ import structlog
 import uvicorn
 from pydantic import SecretStr
 
+from tidegate.adapters.adviser import ProcessAdviser
 from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bundles
 from tidegate.adapters.catalogue import UNANSWERED
 from tidegate.adapters.clock import SystemClock
@@ -132,6 +133,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         stack.push_async_callback(_cancel, [asyncio.create_task(pruning, name="pruning")])
         metrics.history_from(follower.lag)
     metrics.letters_from(follower.waiting)
+    adviser = ProcessAdviser()
+    stack.push_async_callback(adviser.close)
     keys = MemoryKeys()  # until the history database is there: no key opens the door
     dependencies = ApiDependencies(
         log,
@@ -145,6 +148,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         keys=keys,
         cors_origins=settings.api.cors_origins,
         own=own,
+        adviser=adviser,
     )
     routers = (ROUTERS if "api" in settings.roles else OPERATION) + (INTERNAL if "worker" in settings.roles else ())
     app = create_app(dependencies, routers)

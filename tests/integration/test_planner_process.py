@@ -36,13 +36,13 @@ async def test_a_killed_process_fails_one_request_and_the_next_gets_a_new_one() 
     planner = ProcessPlanner()
     try:
         before = await planner.plan(a_request())
-        first = planner.pid
+        first = planner.child.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
         with pytest.raises(DependencyError, match="died"):
             await planner.plan(a_request())
         assert await planner.plan(a_request()) == before
-        assert planner.pid not in {first, None}
+        assert planner.child.pid not in {first, None}
     finally:
         await planner.close()
 
@@ -50,13 +50,13 @@ async def test_a_killed_process_fails_one_request_and_the_next_gets_a_new_one() 
 async def test_a_plan_over_the_limit_fails_and_leaves_no_process_behind() -> None:
     planner = ProcessPlanner(limit_seconds=60.0)
     await planner.plan(a_request())
-    child = planner.pid
+    child = planner.child.pid
     assert child is not None
     os.kill(child, signal.SIGSTOP)
-    planner.limit_seconds = 0.2
+    planner.child.limit_seconds = 0.2
     with pytest.raises(DependencyError, match=r"longer than 0\.2 s"):
         await planner.plan(a_request())
-    assert planner.pid is None
+    assert planner.child.pid is None
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
     await planner.close()
@@ -66,17 +66,17 @@ async def test_a_cancelled_request_does_not_answer_the_next_one() -> None:
     planner = ProcessPlanner()
     try:
         expected = await planner.plan(a_request())
-        child = planner.pid
+        child = planner.child.pid
         assert child is not None
         os.kill(child, signal.SIGSTOP)
         waiting = asyncio.create_task(planner.plan(a_request()))
-        while not planner.busy:  # noqa: ASYNC110  # the planner has no event to wait on, and one turn of the loop is enough
+        while not planner.child.busy:  # noqa: ASYNC110  # the planner has no event to wait on, and one turn of the loop is enough
             await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert await planner.plan(a_request()) == expected
-        assert planner.pid != child
+        assert planner.child.pid != child
     finally:
         await planner.close()
 
@@ -85,11 +85,11 @@ async def test_the_process_ignores_ctrl_c() -> None:
     planner = ProcessPlanner()
     try:
         await planner.plan(a_request())
-        child = planner.pid
+        child = planner.child.pid
         assert child is not None
         os.kill(child, signal.SIGINT)
         await planner.plan(a_request())
-        assert planner.pid == child
+        assert planner.child.pid == child
     finally:
         await planner.close()
 
@@ -97,7 +97,7 @@ async def test_the_process_ignores_ctrl_c() -> None:
 async def test_closing_is_idempotent_and_ends_the_process() -> None:
     planner = ProcessPlanner()
     await planner.plan(a_request())
-    child = planner.pid
+    child = planner.child.pid
     assert child is not None
     await planner.close()
     await planner.close()
@@ -118,7 +118,7 @@ async def test_a_process_whose_parent_is_gone_ends() -> None:
 async def test_a_request_that_breaks_the_planner_is_reported_in_words() -> None:
     planner = ProcessPlanner()
     try:
-        reply = await planner._exchange(b"\x00 not a request")
+        reply = await planner.child.ask(b"\x00 not a request")
         assert b"not a valid PlanRequest" in reply
         assert len((await planner.plan(a_request())).moves) == 20
     finally:

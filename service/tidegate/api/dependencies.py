@@ -16,12 +16,22 @@ from tidegate.api.access.rules import Route, Rule
 from tidegate.api.asgi import CALLER
 from tidegate.api.backlog import Backlog
 from tidegate.api.feed import Feed
+from tidegate.api.gateway_bell import GatewayBell
 from tidegate.api.idempotency import RecentCommands, key_of
+from tidegate.api.kept import Kept
 from tidegate.api.pulse import Pulse
 from tidegate.contracts.ids import CommandId
-from tidegate.ports import AuditTrail, Clock, KeyStore, LiveState, Log, Views
+from tidegate.contracts.studies import Headroom
+from tidegate.ports import Adviser, AuditTrail, Clock, KeyStore, LiveState, Log, Views
 
 MEBIBYTE: Final = 1024 * 1024
+
+
+HEADROOM_SECONDS: Final = 10.0
+"""Seconds that a headroom is answered again without computing it: dashboards ask for it again and again."""
+
+MAX_HEADROOMS: Final = 1_000
+"""Sites whose headroom is kept."""
 
 
 class HttpMetrics(Protocol):
@@ -67,7 +77,7 @@ class ApiDependencies:
 
     `live` is what the door tells of; `own` what the workers of this process know, where that is another thing.
     `caller` is whoever makes the request that these are handed to a route for, `key` its idempotency key: what makes a command
-    asks `new_command_id`, which then gives the key.
+    asks `new_command_id`, which then gives the key. `adviser` answers questions about plans, None in a process that has none.
     """
 
     log: Log
@@ -87,6 +97,7 @@ class ApiDependencies:
     recent: RecentCommands = field(default_factory=RecentCommands)
     key: CommandId | None = None
     own: LiveState | None = None
+    adviser: Adviser | None = None
 
     @property
     def own_live(self) -> LiveState:
@@ -108,6 +119,8 @@ class Door:
     backlog: Backlog
     pulse: Pulse
     rules: Mapping[Route, Rule]
+    headrooms: Kept[Headroom]
+    bell: GatewayBell
 
     @property
     def caller(self) -> Caller:
@@ -118,7 +131,10 @@ class Door:
 def open_door(ports: ApiDependencies, rules: Mapping[Route, Rule]) -> Door:
     """A door onto `ports`, with nothing remembered; `rules` say who may pass it."""
     backlog = Backlog(ports.live, ports.clock, ports.limits.max_pending_records)
-    return Door(ports, asyncio.Semaphore(ports.limits.max_bodies), backlog, Pulse(ports.clock), rules)
+    headrooms: Kept[Headroom] = Kept(ports.clock, HEADROOM_SECONDS, MAX_HEADROOMS)
+    return Door(
+        ports, asyncio.Semaphore(ports.limits.max_bodies), backlog, Pulse(ports.clock), rules, headrooms, GatewayBell(ports.feed)
+    )
 
 
 def door_of(request: Request) -> Door:

@@ -217,7 +217,7 @@ FORECAST: Final = Forecast(
 _BEFORE: Final = PlanScore(2.0, 0.0, 0.0, 0.4, 1, 0.5, {"gw-b": {CPU_MILLICORES: 0.31}})
 _AFTER: Final = PlanScore(0.0, 0.0, 0.0, 0.6, 0, 0.5, {"gw-b": {CPU_MILLICORES: 0.37}})
 _MOVE: Final = Move(_PUMP, _GATEWAY, _SPARE, 4, {CPU_MILLICORES: 120.0, DEVICES: 1.0}, "gw-a is silent; gw-b has room")
-_PLAN_VALUE: Final = Plan(
+PLAN: Final = Plan(
     id=_PLAN,
     site=_SITE,
     trigger=Trigger.GATEWAY_DOWN,
@@ -246,7 +246,7 @@ FACT: Final = Decision(
     trigger=Trigger.GATEWAY_DOWN,
     move_count=1,
     unserved_count=0,
-    plan=_PLAN_VALUE,
+    plan=PLAN,
 )
 DECISION: Final = DecisionView(
     plan_id=_PLAN,
@@ -264,7 +264,7 @@ DECISION: Final = DecisionView(
     after=_AFTER,
 )
 DECISIONS: Final = _page(DECISION)
-DECISION_HISTORY: Final = DecisionHistory(DECISION, _PLAN_VALUE, [FACT])
+DECISION_HISTORY: Final = DecisionHistory(DECISION, PLAN, [FACT])
 APPROVAL: Final = Approval(_DIGEST, "anna", "looked at it")
 
 DEAD_LETTER: Final = DeadLetter(

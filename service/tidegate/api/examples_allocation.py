@@ -2,11 +2,14 @@
 
 from typing import Final
 
-from tidegate.api.examples import TOPOLOGY, without_nulls
+from tidegate.api.examples import PLAN, TOPOLOGY, without_nulls
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import CommandKind
-from tidegate.contracts.ids import CommandId
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
+from tidegate.contracts.resources import CPU_MILLICORES
 from tidegate.contracts.rest import CommandReceipt, Order, TopologyBody, TopologyReceipt
+from tidegate.contracts.studies import Headroom, Loss, Proposal, Study, WhyNot, WhyNotThere
+from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
 
 _SITE: Final = TOPOLOGY.site
 
@@ -23,4 +26,66 @@ TOPOLOGY_BODY: Final = {
 }
 TOPOLOGY_RECEIPT: Final = TopologyReceipt(
     CommandId("shift-2-topology"), _SITE, CommandKind.SET_TOPOLOGY, "/v1/commands/shift-2-topology", TOPOLOGY.revision + 1
+)
+
+_HOLDS: Final = ["the site is frozen"]
+_NOW_MS: Final = PLAN.requested_at_ms
+
+PROPOSALS: Final = {"dry run": Proposal(), "for real": Proposal(dry_run=False, reason="before the night shift", issued_by="anna")}
+PLAN_RECEIPT: Final = CommandReceipt(CommandId("shift-2-plan"), _SITE, CommandKind.REQUEST_PLAN, "/v1/commands/shift-2-plan")
+CHANGES: Final = {
+    "a gateway dies": {"fail": ["gw-a"]},
+    "a gateway is drained": {"drain": ["gw-a"]},
+    "demand doubles": {"scale": 2.0},
+    "twenty pumps peak, and gw-b gets more": {"scale_profiles": {"pump": 1.5}, "capacity": {"gw-b": {CPU_MILLICORES: 4000.0}}},
+    "one more pump": {"add_devices": [{"id": "pump-9", "profile": "pump", "demand": {CPU_MILLICORES: 120.0}}]},
+    "as it stands": {},
+}
+STUDY: Final = Study(_SITE, _NOW_MS, PLAN.before, PLAN, _HOLDS)
+HEADROOM: Final = Headroom(
+    _SITE, _NOW_MS, _NOW_MS + 40, 0, [Loss([GatewayId("gw-a")], None, 118, 97, 21, [DeviceId("pump-7")], 0.0)], []
+)
+WHY_NOT: Final = WhyNot(
+    site=_SITE,
+    device=DeviceId("pump-1"),
+    assigned_to=GatewayId("gw-a"),
+    as_of_ms=_NOW_MS,
+    holds=[],
+    gateways=[
+        WhyNotThere(GatewayId("gw-a"), is_there=True),
+        WhyNotThere(GatewayId("gw-b"), False, "room", "cpu_millicores short by 40"),
+        WhyNotThere(
+            gateway=GatewayId("gw-c"),
+            is_there=False,
+            gains={"unserved": 0.0, "misplaced": 0.0, "overload": 0.0, "latency": 0.0, "cost": 0.0004},
+            decided_by="cost",
+            kept_by=["it saves 0.0004 per hour, and a move for cost alone must save more than 0.0005"],
+        ),
+    ],
+)
+TOPOLOGY_REPORT: Final = TopologyReport(
+    site=_SITE,
+    in_force=3,
+    revision=4,
+    valid=False,
+    errors=1,
+    warnings=1,
+    findings=[
+        Finding(
+            FindingSeverity.ERROR,
+            "gateway-unknown",
+            "#/devices/0/reach/1/gateway",
+            "device 'pump-1' names gateway 'gw-x', which the topology does not have",
+            "add the gateway or correct the name",
+        ),
+        Finding(
+            FindingSeverity.WARNING,
+            "failure-domain-missing",
+            "#/gateways/1/failure_domain",
+            "gateway gw-b is in no failure domain: what it fails together with is not known",
+            "name its rack, hall or uplink",
+        ),
+    ],
+    gateways=Difference([], [], [Differing("gw-b", ["failure_domain"])], 0, 0, 1),
+    devices=Difference([], [], [Differing("pump-1", ["reach"])], 0, 0, 1),
 )

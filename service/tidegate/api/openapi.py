@@ -22,6 +22,7 @@ from tidegate.contracts.content import ContentType
 from tidegate.contracts.problem import MEDIA_TYPE, ProblemDetails
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
 from tidegate.contracts.rest import Approval, Order, ReplayRequest, TopologyBody
+from tidegate.contracts.studies import Changes, Proposal
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -83,7 +84,20 @@ def install(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rul
 def _describe(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rule], *, controlled: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document["components"]["schemas"]
-    for kind in (ReadingBatch, Reading, Command, Ack, Approval, Order, TopologyBody, ReplayRequest, KeyRequest, ProblemDetails):
+    for kind in (
+        ReadingBatch,
+        Reading,
+        Command,
+        Ack,
+        Approval,
+        Order,
+        TopologyBody,
+        Proposal,
+        Changes,
+        ReplayRequest,
+        KeyRequest,
+        ProblemDetails,
+    ):
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[kind.__name__] = schema

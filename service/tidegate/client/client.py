@@ -17,6 +17,7 @@ from tidegate.client.readings import Acks, Readings
 from tidegate.client.retry import Retry
 from tidegate.client.sites import Assignments, Sites
 from tidegate.client.stream import Stream
+from tidegate.client.studies import Studies
 from tidegate.client.topologies import Topologies
 from tidegate.client.wire import Wire, open_http
 
@@ -63,8 +64,9 @@ class TidegateClient:
         self.assignments = Assignments(wire)
         self.topologies = Topologies(wire)
         self.orders = Orders(wire)
+        self.studies = Studies(wire)
         self.commands = Commands(wire, patient)
-        self.plans = Plans(wire, self.commands)
+        self.plans = Plans(wire)
         self.dead_letters = DeadLetters(wire)
         self.stream = Stream(wire, patient)
         self.access = Access(wire)

@@ -2,19 +2,19 @@
 
 from typing import Final
 
-from tidegate.client.commands import Commands, keyed, new_key
+from tidegate.client.commands import keyed
 from tidegate.client.listing import Listing
 from tidegate.client.route import Route
 from tidegate.client.wire import Wire
-from tidegate.contracts.command import Command, CommandKind
-from tidegate.contracts.ids import CommandId, SiteId
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import DecisionStatus
 from tidegate.contracts.rest import Approval, CommandReceipt, Order
+from tidegate.contracts.studies import Proposal
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
 _LIST: Final = Route("GET", "/v1/decisions")
 _GET: Final = Route("GET", "/v1/decisions/{plan}")
+_REQUEST: Final = Route("POST", "/v1/sites/{site}/plans")
 _APPROVE: Final = Route("POST", "/v1/decisions/{plan}/approve")
 _REFUSE: Final = Route("POST", "/v1/decisions/{plan}/refuse")
 _UNDO: Final = Route("POST", "/v1/decisions/{plan}/undo")
@@ -25,9 +25,8 @@ _NOBODY: Final = Order()
 class Plans:
     """`/v1/decisions`."""
 
-    def __init__(self, wire: Wire, commands: Commands) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._commands = commands
 
     def list(self, *, site: str | None = None, status: DecisionStatus | None = None) -> Listing[DecisionView]:
         """Plans as their latest fact left them, with before and after, the last proposed first."""
@@ -38,10 +37,9 @@ class Plans:
         return await self._wire.ask(_GET, DecisionHistory, {"plan": plan})
 
     async def propose(self, site: str, order: Order = _NOBODY, *, key: str | None = None) -> CommandReceipt:
-        """Ask the planner of a site for a plan."""
-        identity = CommandId(key or new_key())
-        request = Command(identity, SiteId(site), CommandKind.REQUEST_PLAN, order.issued_by, order.reason)
-        return await self._commands.send(request)
+        """Have a plan made for a site; the command's outcome names it (`plan_id`). `studies.dry_run` only looks."""
+        body = Proposal(False, order.reason, order.issued_by)
+        return await self._wire.ask(_REQUEST, CommandReceipt, {"site": site}, body=body, headers=keyed(key))
 
     async def approve(
         self, plan: str, digest: str, *, issued_by: str = "anonymous", reason: str = "", key: str | None = None

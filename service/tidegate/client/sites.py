@@ -1,12 +1,13 @@
 """Sites: what is planned together, and who serves whom."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 from tidegate.client.listing import Listing
 from tidegate.client.route import Route
 from tidegate.client.wire import Wire
-from tidegate.contracts.paging import Page
+from tidegate.contracts.paging import MAX_PAGE, Page
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import GatewayView, SiteView
@@ -59,3 +60,18 @@ class Assignments:
     def of_gateway(self, gateway: str, *, site: str | None = None) -> Listing[Assignment]:
         """The devices a gateway shall serve; give `site` where gateway ids repeat."""
         return Listing(self._wire, _OF_GATEWAY, Page[Assignment], {"gateway": gateway}, {"site": site})
+
+    async def when_changed(
+        self, gateway: str, seen: str = "", *, site: str | None = None, wait_seconds: int = 5
+    ) -> tuple[Page[Assignment], str] | None:
+        """The first page of what a gateway shall serve, and its tag, once that is not `seen`; None when it stayed so.
+
+        `wait_seconds` (60 at most) has to be less than the client's own timeout.
+        """
+        query = {"site": site, "wait_seconds": wait_seconds, "limit": MAX_PAGE}
+        headers = {"if-none-match": seen} if seen else {}
+        also = frozenset({HTTPStatus.NOT_MODIFIED.value})
+        answer = await self._wire.send(_OF_GATEWAY, {"gateway": gateway}, query=query, headers=headers, also=also)
+        if answer.status_code == HTTPStatus.NOT_MODIFIED:
+            return None
+        return self._wire.read(answer, Page[Assignment]), answer.headers.get("etag", "")

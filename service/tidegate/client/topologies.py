@@ -6,8 +6,10 @@ from tidegate.client.commands import keyed
 from tidegate.client.route import Route
 from tidegate.client.wire import Wire
 from tidegate.contracts.rest import Order, TopologyBody, TopologyReceipt
+from tidegate.contracts.topology_report import TopologyReport
 
 _PUT: Final = Route("PUT", "/v1/sites/{site}/topology")
+_VALIDATE: Final = Route("POST", "/v1/sites/{site}/topology/validate", harmless_twice=True)
 
 
 class Topologies:
@@ -15,6 +17,10 @@ class Topologies:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+
+    async def validate(self, site: str, topology: TopologyBody) -> TopologyReport:
+        """What is wrong or doubtful about `topology`, and what it would change; changes nothing."""
+        return await self._wire.ask(_VALIDATE, TopologyReport, {"site": site}, body=topology)
 
     async def put(
         self,

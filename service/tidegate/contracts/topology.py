@@ -4,6 +4,8 @@ Set whole by a command, with a revision that must rise. Checks that need no stat
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -76,46 +78,68 @@ class Topology:
     schema_version: int = SCHEMA_VERSION
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule of its own that a topology breaks, and where (RFC 6901, from the topology)."""
+
+    code: str
+    pointer: str
+    detail: str
+    advice: str = ""
+
+
 def check_topology(topology: Topology) -> None:
     """Raise on the first rule `topology` breaks: repeated or unknown names, negative or non-finite amounts.
 
     Raises:
         AllocationError: with the offending name and value.
     """
-    names = _unique([gateway.id for gateway in topology.gateways], "gateway")
-    _unique([device.id for device in topology.devices], "device")
-    for gateway in topology.gateways:
-        _check_amounts(gateway.capacity, f"capacity of gateway {gateway.id!r}")
-    for device in topology.devices:
-        _check_device(device, names)
+    for fault in faults_of(topology):
+        raise AllocationError(fault.detail, advice=fault.advice)
 
 
-def _check_device(device: DevicePlacement, gateways: set[str]) -> None:
-    named = [link.gateway for link in device.reach] + device.excluded
-    named += [name for name in (device.gateway, device.pinned_to) if name is not None]
-    for name in named:
-        if name not in gateways:
-            raise AllocationError(
-                f"device {device.id!r} names gateway {name!r}, which the topology does not have",
-                advice="add the gateway or correct the name",
-            )
-    _check_amounts(device.demand, f"demand of device {device.id!r}")
-    _check_amounts({"priority": device.priority}, f"device {device.id!r}")
-    for link in device.reach:
+def faults_of(topology: Topology) -> Iterator[Fault]:
+    """Every rule that `topology` breaks, the first first."""
+    yield from _names("gateways", [gateway.id for gateway in topology.gateways])
+    yield from _names("devices", [device.id for device in topology.devices])
+    for index, gateway in enumerate(topology.gateways):
+        yield from _amounts(gateway.capacity, f"capacity of gateway {gateway.id!r}", f"#/gateways/{index}/capacity")
+    gateways = {gateway.id for gateway in topology.gateways}
+    for index, device in enumerate(topology.devices):
+        yield from _faults_of_device(f"#/devices/{index}", device, gateways)
+
+
+def _faults_of_device(pointer: str, device: DevicePlacement, gateways: AbstractSet[str]) -> Iterator[Fault]:
+    named = [(f"reach/{index}/gateway", link.gateway) for index, link in enumerate(device.reach)]
+    named += [(f"excluded/{index}", name) for index, name in enumerate(device.excluded)]
+    for part, name in [*named, ("gateway", device.gateway), ("pinned_to", device.pinned_to)]:
+        if name is not None and name not in gateways:
+            detail = f"device {device.id!r} names gateway {name!r}, which the topology does not have"
+            yield Fault("gateway-unknown", f"{pointer}/{part}", detail, "add the gateway or correct the name")
+    yield from _amounts(device.demand, f"demand of device {device.id!r}", f"{pointer}/demand")
+    yield from _amounts({"priority": device.priority}, f"device {device.id!r}", pointer)
+    for index, link in enumerate(device.reach):
         amounts = {"latency_ms": link.latency_ms, "cost_per_hour": link.cost_per_hour}
-        _check_amounts(amounts, f"link of device {device.id!r} to {link.gateway!r}")
+        yield from _amounts(amounts, f"link of device {device.id!r} to {link.gateway!r}", f"{pointer}/reach/{index}")
 
 
-def _check_amounts(amounts: Resources, where: str) -> None:
+def _amounts(amounts: Resources, where: str, pointer: str) -> Iterator[Fault]:
     for name, amount in amounts.items():
         if not 0 <= amount <= MAX_AMOUNT:
-            raise AllocationError(f"{where}: {name} is {amount}, expected a number from 0 to {MAX_AMOUNT:g}")
+            detail = f"{where}: {name} is {amount}, expected a number from 0 to {MAX_AMOUNT:g}"
+            part = name.replace("~", "~0").replace("/", "~1")
+            yield Fault("amount-invalid", f"{pointer}/{part}", detail, "correct it")
 
 
-def _unique(names: list[str], what: str) -> set[str]:
+def _names(part: str, names: list[str]) -> Iterator[Fault]:
+    what = part.removesuffix("s")
+    first = {name: index for index, name in reversed(list(enumerate(names)))}
     for name, count in Counter(names).items():
+        index = first[name]
         if count > 1:
-            raise AllocationError(f"{what} {name!r} appears {count} times, expected once")
+            yield Fault(
+                f"{what}-repeated", f"#/{part}/{index}/id", f"{what} {name!r} appears {count} times, expected once", "keep one"
+            )
         if not is_clean(name):
-            raise AllocationError(f"{what} id {name!r} has control characters or surrounding blanks")
-    return set(names)
+            detail = f"{what} id {name!r} has control characters or surrounding blanks"
+            yield Fault("id-unclean", f"#/{part}/{index}/id", detail, "use printable characters, and no blanks around them")

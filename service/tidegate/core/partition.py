@@ -27,7 +27,8 @@ from tidegate.contracts.version import STATE_VERSION
 from tidegate.contracts.views import Balance
 from tidegate.core.acks import hear_acks
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
-from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.model import AllocationView, PlanRequest
+from tidegate.core.allocation.site import MAX_UNPLACED
 from tidegate.core.demand import SiteDemand, device_forecasts, site_demand
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.orders import KINDS as DETECTION_KINDS
@@ -194,6 +195,13 @@ class Partition:
     def _follow(self, assignments: Sequence[Assignment]) -> None:
         for assignment in assignments:
             self.detection.assign(assignment.site, assignment.device, assignment.gateway)
+
+    def allocation(self, site: SiteId) -> AllocationView:
+        """What questions about the allocation of `site` are answered from, as of its last review."""
+        view = self.allocator.view(site, self._reviewed_at_ms.get(site, 0))
+        if view.request is None:
+            view = replace(view, strangers=self.demand(site).devices[:MAX_UNPLACED])
+        return view
 
     def demand(self, site: SiteId) -> SiteDemand:
         """What each device of `site` needs, from its latest reading and forecast through its profile's mapping."""

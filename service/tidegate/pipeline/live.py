@@ -10,6 +10,7 @@ from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, PartitionView, SiteView
+from tidegate.core.allocation.model import AllocationView
 from tidegate.core.partition import Partition
 from tidegate.errors import DependencyError
 from tidegate.pipeline.planning import WatchedPlanner
@@ -76,6 +77,10 @@ class LiveWorkers:
     async def topology(self, site: str) -> Topology | None:
         """The site's topology in force."""
         return await self._owner(site).call(lambda partition: partition.allocator.topology(SiteId(site)))
+
+    async def allocation(self, site: str) -> AllocationView:
+        """What questions about the site's allocation are answered from."""
+        return await self._owner(site).call(lambda partition: partition.allocation(SiteId(site)))
 
     async def gateways(self, site: str) -> Sequence[GatewayView]:
         """The gateways of the site's topology, in its order."""

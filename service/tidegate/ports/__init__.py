@@ -4,6 +4,7 @@ Promises over time are in each docstring: may it block, may it be called twice, 
 """
 
 from tidegate.ports.access import AuditTrail, KeyStore, StoredKey, TokenVerifier
+from tidegate.ports.adviser import Adviser
 from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
@@ -12,6 +13,7 @@ from tidegate.ports.outside import Clock, Planner
 from tidegate.ports.views import Views
 
 __all__ = [
+    "Adviser",
     "Ages",
     "AuditTrail",
     "BatchReport",

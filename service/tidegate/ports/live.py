@@ -14,6 +14,7 @@ from tidegate.contracts.views import (
     PartitionView,
     SiteView,
 )
+from tidegate.core.allocation.model import AllocationView
 
 
 class LiveState(Protocol):
@@ -55,6 +56,10 @@ class LiveState(Protocol):
 
     async def topology(self, site: str) -> Topology | None:
         """The site's topology in force; None when none was set or the site is unknown."""
+        ...
+
+    async def allocation(self, site: str) -> AllocationView:
+        """What questions about the site's allocation are answered from; without a request where it has no topology."""
         ...
 
     async def gateways(self, site: str) -> Sequence[GatewayView]:

@@ -14,6 +14,7 @@ import pytest_asyncio
 import uvicorn
 
 from histories import fresh_history
+from tidegate.adapters.adviser import InlineAdviser
 from tidegate.adapters.history import Follower, SqlViews
 from tidegate.adapters.memory import ManualClock, MemoryAudit, MemoryKeys, MemoryLog, NullMetrics
 from tidegate.api.access.authenticator import AccessControl
@@ -26,6 +27,7 @@ from tidegate.contracts.codec import encode
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, PartitionView, SiteView
+from tidegate.core.allocation.model import AllocationView
 from tidegate.ports import Outgoing
 
 PARTITIONS = 3
@@ -40,6 +42,7 @@ class LiveByHand:
     gateway_views: list[GatewayView] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
     topologies: dict[str, Topology] = field(default_factory=dict)
+    allocations: dict[str, AllocationView] = field(default_factory=dict)
     site_views: list[SiteView] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=lambda: {topics.TELEMETRY: 0})
     counted: Balance = field(default_factory=Balance)
@@ -69,6 +72,10 @@ class LiveByHand:
 
     async def topology(self, site: str) -> Topology | None:
         return self.topologies.get(site)
+
+    async def allocation(self, site: str) -> AllocationView:
+        self._check()
+        return self.allocations.get(site, AllocationView(site, 0, None))
 
     async def gateways(self, site: str) -> Sequence[GatewayView]:
         return [view for view in self.gateway_views if view.site == site]
@@ -164,7 +171,19 @@ async def house(limits: ApiLimits, access: Any, tmp_path: Path) -> AsyncIterator
     history = fresh_history(tmp_path)
     follower, views = Follower(log, history, NullMetrics()), SqlViews(history, PARTITIONS)
     keys, audit = MemoryKeys(), MemoryAudit()
-    ports = ApiDependencies(log, views, live, metrics, clock, feed, limits, access=access(keys, clock), keys=keys, audit=audit)
+    ports = ApiDependencies(
+        log,
+        views,
+        live,
+        metrics,
+        clock,
+        feed,
+        limits,
+        access=access(keys, clock),
+        keys=keys,
+        audit=audit,
+        adviser=InlineAdviser(),
+    )
     app = create_app(ports)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:

@@ -16,6 +16,7 @@ from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topics import INPUTS
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import Balance, DeviceView, Explanation, GatewayView, Health, PartitionView, SiteView
+from tidegate.core.allocation.model import AllocationView
 from tidegate.errors import DependencyError
 from tidegate.ports import LiveState, Log
 
@@ -88,6 +89,10 @@ class RemoteLive:
     async def topology(self, site: str) -> Topology | None:
         """The site's topology in force."""
         return await self._of_owner(site, LiveState.topology, site)
+
+    async def allocation(self, site: str) -> AllocationView:
+        """What questions about the site's allocation are answered from."""
+        return await self._of_owner(site, LiveState.allocation, site)
 
     async def gateways(self, site: str) -> Sequence[GatewayView]:
         """The gateways of the site's topology, in its order."""

@@ -1,17 +1,24 @@
 """`/v1/sites` and `/v1/gateways`: what is planned together, and the desired state that gateways reconcile."""
 
-from fastapi import APIRouter, Response
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.dependencies import Here
+from tidegate.api.etags import IfNoneMatch, names
 from tidegate.api.params import GatewayPath, Paging, SiteFilter, SitePath
+from tidegate.api.waiting import page_tag, when_changed
 from tidegate.contracts.access import Role
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.views import SiteView
 
 router = APIRouter(tags=["sites"])
+
+WaitSeconds = Annotated[int, Query(ge=0, le=60, description="How long to wait for another answer than the one you have.")]
 
 
 @router.get("/v1/sites", response_model=list[SiteView], responses=example_of([examples.SITE]))
@@ -34,7 +41,32 @@ async def list_site_assignments(site: SitePath, page: Paging, door: Here) -> Res
     return as_json(await door.ports.views.assignments(page, site=site))
 
 
-@router.get("/v1/gateways/{gateway}/assignments", response_model=Page[Assignment], responses=example_of(examples.ASSIGNMENTS))
-async def list_gateway_assignments(gateway: GatewayPath, page: Paging, door: Here, site: SiteFilter = None) -> Response:
-    """List the devices a gateway shall serve: what a gateway polls to reconcile. Give `site` where gateway ids repeat."""
-    return as_json(await door.ports.views.assignments(page, site=site, gateway=gateway))
+@router.get(
+    "/v1/gateways/{gateway}/assignments",
+    response_model=Page[Assignment],
+    responses={**example_of(examples.ASSIGNMENTS), HTTPStatus.NOT_MODIFIED.value: {"description": "You have it already."}},
+)
+async def list_gateway_assignments(
+    gateway: GatewayPath,
+    page: Paging,
+    door: Here,
+    site: SiteFilter = None,
+    wait_seconds: WaitSeconds = 0,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """List the devices a gateway shall serve: what a gateway polls to reconcile. Give `site` where gateway ids repeat.
+
+    With the ETag of the last answer in `If-None-Match`, the answer comes when it is another one, or 304 after `wait_seconds`.
+    """
+
+    async def ask() -> Page[Assignment]:
+        return await door.ports.views.assignments(page, site=site, gateway=gateway)
+
+    if if_none_match is None or not wait_seconds:
+        found_here = await ask()
+    else:
+        found_here = await when_changed(door, gateway, ask, if_none_match, wait_seconds)
+    etag = page_tag(found_here)
+    if if_none_match is not None and names(if_none_match, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
+    return as_json(found_here, headers={"etag": etag})

@@ -16,10 +16,12 @@ from tidegate.api.etags import IfMatch, IfNoneMatch, names, tag_of
 from tidegate.api.openapi import body_of
 from tidegate.api.params import SitePath
 from tidegate.api.replacing import replaced_revision, topology_of
+from tidegate.api.reporting import report_on
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.rest import TopologyBody, TopologyReceipt
 from tidegate.contracts.topology import Topology
+from tidegate.contracts.topology_report import TopologyReport
 
 router = APIRouter(tags=["topology"])
 
@@ -35,6 +37,19 @@ async def get_topology(site: SitePath, door: Here, if_none_match: IfNoneMatch = 
     if if_none_match is not None and names(if_none_match, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
     return as_json(topology, headers={"etag": etag})
+
+
+@router.post(
+    "/v1/sites/{site}/topology/validate",
+    response_model=TopologyReport,
+    responses=example_of(examples_allocation.TOPOLOGY_REPORT),
+    openapi_extra=body_of([TopologyBody], {"topology": examples_allocation.TOPOLOGY_BODY}),
+)
+async def validate_topology(site: SitePath, request: Request, door: Here) -> Response:
+    """Look a topology over without setting it: every problem and every doubt with its place, and what would change."""
+    async with json_body(request, door) as body:
+        now = await door.ports.live.allocation(site)
+        return as_json(await asyncio.to_thread(report_on, body, now))
 
 
 @router.put(

@@ -15,15 +15,16 @@ from tidegate.contracts.codec import digest as message_digest
 from tidegate.contracts.codec import pack
 from tidegate.contracts.command import Command, CommandKind, check_command
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, SiteId
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, ProfileName, SiteId
 from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation import lifecycle, orders, state
 from tidegate.core.allocation.evaluate import evaluate
+from tidegate.core.allocation.ground import profile_constants
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.hearing import gateway_views, hear
-from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.model import AllocationView, PlanRequest
 from tidegate.core.allocation.needs import needs_of
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import URGENT, Asked, Site
@@ -192,11 +193,15 @@ class Allocator:
         return []
 
     def _request(self, site: Site, trigger: Trigger, about: str, now_ms: int) -> PlanRequest:
-        settings = self._configuration.allocation
         site.requests += 1
         site.asked[trigger] = Asked(about, now_ms)
-        site.in_flight = PlanRequest(
-            id=PlanId(fact_id("plan", site.id, now_ms, site.requests)),
+        site.in_flight = self._question(site, trigger, PlanId(fact_id("plan", site.id, now_ms, site.requests)), now_ms)
+        return site.in_flight
+
+    def _question(self, site: Site, trigger: Trigger, name: PlanId, now_ms: int) -> PlanRequest:
+        settings = self._configuration.allocation
+        return PlanRequest(
+            id=name,
             site=site.id,
             trigger=trigger,
             requested_at_ms=now_ms,
@@ -206,7 +211,6 @@ class Allocator:
             settings=settings,
             settings_digest=self._settings_digest,
         )
-        return site.in_flight
 
     def pending_requests(self) -> list[PlanRequest]:
         """Plans asked for and not yet submitted; after a restart they are asked for again and come out equal."""
@@ -261,6 +265,21 @@ class Allocator:
             return ["the site has no topology"]
         held = self._held(known)
         return [text for text in (held, "the site is frozen" if known.frozen else None) if text is not None]
+
+    def view(self, site: SiteId, now_ms: int) -> AllocationView:
+        """What questions about `site` are answered from, at tick `now_ms`; of an unknown site nothing but the profiles."""
+        known = self._sites.get(site)
+        plan = PlanId(fact_id("study", site, now_ms))
+        return AllocationView(
+            site=site,
+            as_of_ms=now_ms,
+            request=None if known is None else self._question(known, Trigger.OPERATOR, plan, now_ms),
+            holds=self.holds(site),
+            strangers=self.unplaced(site),
+            constants={
+                ProfileName(name): profile_constants(profile) for name, profile in self._configuration.profiles_of(site).items()
+            },
+        )
 
     def standing_score(self, site: SiteId, now_ms: int) -> PlanScore | None:
         """How `site` stands by the objective, on the demand of its last review; None for a site without a topology."""

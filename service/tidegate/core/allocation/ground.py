@@ -30,7 +30,7 @@ def ground_of(topology: Topology, configuration: CoreConfiguration) -> Ground:
     """The ground of `topology`; a profile that the configuration does not have demands nothing by itself."""
     profiles = {device.profile for device in topology.devices}
     in_force = configuration.profiles_of(topology.site)
-    known = {name: _profile_constants(in_force.get(name)) for name in profiles}
+    known = {name: profile_constants(in_force.get(name)) for name in profiles}
     resources = sorted(
         {DEVICES}
         | {resource for gateway in topology.gateways for resource in gateway.capacity}
@@ -68,6 +68,7 @@ def demand_on(ground: Ground, measured: SiteDemand) -> Float64:
     return demand
 
 
-def _profile_constants(profile: Profile | None) -> dict[str, float]:
+def profile_constants(profile: Profile | None) -> dict[str, float]:
+    """What a device of `profile` demands before any reading; one of `devices` where that is not configured."""
     mappings = {} if profile is None else profile.demand
     return {DEVICES: 1.0} | {resource: max(0.0, mapping.constant) for resource, mapping in mappings.items()}

@@ -4,12 +4,14 @@
 it into arrays.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidegate.contracts.configuration import AllocationSettings
-from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
+from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, ProfileName, SiteId
 from tidegate.contracts.plan import Trigger
+from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
+from tidegate.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,31 @@ class PlanRequest:
     def topology_revision(self) -> int:
         """The revision the plan will be made for."""
         return self.topology.revision
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationView:
+    """A site's allocation as it stood at its last review, tick `as_of_ms`: what questions about it are answered from.
+
+    `request` is what a planner would be asked now, None without a topology. `holds` say what keeps plans from being made or
+    carried out. `strangers` (1,000 at most) send readings and are not in the topology. `constants` are what a device of each
+    configured profile demands by itself.
+    """
+
+    site: SiteId
+    as_of_ms: int
+    request: PlanRequest | None
+    holds: list[str] = field(default_factory=list)
+    strangers: list[DeviceId] = field(default_factory=list)
+    constants: dict[ProfileName, Resources] = field(default_factory=dict)
+
+
+def question_of(view: AllocationView) -> PlanRequest:
+    """What a planner would be asked.
+
+    Raises:
+        InputError: the site has no topology.
+    """
+    if view.request is None:
+        raise InputError(f"site {view.site!r} has no topology", advice="set one first")
+    return view.request

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Int64
 from tidegate.core.allocation.digest import plan_digest
@@ -42,7 +43,7 @@ def plan(request: PlanRequest) -> Plan:
     Repair always finishes; improvement stops at `settings.planner_steps` steps.
     """
     problem = problem_of(request)
-    placement, trail = _search(problem, request)
+    placement, trail = search(problem, request.trigger, request.settings)
     order = carried_out_order(problem, trail)
     unserved = np.flatnonzero(placement.gateway == NOWHERE)
     proposal = Plan(
@@ -65,8 +66,8 @@ def plan(request: PlanRequest) -> Plan:
     return replace(proposal, digest=plan_digest(proposal))
 
 
-def _search(problem: Problem, request: PlanRequest) -> tuple[Placement, Trail]:
-    settings = request.settings
+def search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
+    """Who is to be served where, and the steps that lead there; what a plan is written from."""
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
     rescue(placement, trail, tie_break)
@@ -75,7 +76,7 @@ def _search(problem: Problem, request: PlanRequest) -> tuple[Placement, Trail]:
     improve(placement, trail, tie_break, move_price=np.inf)
     shed(placement, trail)
     rescue(placement, trail, tie_break)
-    if request.trigger in _THOROUGH:
+    if trigger in _THOROUGH:
         return _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)
     return placement, trail
 

@@ -1,7 +1,7 @@
 """One site at one tick as arrays: what the search and the evaluation compute on. Frozen; a plan never changes its problem."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -107,6 +107,21 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         closed=now.dead | now.draining | now.closed,
         reach=frame.reach,
         cost_unit=frame.cost_unit,
+    )
+
+
+def after_loss(problem: Problem, lost: Bool) -> Problem:
+    """`problem` with the gateways `lost` (bool [gateway]) dead: whom they served is unserved."""
+    start = np.where(_at(lost, problem.start), NOWHERE, problem.start)
+    stays = start == problem.start
+    return replace(
+        problem,
+        start=start,
+        dead=problem.dead | lost,
+        closed=problem.closed | lost,
+        misplaced=problem.misplaced & stays,
+        home_cost_per_hour=np.where(stays, problem.home_cost_per_hour, 0.0),
+        home_latency_excess_ms=np.where(stays, problem.home_latency_excess_ms, 0.0),
     )
 
 

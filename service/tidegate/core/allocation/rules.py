@@ -13,7 +13,9 @@ from tidegate.core.allocation.problem import Problem
 
 
 class Rule(Protocol):
-    """One reason for which a move may not happen."""
+    """One reason for which a move may not happen; `name` is stable and for programs."""
+
+    name: str
 
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
         """Which of `links` (int64 [link], rows of the reach) may be used at gateway loads `load`; bool [link]."""
@@ -26,6 +28,8 @@ class Rule(Protocol):
 
 class Binding:
     """A fixed device stays where it is; pins and exclusions are the operator's word."""
+
+    name = "binding"
 
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
         """Links the operator's word leaves."""
@@ -41,6 +45,8 @@ class Binding:
 class Admission:
     """Dead, draining and cordoned gateways take nobody new."""
 
+    name = "admission"
+
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
         """Links to open gateways."""
         return np.asarray(~problem.closed[problem.reach.gateway[links]])
@@ -55,6 +61,8 @@ class Admission:
 
 class Room:
     """A device is never added to a gateway that would then be over its capacity in any resource, or is already."""
+
+    name = "room"
 
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
         """Links to gateways that would be within capacity in every resource."""
@@ -84,8 +92,14 @@ def allowed(problem: Problem, load: Float64, links: Int64) -> Bool:
 
 def why_not(problem: Problem, load: Float64, link: int) -> str | None:
     """The first rule against `link` in words, None when it may be used."""
+    refused = refusal(problem, load, link)
+    return None if refused is None else refused[1]
+
+
+def refusal(problem: Problem, load: Float64, link: int) -> tuple[str, str] | None:
+    """The name of the first rule against `link`, and what it says; None when it may be used."""
     row = np.array([link], np.int64)
     for rule in RULES:
         if not rule.allows(problem, load, row)[0]:
-            return rule.why_not(problem, load, link)
+            return rule.name, rule.why_not(problem, load, link)
     return None

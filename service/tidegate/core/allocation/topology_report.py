@@ -1,0 +1,53 @@
+"""Looks a topology over before it is set: all that would refuse it, what is doubtful, and the difference to the one in force.
+
+Changes nothing and decides nothing: `check_topology` refuses, by the same `faults_of`; doubts are in `topology_doubts`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from tidegate.contracts.topology import Topology, faults_of
+from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
+from tidegate.core.allocation.model import AllocationView
+from tidegate.core.allocation.topology_doubts import doubts
+
+MAX_LISTED: Final = 1000
+"""Findings listed, and names of each kind of difference: enough to work on; the counts say how many there are."""
+
+
+def topology_report(topology: Topology, now: AllocationView) -> TopologyReport:
+    """All that can be said about putting `topology` in force at a site that stands as `now` says."""
+    in_force = None if now.request is None else now.request.topology
+    errors, warnings = list(_refusals(topology, in_force)), list(doubts(topology, now))
+    return TopologyReport(
+        site=now.site,
+        in_force=None if in_force is None else in_force.revision,
+        revision=topology.revision,
+        valid=not errors,
+        errors=len(errors),
+        warnings=len(warnings),
+        findings=(errors + warnings)[:MAX_LISTED],
+        gateways=_difference([] if in_force is None else in_force.gateways, topology.gateways),
+        devices=_difference([] if in_force is None else in_force.devices, topology.devices),
+    )
+
+
+def _refusals(topology: Topology, in_force: Topology | None) -> Iterator[Finding]:
+    if in_force is not None and topology.revision <= in_force.revision:
+        detail = f"revision {topology.revision} does not rise above {in_force.revision}"
+        yield Finding(FindingSeverity.ERROR, "revision-not-rising", "#/revision", detail, "raise it, or leave it out")
+    for fault in faults_of(topology):
+        yield Finding(FindingSeverity.ERROR, fault.code, fault.pointer, fault.detail, fault.advice)
+
+
+def _difference(before: Sequence[Any], after: Sequence[Any]) -> Difference:
+    old, new = {each.id: each for each in before}, {each.id: each for each in after}
+    added = [name for name in new if name not in old]
+    removed = [name for name in old if name not in new]
+    changed = [Differing(name, _fields(old[name], new[name])) for name in new if name in old and new[name] != old[name]]
+    return Difference(added[:MAX_LISTED], removed[:MAX_LISTED], changed[:MAX_LISTED], len(added), len(removed), len(changed))
+
+
+def _fields(old: Any, new: Any) -> list[str]:
+    return [item.name for item in fields(old) if getattr(old, item.name) != getattr(new, item.name)]

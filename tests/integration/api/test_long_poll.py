@@ -1,0 +1,123 @@
+"""A gateway waits for its assignments to change, and is told at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tidegate.api import examples
+from tidegate.api.errors import OverloadedError
+from tidegate.api.gateway_bell import GatewayBell
+from tidegate.contracts import topics
+
+PATH = "/v1/gateways/gw-b/assignments"
+HERE = examples.ASSIGNMENT
+
+
+@pytest_asyncio.fixture
+async def told(house: Any) -> AsyncIterator[Any]:
+    """A house whose feed and read model follow the log by themselves; pump-1 is at gw-b."""
+    following = [asyncio.create_task(house.feed.run())]
+    await publish(house, HERE)
+    yield house
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+
+
+async def publish(house: Any, assignment: Any) -> None:
+    await house.publish(topics.ASSIGNMENTS, assignment.site, assignment, f"{assignment.site}/{assignment.device}")
+
+
+async def ask(house: Any, seen: str | None = None, **query: Any) -> Any:
+    return await house.client.get(PATH, params=query, headers={} if seen is None else {"if-none-match": seen})
+
+
+async def waiting(house: Any, count: int = 1) -> None:
+    bell: GatewayBell = house.app.state.door.bell
+    for _ in range(1000):
+        if bell.waiting == count:
+            await asyncio.sleep(0.05)
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{bell.waiting} wait, expected {count}")
+
+
+async def test_an_answer_has_a_tag_of_its_own_and_who_has_it_gets_nothing_again(told: Any) -> None:
+    first = await ask(told)
+    assert first.status_code == 200
+    assert [each["device"] for each in first.json()["items"]] == ["pump-1"]
+    again = await ask(told, first.headers["etag"])
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert (await ask(told, '"other"', wait_seconds=30)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        replace(HERE, device="pump-2"),
+        replace(HERE, epoch=6, gateway="gw-a"),
+        replace(HERE, epoch=6, gateway=None),
+        replace(HERE, epoch=6, grant={}),
+    ],
+    ids=["one comes", "one goes", "one is released", "a grant changes"],
+)
+async def test_who_waits_is_answered_when_its_assignments_change(told: Any, change: Any) -> None:
+    tag = (await ask(told)).headers["etag"]
+    question = asyncio.create_task(ask(told, tag, wait_seconds=60))
+    await waiting(told)
+    await publish(told, change)
+    started = time.monotonic()
+    answer = await asyncio.wait_for(question, 20)
+    assert time.monotonic() - started < 10
+    assert answer.status_code == 200
+    assert answer.headers["etag"] != tag
+    assert told.app.state.door.bell.waiting == 0
+
+
+async def test_what_changes_elsewhere_wakes_nobody_and_the_wait_ends_with_nothing_new(told: Any) -> None:
+    tag = (await ask(told)).headers["etag"]
+    question = asyncio.create_task(ask(told, tag, wait_seconds=60))
+    await waiting(told)
+    await publish(told, replace(HERE, device="pump-3", gateway="gw-a"))
+    await asyncio.sleep(0.2)
+    assert not question.done()
+    told.clock.advance(60)
+    await publish(told, replace(HERE, device="pump-1", epoch=HERE.epoch))
+    assert (await asyncio.wait_for(question, 20)).status_code == 304
+
+
+async def test_a_change_between_the_last_answer_and_the_wait_is_not_missed(told: Any) -> None:
+    tag = (await ask(told)).headers["etag"]
+    await publish(told, replace(HERE, device="pump-2"))
+    assert (await asyncio.wait_for(ask(told, tag, wait_seconds=60), 20)).status_code == 200
+
+
+async def test_many_gateways_wait_on_one_look_at_the_log(told: Any) -> None:
+    tag = (await ask(told)).headers["etag"]
+    questions = [asyncio.create_task(ask(told, tag, wait_seconds=60)) for _ in range(100)]
+    await waiting(told, 100)
+    assert told.feed.listeners == 1
+    await publish(told, replace(HERE, device="pump-2"))
+    answers = await asyncio.wait_for(asyncio.gather(*questions), 20)
+    assert {answer.status_code for answer in answers} == {200}
+    assert told.feed.listeners == 0
+
+
+async def test_more_than_the_limit_may_not_wait(told: Any) -> None:
+    bell = GatewayBell(told.feed, max_waiting=1)
+    async with bell.watch("gw-a"):
+        with pytest.raises(OverloadedError, match="1 gateways wait already"):
+            async with bell.watch("gw-b"):
+                pass
+    assert bell.waiting == 0
+    await bell.close()
+
+
+@pytest.mark.parametrize("seconds", [-1, 61, "x", 1.5])
+async def test_a_wait_out_of_bounds_is_refused(told: Any, seconds: Any) -> None:
+    assert (await ask(told, wait_seconds=seconds)).status_code == 422
