@@ -6,10 +6,12 @@ from tidegate.api.examples import PLAN, TOPOLOGY, without_nulls
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
+from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.resources import CPU_MILLICORES
 from tidegate.contracts.rest import CommandReceipt, Order, TopologyBody, TopologyReceipt
 from tidegate.contracts.studies import Headroom, Loss, Proposal, Study, WhyNot, WhyNotThere
 from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
+from tidegate.contracts.views import TopologyRevision
 
 _SITE: Final = TOPOLOGY.site
 
@@ -62,6 +64,11 @@ WHY_NOT: Final = WhyNot(
             kept_by=["it saves 0.0004 per hour, and a move for cost alone must save more than 0.0005"],
         ),
     ],
+)
+TOPOLOGY_REVISIONS: Final = Page(
+    [TopologyRevision(_SITE, 3, "anna", CommandId("shift-1-topology"), _NOW_MS, len(TOPOLOGY.gateways), len(TOPOLOGY.devices))],
+    None,
+    AsOf(_NOW_MS, {"tidegate.outcomes.v1": [42]}),
 )
 TOPOLOGY_REPORT: Final = TopologyReport(
     site=_SITE,

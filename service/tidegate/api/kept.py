@@ -22,13 +22,17 @@ class Kept(Generic[T]):
         """The answer under `name`, from `compute` where there is none, or none that is young enough. Raises what that raises."""
         now = self._clock.monotonic()
         kept = self._answers.get(name)
-        if kept is None or (kept[1].done() and (now - kept[0] >= self._seconds or kept[1].exception() is not None)):
+        if kept is None or (kept[1].done() and (now - kept[0] >= self._seconds or _failed(kept[1]))):
             self._answers.pop(name, None)
             if len(self._answers) >= self._limit:
                 del self._answers[next(iter(self._answers))]
             kept = self._answers[name] = now, asyncio.create_task(_awaited(compute))
         # Shielded: whoever hangs up must not take the answer away from the others that wait for it.
         return await asyncio.shield(kept[1])
+
+
+def _failed(task: asyncio.Task[T]) -> bool:
+    return task.cancelled() or task.exception() is not None
 
 
 async def _awaited(compute: Callable[[], Awaitable[T]]) -> T:

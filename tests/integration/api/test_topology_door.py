@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tidegate.api import examples, examples_allocation
 from tidegate.contracts import topics
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.outcome import CommandOutcome
 
 PATH = "/v1/sites/plant-7/topology"
 BODY = examples_allocation.TOPOLOGY_BODY
@@ -111,3 +113,23 @@ async def test_a_topology_larger_than_a_body_may_be_is_refused_unread(house: Any
     async with asyncio.timeout(10):
         response = await house.client.put(PATH, json={"gateways": [], "devices": devices})
     assert (response.status_code, response.json()["code"]) == (413, "body-too-large")
+
+
+async def came_into_force(house: Any, revision: int, *, accepted: bool = True) -> None:
+    topology = replace(examples.TOPOLOGY, revision=revision)
+    command = Command(f"c{revision}", topology.site, CommandKind.SET_TOPOLOGY, "anna", topology=topology)
+    await house.publish(topics.COMMANDS, topology.site, command)
+    outcome = CommandOutcome(command.id, command.site, command.kind, "anna", accepted, "", 1000 + revision)
+    await house.publish(topics.OUTCOMES, topology.site, outcome)
+
+
+async def test_revisions_that_came_into_force_are_listed_and_told_whole(house: Any) -> None:
+    for revision in (1, 2, 3):
+        await came_into_force(house, revision, accepted=revision != 2)
+    listed = (await house.client.get(f"{PATH}/revisions")).json()["items"]
+    assert [(each["revision"], each["issued_by"], each["devices"]) for each in listed] == [(3, "anna", 1), (1, "anna", 1)]
+    assert (await house.client.get(f"{PATH}/revisions/1")).json()["revision"] == 1
+    for unknown in (2, 9):
+        assert (await house.client.get(f"{PATH}/revisions/{unknown}")).status_code == 404
+    for no_revision in ("-1", "x", str(2**60)):
+        assert (await house.client.get(f"{PATH}/revisions/{no_revision}")).status_code == 422

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from tidegate.api import examples, examples_allocation
 from tidegate.api.answers import as_json, example_of, found
@@ -14,18 +14,22 @@ from tidegate.api.commanding import issue
 from tidegate.api.dependencies import Here
 from tidegate.api.etags import IfMatch, IfNoneMatch, names, tag_of
 from tidegate.api.openapi import body_of
-from tidegate.api.params import SitePath
+from tidegate.api.params import Paging, SitePath
 from tidegate.api.replacing import replaced_revision, topology_of
 from tidegate.api.reporting import report_on
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.ids import MAX_INTEGER
+from tidegate.contracts.paging import Page
 from tidegate.contracts.rest import TopologyBody, TopologyReceipt
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.topology_report import TopologyReport
+from tidegate.contracts.views import TopologyRevision
 
 router = APIRouter(tags=["topology"])
 
 Why = Annotated[str, Query(max_length=1000, description="Why; it stays with the command.")]
+RevisionPath = Annotated[int, Path(ge=0, le=MAX_INTEGER, description="Revision number.", examples=[3])]
 Who = Annotated[str, Query(max_length=200, description="Who asks, where access control is off.")]
 
 
@@ -37,6 +41,22 @@ async def get_topology(site: SitePath, door: Here, if_none_match: IfNoneMatch = 
     if if_none_match is not None and names(if_none_match, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
     return as_json(topology, headers={"etag": etag})
+
+
+@router.get(
+    "/v1/sites/{site}/topology/revisions",
+    response_model=Page[TopologyRevision],
+    responses=example_of(examples_allocation.TOPOLOGY_REVISIONS),
+)
+async def list_topology_revisions(site: SitePath, page: Paging, door: Here) -> Response:
+    """List the topologies that came into force at a site, the last revision first: when, by whom, and why."""
+    return as_json(await door.ports.views.topologies(page, site))
+
+
+@router.get("/v1/sites/{site}/topology/revisions/{revision}", response_model=Topology, responses=example_of(examples.TOPOLOGY))
+async def get_topology_revision(site: SitePath, revision: RevisionPath, door: Here) -> Response:
+    """Get a topology that came into force, whole."""
+    return as_json(found(await door.ports.views.topology(site, revision), f"topology revision {revision} of site {site!r}"))
 
 
 @router.post(
