@@ -17,6 +17,7 @@ from tidegate.cli import (
     deadletter,
     demo,
     follow,
+    history,
     plan,
     replay,
     schemas,
@@ -55,7 +56,7 @@ def _root(
 
 for module in (serve, demo, simulate, replay, watch, follow):
     module.register(app)
-for group in (site, plan, anomaly, deadletter, bundle, config, topics, schemas):
+for group in (site, plan, anomaly, deadletter, history, bundle, config, topics, schemas):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 

@@ -22,6 +22,9 @@ from tidegate.ports import HistoryLag, LettersWaiting, Log, Metrics
 MAX_RECORDS: Final = 500
 """Records of one partition in one read: some milliseconds of decoding, then other tasks have their turn."""
 
+WRITE_RECORDS: Final = 1000
+"""Records that one transaction takes, or little more: SQLAlchemy prepares a statement's rows in one go, 10 ms for so many."""
+
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes per read; one larger record still comes, alone."""
 
@@ -39,7 +42,8 @@ LONGEST_PAUSE_SECONDS: Final = 15.0
 """Seconds. Whoever has mended a database does not want to wait longer to see that it helped."""
 
 COUNT_SECONDS: Final = 15.0
-"""Seconds between two counts of the dead letters that wait: as often as Prometheus usually asks."""
+"""Seconds between two counts of the dead letters that wait, and two looks at how far history was written: as often as
+Prometheus usually asks."""
 
 _log = structlog.get_logger(__name__)
 
@@ -87,6 +91,7 @@ class Follower:
                 moved = await self.catch_up()
                 if time.monotonic() - counted >= COUNT_SECONDS:
                     await self.count()
+                    self._offsets = await self._known_offsets()  # somebody may have begun to build history anew
                     counted = time.monotonic()
             except DependencyError as error:
                 self._failed(error)
@@ -109,10 +114,24 @@ class Follower:
         await self._migrate()
         if self._offsets is None:
             self._offsets = await self._known_offsets()
-        stretches = [stretch for topic in FOLLOWED for stretch in await self._stretches(topic)]
-        if not stretches:
+        held: list[Stretch] = []
+        moved = 0
+        for topic in FOLLOWED:
+            for partition in range(self._log.partitions):
+                stretch = await self._stretch(topic, partition)
+                if stretch is not None:
+                    held.append(stretch)
+                    moved += len(stretch.records)
+                if sum(len(each.records) for each in held) >= WRITE_RECORDS:
+                    await self._write(held)
+                    held = []
+        if held:
+            await self._write(held)
+        if moved == 0:
             self._level_at = time.monotonic()
-            return 0
+        return moved
+
+    async def _write(self, stretches: Sequence[Stretch]) -> None:
         started = time.perf_counter()
         written = await self._writer.write(stretches)
         self._metrics.history_written(written.records, time.perf_counter() - started)
@@ -120,16 +139,11 @@ class Follower:
         for each in stretches:
             self._unread[each.topic, each.partition] -= each.next_offset - max(each.after, each.records[0].offset)
         self.skipped += written.skipped
-        return sum(len(each.records) for each in stretches)
 
     async def count(self) -> None:
         """Count the dead letters that wait anew."""
         starts = [await self._log.start_offset(topics.DEADLETTER, each) for each in range(self._log.partitions)]
         self._waiting = await letters_waiting(self._database, starts)
-
-    async def _stretches(self, topic: str) -> Sequence[Stretch]:
-        found = [await self._stretch(topic, partition) for partition in range(self._log.partitions)]
-        return [stretch for stretch in found if stretch is not None]
 
     async def _stretch(self, topic: str, partition: int) -> Stretch | None:
         assert self._offsets is not None  # noqa: S101 - `catch_up` read them

@@ -4,6 +4,7 @@ A stretch that was written before, whole or in part, changes nothing, so several
 database, and a process may end at any moment.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -91,11 +92,14 @@ class FactWriter:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             offsets = await _offsets(connection)
             reached = [each for each in stretches if each.after <= offsets.get(_place(each), 0) < each.next_offset]
-            new = [record for each in reached for record in each.records if record.offset >= offsets.get(_place(each), 0)]
-            changes, skipped = _changes(new)
+            changes, records, skipped = Changes(), 0, 0
+            for each in reached:
+                new = [record for record in each.records if record.offset >= offsets.get(_place(each), 0)]
+                records, skipped = records + len(new), skipped + _take_all(new, changes)
+                await asyncio.sleep(0)
             await self._apply(connection, changes)
             await self._upsert(connection, tables.OFFSETS, [_offset_row(each) for each in reached])
-        return Written(offsets | {_place(each): each.next_offset for each in reached}, len(new), skipped)
+        return Written(offsets | {_place(each): each.next_offset for each in reached}, records, skipped)
 
     async def begin_again(self, places: Iterable[Place] | None = None, *, forget: bool = False) -> None:
         """Let everything, or `places`, be read from the log's start again; with `forget` what is known of them goes first.
@@ -140,8 +144,9 @@ class FactWriter:
         await connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
 
-def _changes(records: Iterable[Record]) -> tuple[Changes, int]:
-    changes, skipped = Changes(), 0
+def _take_all(records: Iterable[Record], changes: Changes) -> int:
+    """Add what `records` say to `changes`; returns how many were not understood."""
+    skipped = 0
     for record in records:
         try:
             take(record, changes)
@@ -149,7 +154,7 @@ def _changes(records: Iterable[Record]) -> tuple[Changes, int]:
             skipped += 1
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             _log.error("fact_not_understood", **place, error=str(error))
-    return changes, skipped
+    return skipped
 
 
 async def _folded(connection: AsyncConnection, facts: Sequence[tuple[Decision, int]]) -> list[Row]:
