@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import structlog
@@ -48,17 +48,23 @@ from tidegate.contracts.configuration import AllocationSettings, CoreConfigurati
 from tidegate.contracts.profile import Profile
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, ConfigurationError, DependencyError, InputError
+from tidegate.pipeline.configuring import ConfigurationDesk
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
 from tidegate.ports import Clock, KeyStore, Membership, Metrics
 from tidegate.settings import KafkaSettings, OidcSettings, Settings
+from tidegate.settings_sources import Gathered
+from tidegate.settings_view import setting_views
 
 _log = structlog.get_logger(__name__)
 
 _WEIGH_SECONDS = 15.0
 """Between two looks at the size of the log: as often as Prometheus usually asks."""
+
+NOTHING_GIVEN: Final = Gathered()
+"""Where settings come from when nobody says: each is its default, or made by a program."""
 
 T = TypeVar("T")
 
@@ -82,7 +88,12 @@ class Service:
         return f"http://{host}:{port}"
 
 
-async def run_service(settings: Settings, stop: asyncio.Event, on_listening: Callable[[str], None] = lambda _: None) -> None:
+async def run_service(
+    settings: Settings,
+    stop: asyncio.Event,
+    on_listening: Callable[[str], None] = lambda _: None,
+    gathered: Gathered = NOTHING_GIVEN,
+) -> None:
     """Build the service, call `on_listening` with its URL, run until `stop` is set or a part fails, and shut down in order.
 
     Raises:
@@ -91,13 +102,16 @@ async def run_service(settings: Settings, stop: asyncio.Event, on_listening: Cal
         DependencyError: the log cannot be opened, or a part failed while running.
     """
     async with AsyncExitStack() as stack:
-        service = await build_service(settings, stack)
+        service = await build_service(settings, stack, gathered)
         on_listening(service.url)
         await _run(service, stop)
 
 
-async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
-    """Open and wire every part; `stack` closes what was opened, also when a later part fails."""
+async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gathered = NOTHING_GIVEN) -> Service:
+    """Open and wire every part; `stack` closes what was opened, also when a later part fails.
+
+    `gathered` says where settings come from, for who asks.
+    """
     check_exposure(settings)
     configuration = core_configuration(settings)
     listener = stack.enter_context(contextlib.closing(_listen(settings.api.host, settings.api.port)))
@@ -149,6 +163,9 @@ async def build_service(settings: Settings, stack: AsyncExitStack) -> Service:
         cors_origins=settings.api.cors_origins,
         own=own,
         adviser=adviser,
+        desk=ConfigurationDesk(
+            log, workers, configuration, forecasters, setting_views(settings, gathered), lambda: bundle_folders(settings)
+        ),
     )
     routers = (ROUTERS if "api" in settings.roles else OPERATION) + (INTERNAL if "worker" in settings.roles else ())
     app = create_app(dependencies, routers)

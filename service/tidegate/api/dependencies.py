@@ -22,7 +22,8 @@ from tidegate.api.kept import Kept
 from tidegate.api.pulse import Pulse
 from tidegate.contracts.ids import CommandId
 from tidegate.contracts.studies import Headroom
-from tidegate.ports import Adviser, AuditTrail, Clock, KeyStore, LiveState, Log, Views
+from tidegate.errors import DependencyError
+from tidegate.ports import Adviser, AuditTrail, Clock, Configuring, KeyStore, LiveState, Log, Views
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -98,6 +99,18 @@ class ApiDependencies:
     key: CommandId | None = None
     own: LiveState | None = None
     adviser: Adviser | None = None
+    desk: Configuring | None = None
+
+    @property
+    def configuring(self) -> Configuring:
+        """Who knows of profiles and bundles here.
+
+        Raises:
+            DependencyError: nobody does.
+        """
+        if self.desk is None:
+            raise DependencyError("this process knows nothing of configuration", advice="ask one with the role `worker`")
+        return self.desk
 
     @property
     def own_live(self) -> LiveState:

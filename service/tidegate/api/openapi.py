@@ -18,6 +18,7 @@ from tidegate.contracts.access import KeyRequest
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.codec import to_builtins
 from tidegate.contracts.command import Command
+from tidegate.contracts.configuration_views import Activation, ProfilesBody
 from tidegate.contracts.content import ContentType
 from tidegate.contracts.problem import MEDIA_TYPE, ProblemDetails
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
@@ -94,6 +95,8 @@ def _describe(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, R
         TopologyBody,
         Proposal,
         Changes,
+        ProfilesBody,
+        Activation,
         ReplayRequest,
         KeyRequest,
         ProblemDetails,

@@ -9,11 +9,15 @@ import typer
 from tidegate.cli.exits import FAILED
 from tidegate.cli.output import say, show
 from tidegate.client import Retry, TidegateClient
-from tidegate.client.client import DEFAULT_URL
+from tidegate.client.client import ANSWER_SECONDS, DEFAULT_URL
+from tidegate.contracts.configuration_views import ProfilesReceipt
 from tidegate.contracts.rest import CommandReceipt, TopologyReceipt
 from tidegate.contracts.views import CommandStatus, CommandView
 
 T = TypeVar("T")
+
+Receipt = CommandReceipt | TopologyReceipt | ProfilesReceipt
+"""What the door gives for a command; all of them name it."""
 
 Url = Annotated[str, typer.Option(envvar="TIDEGATE_URL", help="Base URL of the service.")]
 Token = Annotated[
@@ -54,11 +58,16 @@ refuses it, 3 the service cannot be reached or failed, or nobody decided within 
 """
 
 
-def ask(url: str, token: str | None, work: Callable[[TidegateClient], Coroutine[Any, Any, T]]) -> T:
-    """What `work` returns of the service at `url`. Raises as the client does."""
+def ask(
+    url: str,
+    token: str | None,
+    work: Callable[[TidegateClient], Coroutine[Any, Any, T]],
+    seconds: float = ANSWER_SECONDS,
+) -> T:
+    """What `work` returns of the service at `url`, each answer of which may take `seconds`. Raises as the client does."""
 
     async def asking() -> T:
-        async with TidegateClient(url, token=token or "", retry=PATIENCE) as client:
+        async with TidegateClient(url, token=token or "", timeout_seconds=seconds, retry=PATIENCE) as client:
             return await work(client)
 
     return asyncio.run(asking())
@@ -69,13 +78,13 @@ def command(
     token: str | None,
     as_json: bool,
     wait: bool,
-    give: Callable[[TidegateClient], Coroutine[Any, Any, CommandReceipt | TopologyReceipt]],
+    give: Callable[[TidegateClient], Coroutine[Any, Any, Receipt]],
 ) -> None:
     """Give a command, and say what became of it. Exits with 1 when the worker refused it."""
 
-    async def giving(client: TidegateClient) -> CommandReceipt | TopologyReceipt | CommandView:
+    async def giving(client: TidegateClient) -> Receipt | CommandView:
         receipt = await give(client)
-        return await client.commands.wait_for_outcome(receipt, seconds=OUTCOME_SECONDS) if wait else receipt
+        return await client.commands.wait_for_outcome(receipt.id, seconds=OUTCOME_SECONDS) if wait else receipt
 
     result = ask(url, token, giving)
     show(result, as_json, lambda: say(_outcome(result)))
@@ -83,8 +92,8 @@ def command(
         raise typer.Exit(FAILED)
 
 
-def _outcome(result: CommandReceipt | TopologyReceipt | CommandView) -> str:
-    if isinstance(result, CommandReceipt | TopologyReceipt):
+def _outcome(result: Receipt | CommandView) -> str:
+    if not isinstance(result, CommandView):
         return f"taken: {result.kind} at {result.site}, command {result.id}"
     why = f": {result.reason}" if result.reason else ""
     return f"{result.status}: {result.kind} at {result.site}, command {result.id}{why}"

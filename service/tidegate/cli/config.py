@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 import yaml
 
-from tidegate.cli import config_reference
+from tidegate.cli import config_profiles, config_reference
 from tidegate.cli.config_check import Complaint, Report, Severity, examine
 from tidegate.cli.exits import UNUSABLE
 from tidegate.contracts.codec import encode
@@ -15,8 +15,9 @@ from tidegate.settings import VERBATIM, load_traced
 from tidegate.settings_sources import gather
 from tidegate.settings_view import setting_views
 
-app = typer.Typer(no_args_is_help=True, help="Show or check the configuration.")
+app = typer.Typer(no_args_is_help=True, help="Show, check, preview and change the configuration (docs/configuration.md).")
 app.add_typer(config_reference.app, name="reference", hidden=True)
+config_profiles.register(app)
 
 _File = Annotated[Path | None, typer.Option("--config", help="YAML file with settings (also TIDEGATE_CONFIG).")]
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]

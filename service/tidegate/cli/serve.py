@@ -12,7 +12,8 @@ import uvloop
 from tidegate.bootstrap import run_service
 from tidegate.cli.logging import configure_logging
 from tidegate.cli.memory import give_large_blocks_back
-from tidegate.settings import Settings, load_settings
+from tidegate.settings import Settings, load_traced
+from tidegate.settings_sources import Gathered
 
 _log = structlog.get_logger(__name__)
 
@@ -42,10 +43,11 @@ def serve(
     roles: Annotated[str | None, typer.Option(help="What this process does: worker, api, or worker,api (default).")] = None,
 ) -> None:
     """Run the service until SIGINT or SIGTERM: scores readings, raises anomalies, decides who serves whom."""
-    settings = load_settings(config, options=_options(host, port, data_dir, roles))
+    loaded = load_traced(config, options=_options(host, port, data_dir, roles))
+    settings = loaded.settings
     configure_logging(settings.logging)
     give_large_blocks_back()
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, loaded.gathered))
 
 
 def _options(host: str | None, port: int | None, data_dir: Path | None, roles: str | None) -> dict[str, Any]:
@@ -54,12 +56,12 @@ def _options(host: str | None, port: int | None, data_dir: Path | None, roles: s
     return {"api": api} | log | ({"roles": roles} if roles else {})
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, gathered: Gathered) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await run_service(settings, stop, lambda url: _log.info("listening", url=url, **_pages(url, settings)))
+    await run_service(settings, stop, lambda url: _log.info("listening", url=url, **_pages(url, settings)), gathered)
     _log.info("stopped")
 
 

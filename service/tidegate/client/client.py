@@ -8,6 +8,7 @@ import httpx
 from tidegate.client.access import Access
 from tidegate.client.anomalies import Anomalies, Incidents
 from tidegate.client.commands import Commands
+from tidegate.client.configuration import Bundles, Configuration, Profiles
 from tidegate.client.devices import Devices
 from tidegate.client.letters import DeadLetters
 from tidegate.client.operation import Operation
@@ -70,6 +71,9 @@ class TidegateClient:
         self.dead_letters = DeadLetters(wire)
         self.stream = Stream(wire, patient)
         self.access = Access(wire)
+        self.configuration = Configuration(wire)
+        self.profiles = Profiles(wire)
+        self.bundles = Bundles(wire)
         self.operation = Operation(wire)
 
     async def __aenter__(self) -> Self:

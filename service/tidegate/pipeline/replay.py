@@ -89,14 +89,14 @@ class Restorer:
 
     async def _restore(self) -> Restored:
         restored = await self._from_snapshot()
-        async for record in self._journal(restored.sequence):
+        async for record in self.journal(restored.sequence):
             await self._replay(restored, record)
             self.progress(restored.replayed_batches)
         await self._check_positions(restored)
         return restored
 
     async def _from_snapshot(self) -> Restored:
-        snapshots, generation = await self._snapshots()
+        snapshots, generation = await self.snapshots_and_generation()
         for snapshot in snapshots:
             try:
                 partition = await self._aside(Partition.restore, snapshot.state, self.forecasters)
@@ -106,11 +106,15 @@ class Restorer:
             return Restored(partition, dict(snapshot.positions), snapshot.journal_sequence + 1, generation)
         return Restored(Partition(self.configuration, self.forecasters), generation=generation)
 
-    async def _snapshots(self) -> tuple[list[Snapshot], int]:
+    async def snapshots(self) -> list[Snapshot]:
+        """Usable snapshots, newest first."""
+        return (await self.snapshots_and_generation())[0]
+
+    async def snapshots_and_generation(self) -> tuple[list[Snapshot], int]:
         """Usable snapshots, newest first, and the generation the next one gets (never that of the newest usable)."""
         chunks: dict[int, list[SnapshotChunk]] = defaultdict(list)
         generations: dict[int, int] = {}
-        async for record in self._records(topics.SNAPSHOTS):
+        async for record in self.records(topics.SNAPSHOTS):
             try:
                 chunk = read_chunk(record.value or b"")
             except InputError as error:
@@ -127,9 +131,14 @@ class Restorer:
         newest = generations[usable[0].journal_sequence] if usable else 1
         return usable, newest + 1
 
-    async def _journal(self, from_sequence: int) -> AsyncIterator[JournalRecord]:
+    async def journal(self, from_sequence: int) -> AsyncIterator[JournalRecord]:
+        """Journal records from `from_sequence` on.
+
+        Raises:
+            StateLostError: one is missing.
+        """
         expected = from_sequence
-        async for raw in self._records(topics.JOURNAL):
+        async for raw in self.records(topics.JOURNAL):
             record = decode(raw.value or b"", JournalRecord)
             if record.sequence < from_sequence:
                 continue
@@ -146,7 +155,7 @@ class Restorer:
         partition.offer(record.bundles)
         if record.configuration is not None:
             partition.configure(record.configuration)
-        portion = await self._portion(record)
+        portion = await self.portion(record)
         restored.last = await self._aside(self._step, partition, portion, record.tick_ms)
         restored.positions.update({span.topic: span.end for span in record.inputs})
         restored.sequence = record.sequence + 1
@@ -162,13 +171,18 @@ class Restorer:
     async def _aside(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
-    async def _portion(self, record: JournalRecord) -> Portion:
+    async def portion(self, record: JournalRecord) -> Portion:
+        """What the batch of `record` took, as the log has it.
+
+        Raises:
+            StateLostError: it is trimmed.
+        """
         ranges = journaled_ranges(record)
         inputs = {each.topic: await self._span(each) for each in ranges}
         return Portion(inputs, record.part, tuple(record.excluded))
 
-    async def _records(self, topic: str) -> AsyncIterator[Record]:
-        """Everything there is."""
+    async def records(self, topic: str) -> AsyncIterator[Record]:
+        """Everything there is of `topic`."""
         offset = await self.log.start_offset(topic, self.index)
         stop = await self.log.end_offset(topic, self.index)
         while offset < stop:

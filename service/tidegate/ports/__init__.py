@@ -5,6 +5,7 @@ Promises over time are in each docstring: may it block, may it be called twice, 
 
 from tidegate.ports.access import AuditTrail, KeyStore, StoredKey, TokenVerifier
 from tidegate.ports.adviser import Adviser
+from tidegate.ports.configuring import Configuring
 from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
@@ -19,6 +20,7 @@ __all__ = [
     "BatchReport",
     "Clock",
     "Commit",
+    "Configuring",
     "HistoryLag",
     "KeyStore",
     "LettersWaiting",

@@ -77,6 +77,7 @@ RULES: Final[Mapping[Route, Rule]] = {
     ("POST", "/v1/sites/{site}/what-if"): Rule(Role.READER, SiteFrom.PATH),
     ("POST", "/v1/sites/{site}/topology/validate"): Rule(Role.READER, SiteFrom.PATH),
     ("PUT", "/v1/sites/{site}/profiles"): Rule(Role.ADMIN, SiteFrom.PATH),
+    ("POST", "/v1/sites/{site}/profiles/preview"): Rule(Role.READER, SiteFrom.PATH),
     ("GET", "/v1/configuration"): Rule(Role.ADMIN, SiteFrom.EVERY),
     ("GET", "/v1/bundles"): Rule(Role.READER, SiteFrom.NONE),
     ("POST", "/v1/bundles/{name}/{version}/verify"): Rule(Role.ADMIN, SiteFrom.EVERY),

@@ -124,7 +124,7 @@ class Profiles:
         self.lowest_rank = np.array([_lowest_rank(profile) if profile else 0 for profile in known], dtype=np.int64)
         self.bundle_keys = [_bundle_key(profile, self.forecasters) for profile in known]
         self.bundles = [_bundle_text(profile, self.forecasters) for profile in known]
-        self.policies = [_policy_digest(profile) if profile else "retired" for profile in known]
+        self.policies = [policy_digest(profile) if profile else "retired" for profile in known]
         warmups = [_warmup(self.forecasters.get(key)) for key in self.bundle_keys]
         self.warmup = np.maximum(np.array(warmups, dtype=np.int64), WARMUP_READINGS)
 
@@ -175,5 +175,6 @@ def _bundle_text(profile: Profile | None, forecasters: Mapping[str, Forecaster])
     return identity if wanted in (None, key) else f"{identity} in place of {wanted}"
 
 
-def _policy_digest(profile: Profile) -> str:
+def policy_digest(profile: Profile) -> str:
+    """What anomalies cite as the policy that judged: the profile's name and a digest of what decides."""
     return f"{profile.name}@{hashlib.sha256(pack((profile.alarm, profile.metrics))).hexdigest()[:12]}"

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.anomaly import DeviceState
+from tidegate.contracts.configuration_views import BundleUse
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection.anomalies import Anomalies, score_of
@@ -29,6 +30,21 @@ def state_counts(roster: Roster, site: SiteId | None) -> dict[DeviceState, int]:
     codes = roster.devices.code[: roster.devices.size] if site is None else roster.devices.code[_slots(roster, site)]
     counts = np.bincount(codes, minlength=len(STATE_CODES))
     return {state: int(count) for state, count in zip(STATE_CODES, counts, strict=True)}
+
+
+def bundle_uses(roster: Roster) -> dict[str, list[BundleUse]]:
+    """Who is served by each bundle, by its identity: devices by site and profile, and how many of them are warm."""
+    devices, profiles = roster.devices, roster.profiles
+    columns = [getattr(devices, name)[: devices.size] for name in ("lane", "site", "profile")]
+    warm = devices.settled[: devices.size] >= profiles.warmup[columns[2]] if devices.size else np.zeros(0, dtype=bool)
+    groups, group = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    counts = np.bincount(group.ravel(), minlength=groups.shape[1])
+    warmed = np.bincount(group.ravel(), weights=warm, minlength=groups.shape[1])
+    uses: dict[str, list[BundleUse]] = {}
+    for place, (lane, site, profile) in enumerate(groups.T.tolist()):
+        use = BundleUse(roster.directory.sites[site], profiles.names[profile], int(counts[place]), int(warmed[place]))
+        uses.setdefault(roster.lanes[lane].forecaster.identity, []).append(use)
+    return uses
 
 
 def newest_event_time_ms(roster: Roster) -> int | None:
