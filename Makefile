@@ -16,7 +16,7 @@ MINUTES ?= 60
 DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: api-fuzz api-bench help run kafka test check acceptance chaos explore fuzz soak bench docs lock train clean
+.PHONY: api-fuzz api-bench help run kafka test check acceptance chaos explore fuzz soak bench docs lock screenshots train clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,9 @@ api-bench: $(VENV)/dev.stamp ## the REST door under a light load, fuzzed, and ag
 
 soak: $(VENV)/dev.stamp ## an hour at half capacity on a real broker: make soak MINUTES=60 DEVICES=50000
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --devices $(DEVICES) --out docs/results/soak.json
+
+screenshots: $(VENV)/dev.stamp ## take the console's pictures for the documentation anew; needs chromium
+	PYTHONPATH=tests:tests/console $(BIN)/python tests/console/screenshots.py docs/images
 
 train: $(VENV)/dev.stamp ## train the universal bundle again: make train DATA=<folder>
 	@test -n "$(DATA)" || { echo 'give the folder of the data sets: make train DATA=<folder>' >&2; exit 2; }

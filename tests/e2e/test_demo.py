@@ -80,7 +80,7 @@ def in_terminal(folder: Path) -> tuple[int, int]:
 
     def drawn() -> bool:
         screen.extend(os.read(terminal, 65536))
-        return b"decisions" in screen and b"/metrics" in screen
+        return b"decisions" in screen and b"/console/" in screen
 
     wait_for(drawn, "the screen")
     return pid, terminal

@@ -143,4 +143,4 @@ def _boxed(title: str, table: Table | None) -> Panel:
 
 def _footer(url: str, notice: str) -> Text:
     hint = Text(printable(notice), "yellow") if notice else Text("Ctrl-C stops", "dim")
-    return Text.assemble((" API docs ", "dim"), f"{url}/docs", ("   metrics ", "dim"), f"{url}/metrics", "\n ", hint)
+    return Text.assemble((" console ", "dim"), f"{url}/console/", ("   API docs ", "dim"), f"{url}/docs", "\n ", hint)

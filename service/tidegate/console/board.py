@@ -83,6 +83,11 @@ class Board:
             if name.startswith(prefix):
                 question.took_seconds, question.facts = 0.0, -1
 
+    @property
+    def kept(self) -> int:
+        """How many answers are kept."""
+        return len(self._questions)
+
     def age_seconds(self, answer: Answer[Any]) -> float:
         """How old `answer` is."""
         return self._monotonic() - answer.taken_at
@@ -97,10 +102,11 @@ class Board:
             # Not swallowed: a credential that ended, or too many listeners, shows in what the pages ask.
             with contextlib.suppress(TidegateError):
                 async for event in self.client.stream.follow():
-                    self._count(event.fact)
+                    self.note(event.fact)
             await asyncio.sleep(_STREAM_PAUSE_SECONDS)
 
-    def _count(self, fact: Fact | StreamGap) -> None:
+    def note(self, fact: Fact | StreamGap) -> None:
+        """Have answers that `fact` touches asked for anew."""
         self._facts.update(FactKind if isinstance(fact, StreamGap) else [_KIND_OF[type(fact)]])
 
     def _question(self, name: str) -> _Question:

@@ -3,20 +3,24 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp
 
-from tidegate.client import TidegateClient
+from tidegate.client import ProblemError, TidegateClient
 from tidegate.client.retry import Retry
 from tidegate.console.board import Board
 from tidegate.console.transport import InProcess
+from tidegate.errors import TidegateError
 
 _IN_PROCESS: Final = "http://tidegate.console"
 """Nobody resolves it: the service is in this process. A name all the same, for the messages of errors."""
 
 _BRIEF: Final = Retry(busy_seconds=1.0, unreachable_seconds=1.0)
 """A page that waits is asked again soon; better it says what is wrong."""
+
+_STRANGERS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @dataclass(slots=True)
@@ -40,6 +44,17 @@ class Boards:
         place.lookers += 1
         return place.board, lambda: self._leave(key)
 
+    async def refusal(self, credential: str, address: str) -> ProblemError | None:
+        """Why the service does not know who `credential` is, asked before anything is drawn for them."""
+        async with self._client(credential, address) as client:
+            try:
+                await client.access.whoami()
+            except ProblemError as error:
+                return error if error.status in _STRANGERS else None
+            except TidegateError:
+                pass  # the page says what is wrong
+        return None
+
     async def close(self) -> None:
         """End every board."""
         places, self._places = list(self._places.values()), {}
@@ -49,10 +64,12 @@ class Boards:
 
     def _open(self, key: tuple[str, str]) -> _Place:
         credential, address = key
-        client = TidegateClient(_IN_PROCESS, token=credential, retry=_BRIEF, transport=InProcess(self.app, address))
-        board = Board(client)
+        board = Board(self._client(credential, address))
         place = self._places[key] = _Place(board, asyncio.create_task(board.follow(), name="console-stream"))
         return place
+
+    def _client(self, credential: str, address: str) -> TidegateClient:
+        return TidegateClient(_IN_PROCESS, token=credential, retry=_BRIEF, transport=InProcess(self.app, address))
 
     def _leave(self, key: tuple[str, str]) -> None:
         place = self._places.get(key)

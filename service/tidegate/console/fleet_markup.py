@@ -96,12 +96,23 @@ def _fullness(load: float) -> str:
 
 
 def _cells(site: str, cells: Sequence[Cell]) -> Markup:
-    drawn = cells if len(cells) <= MOST_CELLS else [cell for cell in cells if not cell.is_calm][:MOST_CELLS]
-    left = len(cells) - len(drawn)
-    rest = Markup('<span class="rest dim">and {} more, {} of them judged in full without an anomaly</span>').format(
-        f"{left:,}", f"{sum(cell.is_calm for cell in cells):,}"
-    )
-    return Markup('<div class="cells">{}</div>{}').format(joined(_cell(site, cell) for cell in drawn), rest if left else "")
+    drawn = cells if len(cells) <= MOST_CELLS else sorted((each for each in cells if not each.is_calm), key=_urgency)[:MOST_CELLS]
+    return Markup('<div class="cells">{}</div>{}').format(joined(_cell(site, cell) for cell in drawn), _rest(cells, drawn))
+
+
+def _rest(cells: Sequence[Cell], drawn: Sequence[Cell]) -> Markup:
+    """How many are not drawn, by state."""
+    left = Counter(cell.state for cell in cells) - Counter(cell.state for cell in drawn)
+    if not left:
+        return Markup("")
+    told = ", ".join(f"{left[state]:,} {state}" for state in DeviceState if left[state])
+    return Markup('<span class="rest dim">and {} more: {}</span>').format(f"{left.total():,}", told)
+
+
+def _urgency(cell: Cell) -> tuple[int, int]:
+    """Those that somebody should look at first come first: by severity, then the silent, the partly judged, the new."""
+    severities, states = list(Severity), list(DeviceState)
+    return (-severities.index(cell.severity) - 1 if cell.severity else 0, -states.index(cell.state))
 
 
 def _cell(site: str, cell: Cell) -> Markup:

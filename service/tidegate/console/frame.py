@@ -1,9 +1,11 @@
 """What is around every page: where one is, how fresh what one sees is, light or dark, and whose eyes it has."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from nicegui import ui
 
+from tidegate.client import ProblemError
 from tidegate.console.markup import Markup, joined
 from tidegate.console.wording import duration, moment
 from tidegate.contracts.views import Health
@@ -52,6 +54,9 @@ def dress() -> None:
 async def _freshness(visit: "Visit") -> tuple[str, str, str]:
     """Mark, word and details of how far what one sees may be trusted."""
     board = visit.board
+    who = await board.ask("who", board.client.access.whoami, seconds=10)
+    if isinstance(who.error, ProblemError) and who.error.status == HTTPStatus.UNAUTHORIZED:
+        return "bad", "logged out", "the key is no longer accepted; load the page anew to log in"
     answer = await board.ask("ready", board.client.operation.readiness, seconds=2)
     health: Health | None = answer.value
     age = board.age_seconds(answer)

@@ -4,6 +4,7 @@ NiceGUI takes about a second and 20 MB to import, which a service that nobody lo
 """
 
 import asyncio
+from http import HTTPStatus
 from importlib import import_module
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidegate.console.boards import Boards
-from tidegate.console.credential import is_from_elsewhere, log_in, log_out
+from tidegate.console.credential import credential_of, is_from_elsewhere, log_in, log_out, login_address
 
 PATH: Final = "/console"
 
@@ -24,6 +25,8 @@ BOARDS: Final = "tidegate.console.boards"
 
 _HOST: Final = "tidegate.console.host"
 _POSTS: Final = {"/login": log_in, "/logout": log_out}
+_PAGES: Final = frozenset({"/", "/device", "/anomalies", "/plans", "/health", "/find"})
+"""What is somebody's; the login form, styles and NiceGUI's own scripts are everybody's."""
 
 
 class Console:
@@ -69,8 +72,23 @@ class Console:
             request = Request(scope, receive)
             await (await _POSTS[path](request))(scope, receive, send)
             return
+        if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and path in _PAGES:
+            refusal = await self._refusal(Request(scope))
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
         host = await self._loaded()
         await host.app({**scope, BOARDS: self._boards}, receive, send)
+
+    async def _refusal(self, request: Request) -> Response | None:
+        """What a visitor gets whose credential is not good: no page is drawn for them, and nothing loaded."""
+        credential, address = credential_of(request), request.client.host if request.client else ""
+        error = await self._boards.refusal(credential, address)
+        if error is None:
+            return None
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            return RedirectResponse(login_address(request, refused=bool(credential)), status_code=HTTPStatus.SEE_OTHER)
+        return Response(str(error), status_code=error.status, media_type="text/plain")
 
     async def _loaded(self) -> Any:
         async with self._loading:

@@ -2,16 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Final, Literal
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
 from nicegui import Client, ui
 
-from tidegate.client import ProblemError
 from tidegate.console.board import Answer, Board
-from tidegate.console.credential import credential_of, login_address
+from tidegate.console.credential import credential_of
 from tidegate.console.frame import frame
 from tidegate.console.mount import BOARDS
 from tidegate.contracts.access import EVERY_SITE, Role, WhoAmI, parse_grant
@@ -66,17 +63,19 @@ class Visit:
 Build = Callable[[Visit], Awaitable[None]]
 
 
+async def identity(board: Board) -> Answer[WhoAmI]:
+    """Whom the service takes the visitor for."""
+    return await board.ask("who", board.client.access.whoami, seconds=10)
+
+
 def page(path: str, title: str, build: Build) -> None:
     """Serve what `build` draws at `path`, inside the common frame, to visitors whose credential is good."""
 
     @ui.page(path, title=f"{title} · Tidegate")
-    async def show(request: Request) -> Response | None:
+    async def show(request: Request) -> None:
         board, leave = request.scope[BOARDS].look(credential_of(request), request.client.host if request.client else "")
         ui.context.client.on_delete(leave)
-        who: Answer[WhoAmI] = await board.ask("who", board.client.access.whoami, seconds=10)
-        if isinstance(who.error, ProblemError) and who.error.status == HTTPStatus.UNAUTHORIZED:
-            return RedirectResponse(login_address(request, refused=bool(credential_of(request))), status_code=303)
+        who = await identity(board)
         visit = Visit(board, who.value, dict(request.query_params), ui.context.client)
         frame(visit, title, request.cookies.get("tidegate_theme"))
         await build(visit)
-        return None

@@ -59,6 +59,11 @@ def moment(time_ms: int | None, now: datetime | None = None) -> str:
     return f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
 
 
+def as_of(time_ms: int | None) -> str:
+    """How new the newest fact is that a list was made of."""
+    return "no fact was read yet" if time_ms is None else f"newest fact read at {moment(time_ms)} UTC"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the two largest units they fill."""
     whole = max(round(seconds), 0)

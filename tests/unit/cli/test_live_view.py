@@ -34,7 +34,7 @@ def test_the_screen_fits_the_terminal_however_much_there_is_to_show(width: int, 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_says_why_and_what_changed(width: int) -> None:
     text = "\n".join(screen(width, 30))
-    for words in ("412/s", "ok 118", "warming 2", "93.2, expected 68.8 to 73.1", "unserved 1→0", "/docs", "/metrics"):
+    for words in ("412/s", "ok 118", "warming 2", "93.2, expected 68.8 to 73.1", "unserved 1→0", "/docs", "/console/"):
         assert words in text
 
 

@@ -13,6 +13,7 @@ from tidegate.console.markup import Markup, address
 from tidegate.console.rows import Rows
 from tidegate.console.trace import Trace, record
 from tidegate.console.visit import Visit
+from tidegate.console.wording import as_of
 from tidegate.contracts.annotation import AnomalyLabel
 from tidegate.contracts.anomaly import Anomaly, Incident, Severity
 from tidegate.contracts.command import CommandKind
@@ -22,6 +23,7 @@ _SHOWN: Final = 60
 """Anomalies in the list; older ones are found through the device or by REST."""
 
 _INCIDENTS: Final = 12
+_NOTHING: Final = "Nothing found that fits: an anomaly shows up here as soon as it opens"
 
 
 async def build(visit: Visit) -> None:
@@ -35,7 +37,7 @@ class _Anomalies:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._wanted: dict[str, str | None] = {name: visit.query.get(name) for name in ("site", "severity", "open")}
-        with ui.element("main").classes("split").props("id=content"):
+        with ui.element("div").classes("content split").props("id=content"):
             with ui.element("section").classes("panel list").props('aria-label="Anomalies"'):
                 self._filters = ui.html("", tag="nav").classes("chips").props('aria-label="Filters"')
                 self._notice = ui.html("", tag="p").classes("dim")
@@ -50,16 +52,16 @@ class _Anomalies:
     async def refresh(self) -> None:
         site = self._wanted["site"]
         scopes: list[str | None] = [site] if site else await self._visit.scopes()
-        anomalies, error = await self._newest(scopes)
+        anomalies, told = await self._newest(scopes)
         chosen = self._visit.query.get("anomaly") or (anomalies[0].id if anomalies else None)
         sites = [str(site.site) for site in (await self._visit.sites()).value or ()]
         self._filters.set_content(self._chips(sites))
         self._rows.show([(each.id, draw.row(each, self._link(each), chosen=each.id == chosen)) for each in anomalies])
-        self._notice.set_content(Markup("{}").format(self._told(anomalies, error)))
+        self._notice.set_content(Markup("{}").format(told))
         await self._show_incidents(scopes)
         await self._details.show(chosen)
 
-    async def _newest(self, scopes: list[str | None]) -> tuple[list[Anomaly], Exception | None]:
+    async def _newest(self, scopes: list[str | None]) -> tuple[list[Anomaly], str]:
         board, listed = self._visit.board, self._visit.board.client.anomalies.list
         severity = Severity(self._wanted["severity"]) if self._wanted["severity"] in set(Severity) else None
         is_open = True if self._wanted["open"] == "1" else None
@@ -67,16 +69,21 @@ class _Anomalies:
             *(
                 board.ask(
                     f"anomalies:{scope}:{severity}:{is_open}",
-                    partial(listed(site=scope, severity=severity, is_open=is_open).first, _SHOWN),
+                    partial(listed(site=scope, severity=severity, is_open=is_open).page, limit=_SHOWN),
                     seconds=5,
                     touched_by=(FactKind.ANOMALY, FactKind.OUTCOME),
                 )
                 for scope in scopes
             )
         )
-        found = [anomaly for answer in answers for anomaly in answer.value or ()]
+        pages = [answer.value for answer in answers if answer.value is not None]
+        found = [anomaly for page in pages for anomaly in page.items]
+        newest = sorted(found, key=lambda each: (-each.opened_at_ms, each.id))[:_SHOWN]
         errors = [answer.error for answer in answers if answer.error is not None]
-        return sorted(found, key=lambda each: (-each.opened_at_ms, each.id))[:_SHOWN], errors[0] if errors else None
+        if errors:
+            return newest, f"Not up to date: {errors[0]}"
+        fresh = as_of(max((page.as_of.time_ms or 0 for page in pages), default=0) or None)
+        return newest, f"{'The newest are shown' if newest else _NOTHING}; {fresh}."
 
     async def _show_incidents(self, scopes: list[str | None]) -> None:
         board, listed = self._visit.board, self._visit.board.client.incidents.list
@@ -109,13 +116,6 @@ class _Anomalies:
 
     def _link(self, anomaly: Anomaly) -> str:
         return address("anomalies", **self._wanted, anomaly=anomaly.id)
-
-    def _told(self, anomalies: list[Anomaly], error: Exception | None) -> str:
-        if error is not None:
-            return f"Not up to date: {error}"
-        if not anomalies:
-            return "Nothing found that fits. An anomaly shows up here as soon as it opens."
-        return f"The last {_SHOWN} are shown." if len(anomalies) == _SHOWN else ""
 
 
 class _Details:

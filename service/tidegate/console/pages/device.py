@@ -20,7 +20,7 @@ _ANOMALIES: Final = 15
 async def build(visit: Visit) -> None:
     """Draw the page, and keep it up to date."""
     site, device = visit.query.get("site", ""), visit.query.get("device", "")
-    with ui.element("main").classes("split wide-right").props("id=content"):
+    with ui.element("div").classes("content split wide-right").props("id=content"):
         if not site or not device:
             ui.html(Markup('<p class="notice">The address names no device. Choose one on the map, or find it by its name.</p>'))
             return

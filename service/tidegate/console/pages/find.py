@@ -38,7 +38,7 @@ def _list(wanted: str, found: list[DeviceView]) -> None:
     )
     left = len(found) - _MOST_MATCHES
     more = Markup('<p class="dim">and {} more: say more of the name</p>').format(f"{left:,}") if left > 0 else Markup("")
-    with ui.element("main").props("id=content"):
+    with ui.element("div").classes("content").props("id=content"):
         ui.html(
             Markup("<h2>{} devices with “{}” in their name</h2><ul>{}</ul>{}").format(f"{len(found):,}", wanted, items, more),
             tag="section",

@@ -28,7 +28,7 @@ class _Fleet:
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
-        with ui.element("main").classes("fleet").props("id=content"):
+        with ui.element("div").classes("content fleet").props("id=content"):
             self._strip = ui.html("").classes("strip")
             self._notice = ui.html("", tag="p").classes("notice").props('role="status"')
             self._sites = ui.html("", tag="nav").props('aria-label="Sites"').classes("chips")

@@ -16,7 +16,7 @@ _BALANCE: Final = ("received", "scored", "duplicate", "quarantined", "dead_lette
 async def build(visit: Visit) -> None:
     """Draw the page, and keep it up to date."""
     board, client = visit.board, visit.board.client
-    with ui.element("main").classes("columns").props("id=content"):
+    with ui.element("div").classes("content columns").props("id=content"):
         ready, flow, lag, bundles, partitions = (ui.html("", tag="section").classes("panel") for _ in range(5))
 
     async def refresh() -> None:

@@ -14,9 +14,8 @@ def register() -> None:
     @ui.page("/login", title="Log in · Tidegate")
     def show(request: Request) -> None:
         dress()
-        ui.html(
-            _form(request.query_params.get("next", ""), refused="refused" in request.query_params), tag="main", sanitize=False
-        ).classes("login")
+        with ui.element("div").classes("content login"):
+            ui.html(_form(request.query_params.get("next", ""), refused="refused" in request.query_params))
 
 
 def _form(way_back: str, *, refused: bool) -> Markup:

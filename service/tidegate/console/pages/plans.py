@@ -44,7 +44,7 @@ class _Plans:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._orders: dict[str, ui.html] = {}
-        with ui.element("main").classes("split wide-right").props("id=content"):
+        with ui.element("div").classes("content split wide-right").props("id=content"):
             with ui.element("div").classes("side"):
                 self._sites = ui.element("section").classes("panel sites").props('aria-label="Sites"')
                 with ui.element("section").classes("panel list").props('aria-label="Plans"'):
