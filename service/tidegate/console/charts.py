@@ -52,7 +52,7 @@ class DeviceChart:
         if self._chart is None:
             with self._box:
                 self._chart = ui.echart(options, renderer="svg").props('role="img" aria-label="Expected against observed"')
-        self._chart.style(f"height:{_PANE * (len(names) + 1) + 40}px")
+        self._chart.style(f"height:{_PANE * (len(names) + 1) + 24}px")
         self._chart.options.clear()
         self._chart.options.update(options)
         self._chart.update()
@@ -82,7 +82,7 @@ def _panes(points: Sequence[Point], names: Sequence[str], mark: tuple[int, int] 
                 "type": "time",
                 "gridIndex": place,
                 "useUTC": True,
-                "axisLabel": {"show": place == count - 1, "color": _GREY, "hideOverlap": True},
+                "axisLabel": {"show": place == count - 1, "color": _GREY, "fontSize": 10, "hideOverlap": True},
                 "axisLine": {"lineStyle": {"color": _GRID}},
                 "axisTick": {"show": False},
             }

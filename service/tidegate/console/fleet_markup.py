@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from tidegate.console.attention import Attention
 from tidegate.console.markup import Markup, address, joined
 from tidegate.console.survey import Cell, GatewayMap, SiteMap
 from tidegate.console.wording import SEVERITY_MARKS, STATE_MARKS, STATE_WORDS, counted, percent
@@ -12,6 +13,11 @@ from tidegate.contracts.views import SiteView
 
 MOST_CELLS: Final = 240
 """Devices of a gateway that are drawn one by one; of more, only those that somebody should look at."""
+
+_MOST_CALLS: Final = 4
+"""Incidents, and plans, that are named one by one."""
+
+_CALM: Final = Markup('<li class="verdict good">Nothing to look at: no open anomaly, no incident, no plan that waits.</li>')
 
 _RESOURCES: Final = {"cpu_millicores": "cpu", "memory_bytes": "memory", "bandwidth_bps": "network", "devices": "devices"}
 
@@ -24,6 +30,27 @@ def strip(sites: Sequence[SiteView]) -> Markup:
     tiles = [_tile(f"{sum(counts.values()):,}", "devices", f"at {counted(len(sites), 'site')}", "")]
     tiles += [_tile(f"{counts[state]:,}", state, STATE_WORDS[state], f"s-{state}") for state in DeviceState]
     return joined(tiles)
+
+
+def attention(found: Attention) -> Markup:
+    """What somebody should look at now, one line each; calm says so."""
+    more = "more than " if found.is_part else ""
+    lines = [
+        _call(f"a-{severity}", SEVERITY_MARKS[severity], address("anomalies", open="1", severity=severity), f"{more}{told} open")
+        for severity, told in ((each, counted(found.anomalies.get(each, 0), f"{each} anomaly")) for each in reversed(Severity))
+        if found.anomalies.get(severity)
+    ]
+    for incident in found.incidents[:_MOST_CALLS]:
+        told = f"{incident.cause.replace('-', ' ')} at {incident.site}: {incident.text}"
+        lines.append(_call(f"a-{incident.severity}", SEVERITY_MARKS[incident.severity], "anomalies", told))
+    for plan in found.plans[:_MOST_CALLS]:
+        told = f"a plan of {counted(plan.move_count, 'move')} at {plan.site} waits for approval"
+        lines.append(_call("p-proposed", "?", address("plans", plan=plan.plan_id), told))
+    left = len(found.incidents[_MOST_CALLS:]) + len(found.plans[_MOST_CALLS:])
+    lines += [_call("s-stale", "…", "plans", f"and {counted(left, 'incident or plan')} more")] if left else []
+    return joined(lines) or Markup(
+        '<li class="verdict good">Nothing to look at: no open anomaly, no incident, no plan that waits.</li>'
+    )
 
 
 def choices(sites: Sequence[SiteView], chosen: Sequence[SiteView]) -> Markup:
@@ -69,6 +96,10 @@ def legend() -> Markup:
     states = [_key(f"s-{state}", STATE_MARKS[state], f"{state}: {STATE_WORDS[state]}") for state in DeviceState]
     severities = [_key(f"a-{severity}", SEVERITY_MARKS[severity], f"{severity} anomaly") for severity in Severity]
     return joined([*states, *severities])
+
+
+def _call(kind: str, mark: str, link: str, told: str) -> Markup:
+    return Markup('<li><a href="{}"><span class="cell {}">{}</span> {}</a></li>').format(link, kind, mark, told)
 
 
 def _tile(figure: str, word: str, details: str, kind: str) -> Markup:

@@ -33,7 +33,7 @@ def frame(visit: "Visit", title: str, theme: str | None) -> None:
         _find_device()
         ui.space()
         pulse = ui.html("", tag="div").classes("pulse").props('role="status"')
-        ui.button(icon="contrast").props('flat dense round aria-label="Light or dark"').on(
+        ui.button(icon="contrast").props('flat dense round text-color=grey aria-label="Light or dark"').on(
             "click", js_handler=f"() => {{{_REMEMBER}}}"
         )
         if visit.who is not None and visit.who.access_control:

@@ -38,8 +38,10 @@ def percent(ratio: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 move`, `12 moves`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """`1 move`, `12 moves`, `2 anomalies`."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ly") else f"{noun}s"
+    return f"{count:,} {noun}"
 
 
 def rate(per_second: float | None) -> str:

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from tidegate.console import anomaly_markup as draw
 from tidegate.console.acting import act, confirm
+from tidegate.console.attention import MOST_ITEMS
 from tidegate.console.charts import DeviceChart
 from tidegate.console.markup import Markup, address
 from tidegate.console.rows import Rows
@@ -91,7 +92,7 @@ class _Anomalies:
             *(
                 board.ask(
                     f"incidents:{scope}",
-                    partial(listed(site=scope).first, _INCIDENTS),
+                    partial(listed(site=scope).first, MOST_ITEMS),
                     seconds=5,
                     touched_by=(FactKind.INCIDENT, FactKind.OUTCOME),
                 )

@@ -6,6 +6,7 @@ from nicegui import ui
 
 from tidegate.client import RequestRefusedError
 from tidegate.console import fleet_markup as draw
+from tidegate.console.attention import attention
 from tidegate.console.markup import Markup
 from tidegate.console.rows import Rows
 from tidegate.console.survey import SiteMap, map_of
@@ -30,6 +31,7 @@ class _Fleet:
         self._visit = visit
         with ui.element("div").classes("content fleet").props("id=content"):
             self._strip = ui.html("").classes("strip")
+            self._attention = ui.html("", tag="ul").classes("attention").props('aria-label="What to look at"')
             self._notice = ui.html("", tag="p").classes("notice").props('role="status"')
             self._sites = ui.html("", tag="nav").props('aria-label="Sites"').classes("chips")
             self._maps = ui.element("div").classes("maps")
@@ -40,6 +42,7 @@ class _Fleet:
         answer = await self._visit.sites()
         sites = list(answer.value or [])
         self._strip.set_content(draw.strip(sites))
+        self._attention.set_content(draw.attention(await attention(self._visit)) if sites else "")
         self._notice.set_content(_notice(sites, answer.error))
         chosen = self._chosen(sites)
         self._sites.set_content(draw.choices(sites, chosen) if len(sites) > MOST_MAPS else "")
