@@ -38,8 +38,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     CHROMIUM.summarise(terminalreporter)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Not for the session: Playwright's synchronous door keeps an event loop running in this thread; others start theirs."""
     expect.set_options(timeout=PATIENCE_MS)
     with browser() as opened:
         yield opened

@@ -42,6 +42,12 @@ def break_pump(client: httpx.Client, site: str, device: str) -> None:
     client.post("/v1/readings", json={"site": site, "readings": readings}).raise_for_status()
 
 
+def send_pump(client: httpx.Client, site: str, device: str, pressure: float) -> None:
+    """One reading of now."""
+    reading = _pump(site, device, time.time_ns() // 1_000_000, pressure)
+    client.post("/v1/readings", json={"site": site, "readings": [reading]}).raise_for_status()
+
+
 def command(client: httpx.Client, site: str, kind: str, **fields: Any) -> None:
     client.post("/v1/commands", json={"site": site, "kind": kind, **fields}).raise_for_status()
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from fleets import HOSTILE_DEVICE, HOSTILE_SITE, break_pump, command, eventually, fleet
+from fleets import HOSTILE_DEVICE, HOSTILE_SITE, break_pump, command, eventually, fleet, send_pump
 
 FLEET = ("--sites", "1", "--gateways", "3", "--devices", "12", "--backfill", "120", "--faults", "none")
 
@@ -66,6 +66,8 @@ def test_an_anomaly_appears_without_a_reload_and_is_acknowledged_and_labelled(se
     page.get_by_text("true alarm").click()
     page.get_by_role("button", name="It was: true alarm").click()
     expect(page.get_by_text("Labelled true-alarm.")).to_be_visible()
+    send_pump(service, "quay", "pump-9", 900.0)
+    expect(details.locator(".chart svg")).to_be_visible()
 
 
 def test_a_plan_is_approved_as_seen_and_undone(service: httpx.Client, page: Page) -> None:
@@ -98,6 +100,7 @@ def test_a_site_is_frozen_and_thawed_and_says_so(service: httpx.Client, page: Pa
         page.get_by_text(order, exact=True).click()
         page.get_by_role("alertdialog").get_by_role("button", name=order).click()
         expect(page.get_by_text(f"{order}: done at site-1.")).to_be_visible()
+        expect(page.get_by_role("alertdialog")).to_have_count(0)
         expect(row.locator(".hold", has_text="frozen")).to_have_count(1 if order == "Freeze" else 0)
 
 

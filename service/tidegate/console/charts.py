@@ -25,6 +25,7 @@ _ALARM: Final = "#ef4444"
 _PANE: Final = 96
 """Pixels of height of one metric."""
 
+_FONT: Final = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 _NO_HTML: Final = {"trigger": "axis", "renderMode": "richText", "confine": True}
 
 
@@ -46,13 +47,13 @@ class DeviceChart:
         self._empty.set_content("" if len(trace.points) > 1 else "The chart fills as readings come in.")
         if len(trace.points) < 2:
             return
-        points = list(trace.points)
+        points = trace.points
         names = list(points[-1].metrics)[:MOST_METRICS]
         options = _panes(points, names, mark)
         if self._chart is None:
             with self._box:
                 self._chart = ui.echart(options, renderer="svg").props('role="img" aria-label="Expected against observed"')
-        self._chart.style(f"height:{_PANE * (len(names) + 1) + 24}px")
+        self._chart.style(f"height:{_PANE * (len(names) + 1) + 10}px")
         self._chart.options.clear()
         self._chart.options.update(options)
         self._chart.update()
@@ -69,7 +70,7 @@ def _panes(points: Sequence[Point], names: Sequence[str], mark: tuple[int, int] 
     return {
         "animation": False,
         "aria": {"enabled": True},
-        "textStyle": {"fontFamily": "inherit"},
+        "textStyle": {"fontFamily": _FONT},
         "tooltip": {**_NO_HTML, "axisPointer": {"type": "line", "link": [{"xAxisIndex": "all"}]}},
         "axisPointer": {"link": [{"xAxisIndex": "all"}]},
         "title": [
@@ -208,6 +209,7 @@ def _fan(resource: ResourceForecast, horizons: Sequence[int], granted: float | N
         series.append({**line, "name": "grant", "data": [granted] * len(names), "color": _ALARM, "lineStyle": {"type": "dashed"}})
     return {
         "animation": False,
+        "textStyle": {"fontFamily": _FONT},
         "tooltip": _NO_HTML,
         "title": {
             "text": resource.resource.replace("_", " "),
@@ -241,6 +243,7 @@ def utilisation_options(before: PlanScore, after: PlanScore, resource: str) -> d
     return {
         "animation": False,
         "aria": {"enabled": True},
+        "textStyle": {"fontFamily": _FONT},
         "tooltip": {**_NO_HTML, "axisPointer": {"type": "shadow"}},
         "legend": {"data": ["before", "after"], "right": 8, "top": 0, "textStyle": {"color": _GREY}},
         "grid": {"left": 8, "right": 24, "top": 28, "bottom": 8, "containLabel": True},

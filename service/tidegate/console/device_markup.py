@@ -49,7 +49,9 @@ def why(told: Explanation) -> Markup:
         else Markup("")
     )
     held = joined(Markup('<li class="hold">{}</li>').format(rule) for rule in told.suppressed_by)
-    return Markup("<h2>Why, or why not</h2>{}{}<p>{}</p><ul>{}</ul><h3>What each stream of evidence says</h3>{}{}").format(
+    return Markup(
+        "<h2>Why, or why not</h2>{}{}<p>What it takes: {}</p><ul>{}</ul><h3>What each stream of evidence says</h3>{}{}"
+    ).format(
         verdict,
         link,
         told.would_fire,

@@ -52,6 +52,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=list(message["headers"]))
             headers["content-security-policy"] = _POLICY.format(nonce=self._nonce)
+            # With no-referrer, as the door has it, a browser hides also from us where a form comes from.
+            headers["referrer-policy"] = "same-origin"
             self._start = {**message, "headers": headers.raw}
             if headers.get("content-type", "").startswith("text/html"):
                 self._page = bytearray()
