@@ -105,11 +105,13 @@ def export(
     until: Annotated[str | None, typer.Option(help="Only what began before.")] = None,
     form: Annotated[Format, typer.Option("--format", help="jsonl: one document a line. csv: for spreadsheets.")] = Format.JSONL,
     out: Annotated[Path | None, typer.Option(help="File to write; standard output without.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line, whatever --format says.")] = False,
 ) -> None:
     """Write facts, the oldest first. Of assignments and forecasts there is the latest of each device, with no time to ask by."""
     if kind in (FactKind.ASSIGNMENTS, FactKind.FORECASTS) and (since or until):
         raise ConfigurationError(f"{kind} have no --since or --until: the latest of each device is kept")
     since_ms, until_ms = given_time(since), given_time(until)
+    form = Format.JSONL if as_json else form
 
     async def work(_: Settings, database: Database) -> int:
         facts = exported(database, kind, site, since_ms, until_ms)
