@@ -66,6 +66,9 @@ _WEIGH_SECONDS = 15.0
 NOTHING_GIVEN: Final = Gathered()
 """Where settings come from when nobody says: each is its default, or made by a program."""
 
+MIN_TOKEN_CHARACTERS = 32
+"""Of the secret that doors and workers share: 128 bits as hex."""
+
 T = TypeVar("T")
 
 
@@ -183,7 +186,7 @@ def check_exposure(settings: Settings) -> None:
         ConfigurationError: the service would listen beyond loopback and ask nobody who they are.
     """
     access, host = settings.access, settings.api.host
-    if access.accept or access.allow_anonymous or _is_loopback(host):
+    if access.accept or access.allow_anonymous or _is_loopback(host) or _knows_doors_alone(settings):
         return
     raise ConfigurationError(
         f"api.host {host} can be reached from elsewhere, and access control is off: anybody could send commands",
@@ -204,14 +207,35 @@ def access_control(settings: Settings, keys: KeyStore, clock: Clock, stack: Asyn
     Raises:
         ConfigurationError: the identity provider's address or certificate cannot be used.
     """
-    access = settings.access
+    access, token = settings.access, worker_token(settings)
     limited = bool(access.accept) or not _is_loopback(settings.api.host)
     rate = Rate(access.requests_per_second, access.burst) if limited else None
     if not access.accept:
-        return AccessControl(rate=rate)
+        doors_alone = Authenticator(door_token=token) if _knows_doors_alone(settings) else None
+        return AccessControl(doors_alone, rate, metrics_open=access.metrics == "open")
     ring = KeyRing(keys, clock) if "keys" in access.accept else None
     desk = _token_desk(access.oidc, clock, stack) if "oidc" in access.accept else None
-    return AccessControl(Authenticator(ring, desk), rate, metrics_open=access.metrics == "open")
+    return AccessControl(Authenticator(ring, desk, token), rate, metrics_open=access.metrics == "open")
+
+
+def _knows_doors_alone(settings: Settings) -> bool:
+    """Whether this is a worker that nobody but the doors of its installation may ask."""
+    return "api" not in settings.roles and bool(worker_token(settings))
+
+
+def worker_token(settings: Settings) -> str:
+    """The secret that doors and workers share; empty when there is none.
+
+    Raises:
+        ConfigurationError: its file cannot be read, or it is too short to be one.
+    """
+    token = secret("access.worker_token", settings.access.worker_token, settings.access.worker_token_file)
+    if token and not (len(token) >= MIN_TOKEN_CHARACTERS and token.isascii() and token.isprintable() and " " not in token):
+        raise ConfigurationError(
+            f"access.worker_token is no {MIN_TOKEN_CHARACTERS} characters of plain text or more",
+            advice="make one: openssl rand -hex 32",
+        )
+    return token
 
 
 def _token_desk(settings: OidcSettings, clock: Clock, stack: AsyncExitStack) -> TokenDesk:
@@ -227,9 +251,9 @@ def _crew(settings: Settings, stack: AsyncExitStack) -> Crew | None:
     api = settings.api
     if not api.workers or "api" not in settings.roles:
         return None
-    key = secret("api.worker_key", api.worker_key, api.worker_key_file)
+    token = worker_token(settings)
     http = httpx.AsyncClient(
-        headers={"authorization": f"Bearer {key}"} if key else {},
+        headers={"authorization": f"Bearer {token}"} if token else {},
         timeout=api.worker_seconds,
         trust_env=False,
         # Below the 5 s after which a worker closes an idle connection: one that is just being closed would fail a question.

@@ -23,7 +23,7 @@ from tidegate.settings_sources import DEFAULT, PREFIX, Gathered, Key, Origin, So
 TokenAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures of tokens that may be taken at all: neither `none`, nor any whose key is a secret that the verifier shares."""
 
-VERBATIM = frozenset({"username", "password", "key_password", "worker_key"})
+VERBATIM = frozenset({"username", "password", "key_password", "worker_token"})
 """Settings whose text from the environment is taken as it stands: a password 0123 is not the number 83."""
 
 
@@ -183,19 +183,8 @@ class ApiSettings(_Area):
     Needed where the roles are apart; empty, a door knows its own process's partitions alone (docs/local-stack.md)."""
     worker_seconds: float = Field(default=5.0, gt=0, le=60)
     """Longest time for a worker's answer."""
-    worker_key: SecretStr | None = None
-    """Key that we show them, with `reader@*`; needed where they have access control (`tidegate keys create`)."""
-    worker_key_file: Path | None = None
-    """File whose first line is that key."""
 
     _split = field_validator("cors_origins", "trusted_proxies", "workers", mode="before")(_listed)
-
-    @model_validator(mode="after")
-    def _all_used(self) -> Self:
-        """A key that is shown to nobody is a mistake."""
-        if not self.workers and (self.worker_key or self.worker_key_file):
-            raise ValueError("worker_key would have no effect: api.workers is empty")
-        return self
 
 
 class OidcSettings(_Area):
@@ -240,6 +229,11 @@ class AccessSettings(_Area):
     """Listen beyond loopback although nobody is asked who they are. Say so only where something else keeps strangers out."""
     metrics: Literal["reader", "open"] = "reader"
     """Whether `/metrics` wants a key with `reader@*` when access control is on, or is open to whoever reaches the port."""
+    worker_token: SecretStr | None = None
+    """Secret by which doors and workers of one installation know each other where the roles are apart: the same in all of them.
+    Doors show it to `api.workers`, and a worker lets whoever shows it read."""
+    worker_token_file: Path | None = None
+    """File whose first line is that secret."""
     requests_per_second: float = Field(default=1000.0, gt=0)
     """What one key, one user, or one address without either may ask for in the long run. Off while loopback is open."""
     burst: int = Field(default=5000, ge=1)

@@ -14,16 +14,14 @@ import pytest_asyncio
 import uvicorn
 
 from tidegate.adapters.membership import SoleMember
-from tidegate.adapters.memory import ManualClock, MemoryKeys, MemoryLog, NullMetrics
+from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
 from tidegate.adapters.planner import InlinePlanner
 from tidegate.adapters.remote_live import Addresses, Crew, RemoteLive
 from tidegate.api.access.authenticator import AccessControl, Authenticator
-from tidegate.api.access.keys import KeyRing, new_key
 from tidegate.api.app import INTERNAL, OPERATION, create_app
 from tidegate.api.dependencies import ApiDependencies
 from tidegate.api.feed import Feed
 from tidegate.contracts import topics
-from tidegate.contracts.access import KeyRequest
 from tidegate.contracts.codec import encode
 from tidegate.contracts.partitioner import partition_of
 from tidegate.core.forecaster import Forecaster
@@ -222,23 +220,18 @@ async def test_a_worker_that_stands_still_is_not_waited_for_longer_than_said(
                 await asked.topology(SITE)
 
 
-async def test_a_worker_with_access_control_wants_a_key_that_may_read_every_site(
+async def test_a_worker_with_access_control_wants_the_token_that_it_shares_with_doors(
     log: MemoryLog, clock: ManualClock, forecasters: dict[str, Forecaster]
 ) -> None:
-    store = MemoryKeys()
-    made = [new_key(KeyRequest("door", [f"reader@{site}"]), "test", clock.now_ms()) for site in ("*", "elsewhere")]
-    for stored, _ in made:
-        await store.add(stored)
-    good, poor = (shown.secret for _, shown in made)
-    control = AccessControl(Authenticator(KeyRing(store, clock), None))
+    control = AccessControl(Authenticator(door_token="t" * 32))
     async with (
         process(log, clock, forecasters, range(PARTITIONS), control) as worker,
         process(log, clock, forecasters, ()) as door,
         served(worker.app) as url,
     ):
         await worker.settled()
-        for key, refused in ((good, False), (poor, True), ("", True)):
-            headers = {"authorization": f"Bearer {key}"} if key else {}
+        for token, refused in (("t" * 32, False), ("t" * 31, True), ("", True), ("ü" * 32, True)):
+            headers = {"authorization": f"Bearer {token}".encode()} if token else {}
             async with httpx.AsyncClient(headers=headers) as client:
                 asked = remote(client, url, log=log, own=door.live)
                 if refused:

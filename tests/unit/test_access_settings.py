@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.bootstrap import check_exposure
+from tidegate.bootstrap import check_exposure, worker_token
 from tidegate.errors import ConfigurationError
 from tidegate.settings import load_settings
 
@@ -26,6 +26,22 @@ def test_listening_elsewhere_without_access_control_is_refused_unless_it_is_said
         check_exposure(settings(host))
     check_exposure(settings(host, allow_anonymous=True))
     check_exposure(settings(host, accept=["keys"]))
+
+
+TOKEN = "0123456789abcdef" * 2
+
+
+def test_a_worker_that_only_doors_may_ask_needs_their_token_and_no_more() -> None:
+    worker = {"roles": ["worker"], "api": {"host": "0.0.0.0"}, "access": {"worker_token": TOKEN}}  # noqa: S104 not bound
+    check_exposure(load_settings(environment={}, options=worker))
+    with pytest.raises(ConfigurationError, match=r"access\.accept"):
+        check_exposure(load_settings(environment={}, options=worker | {"roles": ["api"]}))
+
+
+@pytest.mark.parametrize("token", ["short", TOKEN + " ", "ü" * 32])
+def test_a_token_that_could_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
+    with pytest.raises(ConfigurationError, match="openssl rand"):
+        worker_token(settings(worker_token=token))
 
 
 def test_what_is_accepted_can_be_listed_in_a_variable() -> None:

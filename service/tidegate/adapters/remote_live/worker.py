@@ -79,7 +79,7 @@ class WorkerDoor:
     def _refusal(self, answer: httpx.Response) -> DependencyError:
         if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return DependencyError(
-                f"worker {self.name} does not let us in", advice="set api.worker_key_file to a key with reader@* (docs/access.md)"
+                f"worker {self.name} does not let us in", advice="give both the same access.worker_token_file (docs/access.md)"
             )
         try:
             problem = decode(answer.content, ProblemDetails)
