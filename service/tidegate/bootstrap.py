@@ -21,6 +21,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from tidegate.adapters.adviser import ProcessAdviser
+from tidegate.adapters.alertmanager import Alertmanager
 from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bundles
 from tidegate.adapters.catalogue import UNANSWERED
 from tidegate.adapters.clock import SystemClock
@@ -39,6 +40,8 @@ from tidegate.api.access.authenticator import AccessControl, Authenticator
 from tidegate.api.access.keys import KeyRing
 from tidegate.api.access.rates import Rate
 from tidegate.api.access.tokens import ClaimRules, TokenDesk
+from tidegate.api.alerting.teller import AlertTeller
+from tidegate.api.alerting.wording import Wording
 from tidegate.api.app import INTERNAL, OPERATION, ROUTERS, create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
@@ -53,7 +56,7 @@ from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
-from tidegate.ports import Clock, KeyStore, Membership, Metrics
+from tidegate.ports import AlertMetrics, Clock, KeyStore, Log, Membership, Metrics, Views
 from tidegate.settings import KafkaSettings, OidcSettings, Settings
 from tidegate.settings_sources import Gathered
 from tidegate.settings_view import setting_views
@@ -65,6 +68,8 @@ _WEIGH_SECONDS = 15.0
 
 NOTHING_GIVEN: Final = Gathered()
 """Where settings come from when nobody says: each is its default, or made by a program."""
+_ALERT_SECONDS = 10.0
+"""Longest time for Alertmanager's answer."""
 
 MIN_TOKEN_CHARACTERS = 32
 """Of the secret that doors and workers share: 128 bits as hex."""
@@ -81,6 +86,7 @@ class Service:
     follower: Follower
     feed: Feed
     crew: Crew | None
+    teller: AlertTeller | None
     server: uvicorn.Server
     listener: socket.socket
 
@@ -153,9 +159,10 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     adviser = ProcessAdviser()
     stack.push_async_callback(adviser.close)
     keys = MemoryKeys()  # until the history database is there: no key opens the door
+    views = SqlViews(history, log.partitions)
     dependencies = ApiDependencies(
         log,
-        SqlViews(history, log.partitions),
+        views,
         live,
         metrics,
         clock,
@@ -176,7 +183,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         console = Console(app)
         console.install(app.router)
         stack.push_async_callback(console.close)
-    return Service(settings, workers, follower, feed, crew, _server(app, settings.api.trusted_proxies), listener)
+    teller = _teller(settings, log, views, clock, metrics, stack)
+    return Service(settings, workers, follower, feed, crew, teller, _server(app, settings.api.trusted_proxies), listener)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -261,6 +269,19 @@ def _crew(settings: Settings, stack: AsyncExitStack) -> Crew | None:
     )
     stack.push_async_callback(http.aclose)
     return Crew(Addresses(http, api.workers, api.worker_seconds).now)
+
+
+def _teller(
+    settings: Settings, log: Log, views: Views, clock: Clock, metrics: AlertMetrics, stack: AsyncExitStack
+) -> AlertTeller | None:
+    """Who tells Alertmanager of anomalies and incidents; None where nobody is to be told."""
+    alerting = settings.alerting
+    if not alerting.alertmanager_url or "api" not in settings.roles:
+        return None
+    http = httpx.AsyncClient(timeout=_ALERT_SECONDS, trust_env=False)
+    stack.push_async_callback(http.aclose)
+    wording = Wording(alerting.minimum_severity, alerting.link)
+    return AlertTeller(log, views, Alertmanager(http, alerting.alertmanager_url), wording, clock, metrics)
 
 
 async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:
@@ -416,6 +437,8 @@ async def _run(service: Service, stop: asyncio.Event) -> None:
     if "api" in service.settings.roles:
         parts.append(asyncio.create_task(service.follower.run(), name="history"))
         parts.append(asyncio.create_task(service.feed.run(), name="feed"))
+    if service.teller is not None:
+        parts.append(asyncio.create_task(service.teller.run(), name="alerts"))
     if service.crew is not None:
         parts.append(asyncio.create_task(service.crew.run(), name="crew"))
     try:

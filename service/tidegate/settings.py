@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic.fields import FieldInfo
 
 from tidegate.contracts.access import parse_grants
+from tidegate.contracts.anomaly import Severity
 from tidegate.errors import ConfigurationError, InputError
 from tidegate.settings_sources import DEFAULT, PREFIX, Gathered, Key, Origin, Source, config_file, gather
 
@@ -253,6 +254,24 @@ class AccessSettings(_Area):
         return self
 
 
+class AlertingSettings(_Area):
+    """Alerts about single anomalies and incidents (docs/monitoring.md#alerts-about-single-anomalies). Of the role `api`."""
+
+    alertmanager_url: str = ""
+    """Alertmanager that is told, e.g. http://alertmanager:9093; empty means nobody."""
+    minimum_severity: Severity = Severity.HIGH
+    """Least severity that is told of: low, medium, high or critical."""
+    link: str = ""
+    """Where people reach this service's door, for the link in each alert; empty means no link."""
+
+    @field_validator("alertmanager_url", "link")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("expected an address such as http://alertmanager:9093")
+        return value
+
+
 class WorkerSettings(_Area):
     """The worker's loop."""
 
@@ -307,6 +326,8 @@ class Settings(_Area):
     """The database that REST answers from."""
     access: AccessSettings = AccessSettings()
     """Who may do what."""
+    alerting: AlertingSettings = AlertingSettings()
+    """Alerts about single anomalies and incidents."""
     worker: WorkerSettings = WorkerSettings()
     """The worker's loop."""
     logging: LoggingSettings = LoggingSettings()

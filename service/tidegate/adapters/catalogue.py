@@ -157,6 +157,14 @@ HISTORY_FAILURES: Final = _counter(
     "code",
 )
 HISTORY_PRUNED: Final = _counter("tidegate_history_pruned_rows_total", "Rows of history deleted for their age.")
+ALERTS_SENT: Final = _counter(
+    "tidegate_alerts_sent_total", "Alerts handed to Alertmanager; one that goes on is sent every minute."
+)
+ALERTS_REFUSED: Final = _counter(
+    "tidegate_alerts_refused_total", "Those in a request that Alertmanager refused; the log says why."
+)
+ALERTS_FAILED: Final = _counter("tidegate_alerts_failed_total", "Attempts to send alerts that failed; each is repeated.")
+ALERTS_DROPPED: Final = _counter("tidegate_alerts_dropped_total", "Alerts that were not kept, for 5,000 stood already.")
 HTTP_REQUESTS: Final = _counter(
     "tidegate_http_requests_total", "HTTP requests by route template, method and status.", "route", "method", "status"
 )
@@ -210,6 +218,10 @@ INSTRUMENTS: Final = (
     HISTORY_SECONDS,
     HISTORY_FAILURES,
     HISTORY_PRUNED,
+    ALERTS_SENT,
+    ALERTS_REFUSED,
+    ALERTS_FAILED,
+    ALERTS_DROPPED,
     HTTP_REQUESTS,
     HTTP_SECONDS,
     LOG_BYTES,

@@ -159,6 +159,19 @@ class PrometheusMetrics:
         """Count rows that went for their age."""
         self._counters[c.HISTORY_PRUNED].inc(rows)
 
+    def alerts_sent(self, sent: int, refused: int) -> None:
+        """Count alerts that were handed over."""
+        self._counters[c.ALERTS_SENT].inc(sent)
+        self._counters[c.ALERTS_REFUSED].inc(refused)
+
+    def alerts_failed(self) -> None:
+        """Count an attempt to send alerts that failed."""
+        self._counters[c.ALERTS_FAILED].inc()
+
+    def alerts_dropped(self, count: int) -> None:
+        """Count alerts that were not kept."""
+        self._counters[c.ALERTS_DROPPED].inc(count)
+
     def http_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._counters[c.HTTP_REQUESTS].labels(route, method, str(status)).inc()

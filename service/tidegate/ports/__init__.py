@@ -6,6 +6,7 @@ Promises over time are in each docstring: may it block, may it be called twice, 
 from tidegate.ports.access import AuditTrail, KeyStore, StoredKey, TokenVerifier
 from tidegate.ports.adviser import Adviser
 from tidegate.ports.configuring import Configuring
+from tidegate.ports.alerts import Alert, AlertMetrics, AlertSink
 from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
@@ -16,6 +17,9 @@ from tidegate.ports.views import Views
 __all__ = [
     "Adviser",
     "Ages",
+    "Alert",
+    "AlertMetrics",
+    "AlertSink",
     "AuditTrail",
     "BatchReport",
     "Clock",
