@@ -1,7 +1,7 @@
 """Dashboard "allocation": whether every device is served, how full the gateways are, and what plans do."""
 
 from board import Board, Number, Panel, Query, Row
-from promql import increase, quantile, quantiles, rate, total, worst
+from promql import increase, least, quantile, quantiles, rate, total, worst
 
 _APPLIED = 'status="applied"'
 
@@ -59,6 +59,27 @@ ALLOCATION = Board(
                     [Query(worst("tidegate_gateway_utilisation_max_ratio", "instance"), "{{instance}}")],
                     unit="percentunit",
                     limits=(0.8, 1.0),
+                    width=12,
+                ),
+                Panel(
+                    "Headroom without one gateway",
+                    "Capacity left free if the worst one failed and the others carried all of it, whoever may reach whom; "
+                    "below 0 not all devices would be served.",
+                    [Query(least("tidegate_headroom_without_one_ratio", "instance"), "{{instance}}")],
+                    unit="percentunit",
+                    least=None,
+                    width=12,
+                ),
+                Panel(
+                    "Assignments granted and taken away",
+                    "Per hour, by what they say: a gateway serves the device, or nobody does.",
+                    [Query(f"3600 * {rate('tidegate_assignments_total', 'phase')}", "{{phase}}")],
+                    width=12,
+                ),
+                Panel(
+                    "Moves",
+                    "Devices moved by applied plans, per hour.",
+                    [Query(f"3600 * {rate('tidegate_moves_total', 'trigger')}", "{{trigger}}")],
                     width=12,
                 ),
                 Panel(

@@ -17,6 +17,7 @@ class Panel:
     """Queries over time. `unit` is one of Grafana's; `text` says what to do about what one sees.
 
     `limits` are values at which the colour turns to yellow, then red. `stacked` series add up to a whole.
+    `least` is where the axis starts; None leaves that to the values.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Panel:
     unit: str = "short"
     limits: tuple[float, ...] = ()
     stacked: bool = False
+    least: float | None = 0
     width: int = 8
     height: int = 8
 

@@ -93,8 +93,9 @@ def _graph(item: Panel) -> timeseries.Panel:
         .fill_opacity(40 if item.stacked else 8)
         .legend(VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True))
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
-        .min(0)
     )
+    if item.least is not None:
+        panel = panel.min(item.least)
     if item.stacked:
         panel = panel.stacking(StackingConfig().mode(StackingMode.NORMAL))
     for letter, query in zip("ABCDEFGH", item.queries, strict=False):

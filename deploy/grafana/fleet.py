@@ -62,6 +62,13 @@ FLEET = Board(
                     stacked=True,
                 ),
                 Panel(
+                    "Anomalies opened, by profile",
+                    "One profile far above the others: its alert budget, or a fault that all of its devices share.",
+                    [Query(f"60 * {rate('tidegate_anomalies_total', 'profile')}", "{{profile}}")],
+                    unit="opm",
+                    stacked=True,
+                ),
+                Panel(
                     "Open anomalies and incidents",
                     "Anomalies that stay open for long want an operator's word.",
                     [Query(total("tidegate_anomalies_open"), "anomalies"), Query(total("tidegate_incidents_open"), "incidents")],
@@ -71,6 +78,19 @@ FLEET = Board(
                     "What producers send that cannot be scored.",
                     [Query(rate("tidegate_deadletters_total", "reason"), "{{reason}}")],
                     unit="cps",
+                    width=12,
+                ),
+                Panel(
+                    "Alerts handed to Alertmanager",
+                    "About single anomalies and incidents; one that goes on is sent every minute. A failure is repeated.",
+                    [
+                        Query(f"60 * {rate('tidegate_alerts_sent_total')}", "sent"),
+                        Query(f"60 * {rate('tidegate_alerts_refused_total')}", "refused"),
+                        Query(f"60 * {rate('tidegate_alerts_failed_total')}", "failed attempts"),
+                        Query(f"60 * {rate('tidegate_alerts_dropped_total')}", "dropped"),
+                    ],
+                    unit="opm",
+                    width=12,
                 ),
             ],
         ),

@@ -22,6 +22,11 @@ def worst(metric: str, by: str = "") -> str:
     return f"max{_by(by)}({series(metric)})"
 
 
+def least(metric: str, by: str = "") -> str:
+    """A gauge's lowest value over processes."""
+    return f"min{_by(by)}({series(metric)})"
+
+
 def rate(metric: str, by: str = "", where: str = "") -> str:
     """A counter's increase per second, summed over processes."""
     return f"sum{_by(by)}(rate({series(metric, where)}[{_WINDOW}]))"

@@ -105,6 +105,12 @@ SERVICE = Board(
                         Query(increase("tidegate_batches_failed_total", "5m"), "failed"),
                     ],
                 ),
+                Panel(
+                    "Partitions nobody answers for",
+                    "Whose live state a door without workers cannot get: a worker is down, restores, or is not in `api.workers`.",
+                    [Query(worst("tidegate_partitions_unanswered", "instance"), "{{instance}}")],
+                    limits=(1,),
+                ),
             ],
         ),
         Row(
@@ -153,6 +159,17 @@ SERVICE = Board(
                     unit="s",
                 ),
                 Panel(
+                    "Age of bundles",
+                    "Since each that serves was made. Old is not wrong: look at the rarity of readings before training anew.",
+                    [
+                        Query(
+                            f"time() - max by (bundle, version) ({series('tidegate_bundle_created_timestamp_seconds')})",
+                            "{{bundle}}/{{version}}",
+                        )
+                    ],
+                    unit="s",
+                ),
+                Panel(
                     "Bundles in service",
                     "Processes by bundle. Two versions of one name: a roll-out is under way.",
                     [
@@ -173,6 +190,25 @@ SERVICE = Board(
                     [Query(rate("tidegate_http_requests_total", "status"), "{{status}}")],
                     unit="reqps",
                     stacked=True,
+                    width=12,
+                ),
+                Panel(
+                    "Turned away",
+                    "401: no credential that counts, 403: not allowed, 429: too often. One address often: somebody guesses.",
+                    [
+                        Query(
+                            rate("tidegate_http_requests_total", "status", 'status=~"401|403|429"') + " or vector(0)",
+                            "{{status}}",
+                        )
+                    ],
+                    unit="reqps",
+                    width=12,
+                ),
+                Panel(
+                    "Request, p99",
+                    "Until the answer was sent, of all routes together.",
+                    quantiles("tidegate_http_request_seconds"),
+                    unit="s",
                     width=12,
                 ),
                 Panel(

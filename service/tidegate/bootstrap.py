@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from tidegate.adapters.adviser import ProcessAdviser
 from tidegate.adapters.alertmanager import Alertmanager
-from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bundles
+from tidegate.adapters.bundles import all_bundles, bundle_catalogue, made_at, shipped_bundles
 from tidegate.adapters.catalogue import UNANSWERED
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
@@ -130,7 +130,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     forecasters = await asyncio.to_thread(load_forecasters, settings, configuration)
     bundles = {name: forecaster.identity for name, forecaster in forecasters.items()}
     metrics = PrometheusMetrics()
-    metrics.bundles(bundles.values())
+    metrics.bundles({each.identity: made_at(each.manifest) for each in forecasters.values()})
+    metrics.profiles(configuration.profiles)
     planner = _planner(settings, clock)
     stack.push_async_callback(planner.close)
     ports = WorkerPorts(log, planner, clock, metrics, forecasters)

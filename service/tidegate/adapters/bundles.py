@@ -4,8 +4,10 @@ Does not run the model; `tidegate.adapters.onnx` does, and checks the graph.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -55,6 +57,14 @@ class Bundle:
     path: Path
     manifest: BundleManifest
     model: bytes
+
+
+def made_at(manifest: BundleManifest) -> float:
+    """When the bundle was made, in Unix seconds; NaN where its manifest says it in no way that we know."""
+    try:
+        return datetime.fromisoformat(manifest.created_at).timestamp()
+    except ValueError:
+        return math.nan
 
 
 def shipped_bundles() -> Path:

@@ -89,8 +89,14 @@ TAIL: Final = _gauge("tidegate_tail_readings", "Readings kept because a late one
 ANOMALIES_REVISED: Final = _counter(
     "tidegate_anomalies_revised_total", "Anomalies amended or retracted after a late reading, by status.", "status"
 )
-ANOMALIES: Final = _counter("tidegate_anomalies_total", "Anomalies opened, by severity.", "severity")
+ANOMALIES: Final = _counter(
+    "tidegate_anomalies_total", "Anomalies opened, by severity and the device's profile.", "severity", "profile"
+)
 DECISIONS: Final = _counter("tidegate_decisions_total", "Facts in the life of plans, by status and trigger.", "status", "trigger")
+MOVES: Final = _counter("tidegate_moves_total", "Devices moved by applied plans, by what the plan was made for.", "trigger")
+ASSIGNMENTS: Final = _counter(
+    "tidegate_assignments_total", "Assignments published: granted (active), or that nobody serves the device.", "phase"
+)
 LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken when the last batch began, by input topic.", "topic")
 DRAIN: Final = _gauge(
     "tidegate_drain_seconds",
@@ -124,6 +130,11 @@ UNSERVED: Final = _gauge("tidegate_unserved_devices", "Devices of a topology tha
 UTILISATION: Final = _gauge(
     "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."
 )
+HEADROOM: Final = _gauge(
+    "tidegate_headroom_without_one_ratio",
+    "Share of capacity left free should a gateway fail and the others carry everything: the worst gateway, resource and site; "
+    "below 0 it would not fit. `NaN` without a topology.",
+)
 REPLAYED: Final = _counter("tidegate_replayed_batches_total", "Batches replayed from the journal to restore partitions.")
 PARTITIONS: Final = _gauge("tidegate_partitions_owned", "Partitions this process works, or restores to work them.")
 UNANSWERED: Final = _gauge(
@@ -140,6 +151,9 @@ FENCED: Final = _counter(
 PLAN_SECONDS: Final = _histogram("tidegate_plan_seconds", "Time from a plan's request to its answer.", _PLAN_SECONDS)
 PLANS_FAILED: Final = _counter("tidegate_plans_failed_total", "Plan requests the planner did not answer.")
 BUNDLE_INFO: Final = _gauge("tidegate_bundle_info", "1 for each bundle that serves.", "bundle", "version", "digest")
+BUNDLE_CREATED: Final = _gauge(
+    "tidegate_bundle_created_timestamp_seconds", "When each bundle that serves was made.", "bundle", "version"
+)
 LOG_BYTES: Final = _gauge("tidegate_log_bytes", "Bytes of the embedded log in use.")
 HISTORY_LAG: Final = _gauge(
     "tidegate_history_lag_records", "Records of the output topics that the last round saw and history does not have yet."
@@ -208,6 +222,8 @@ INSTRUMENTS: Final = (
     ANOMALIES_OPEN,
     INCIDENTS_OPEN,
     DECISIONS,
+    MOVES,
+    ASSIGNMENTS,
     PLAN_SECONDS,
     PLANS_FAILED,
     UNSERVED,
@@ -218,6 +234,7 @@ INSTRUMENTS: Final = (
     HISTORY_SECONDS,
     HISTORY_FAILURES,
     HISTORY_PRUNED,
+    HEADROOM,
     ALERTS_SENT,
     ALERTS_REFUSED,
     ALERTS_FAILED,
@@ -226,6 +243,7 @@ INSTRUMENTS: Final = (
     HTTP_SECONDS,
     LOG_BYTES,
     BUNDLE_INFO,
+    BUNDLE_CREATED,
     BUILD_INFO,
 )
 """All of them, in the order of the reference page: readings, progress, detection, allocation, history, the door, the process."""

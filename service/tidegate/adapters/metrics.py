@@ -23,7 +23,7 @@ from tidegate.adapters.catalogue import Instrument, Kind
 from tidegate.adapters.histogram import BatchHistogram
 from tidegate.contracts.anomaly import REVISIONS, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
-from tidegate.contracts.plan import DecisionStatus, Trigger
+from tidegate.contracts.plan import DecisionStatus, Phase, Trigger
 from tidegate.contracts.views import Balance
 from tidegate.errors import DependencyError, HistoryError
 from tidegate.ports import Ages, BatchReport, HistoryLag, LettersWaiting, Levels
@@ -73,6 +73,8 @@ class PrometheusMetrics:
         self._counters[c.LATE].inc(report.late)
         self._counters[c.RERUN].inc(report.rerun)
         self._add(c.DECISIONS, report.decisions.items())
+        self._add(c.MOVES, report.moves.items())
+        self._add(c.ASSIGNMENTS, report.assignments.items())
         self._counters[c.UNJUDGED].inc(int(np.isnan(report.neg_log10_p).sum()))
         self._histograms[c.SCORES].observe(report.neg_log10_p)
         self._histograms[c.BATCH_READINGS].observe(report.readings.received)
@@ -122,13 +124,19 @@ class PrometheusMetrics:
             yield
         self._histograms[c.PLAN_SECONDS].observe(time.perf_counter() - started)
 
-    def bundles(self, identities: Iterable[str]) -> None:
-        """Say which bundles serve, `name/version@digest` each."""
+    def bundles(self, identities: Mapping[str, float]) -> None:
+        """Say which bundles serve, `name/version@digest` each, and when they were made."""
         self._gauges[c.BUNDLE_INFO].clear()
-        for identity in identities:
+        self._gauges[c.BUNDLE_CREATED].clear()
+        for identity, created in identities.items():
             named, _, digest = identity.partition("@")
             name, _, version = named.partition("/")
             self._gauges[c.BUNDLE_INFO].labels(name, version, digest).set(1)
+            self._gauges[c.BUNDLE_CREATED].labels(name, version).set(created)
+
+    def profiles(self, names: Iterable[str]) -> None:
+        """Say which profiles there are, so that each one's first anomaly is seen as one: see `_start_at_zero`."""
+        self._add(c.ANOMALIES, dict.fromkeys(product(Severity, names), 0).items())
 
     def log_bytes(self, used: int) -> None:
         """Set the bytes the embedded log uses."""
@@ -193,9 +201,10 @@ class PrometheusMetrics:
         """A series that first appears with its first event hides that event from `rate`."""
         self._add(c.READINGS, dict.fromkeys(OUTCOMES, 0).items())
         self._add(c.DEADLETTERS, dict.fromkeys(DeadLetterReason, 0).items())
-        self._add(c.ANOMALIES, dict.fromkeys(Severity, 0).items())
         self._add(c.DECISIONS, dict.fromkeys(product(DecisionStatus, Trigger), 0).items())
         self._add(c.HISTORY_FAILURES, dict.fromkeys((kind.code for kind in _HISTORY_ERRORS), 0).items())
+        self._add(c.MOVES, dict.fromkeys(Trigger, 0).items())
+        self._add(c.ASSIGNMENTS, dict.fromkeys(Phase, 0).items())
         self._add(c.ANOMALIES_REVISED, dict.fromkeys(REVISIONS, 0).items())
 
     def _count_letters(self, waiting: LettersWaiting) -> None:
@@ -219,6 +228,7 @@ class PrometheusMetrics:
         self._gauges[c.INCIDENTS_OPEN].set(sum(each.incidents_open for each in levels))
         self._gauges[c.UNSERVED].set(sum(each.unserved_devices for each in levels))
         self._gauges[c.UTILISATION].set(max((each.utilisation_max_ratio for each in levels), default=0))
+        self._gauges[c.HEADROOM].set(_finite(min((each.headroom_ratio for each in levels), default=math.inf)))
         self._gauges[c.EVENT_TIME_LAG].set(max((each.event_time_lag_seconds for each in levels), default=0))
 
     def _add(self, instrument: Instrument, counts: Iterable[tuple[str | tuple[str, ...], int]]) -> None:
@@ -236,6 +246,10 @@ class PrometheusMetrics:
         histogram = BatchHistogram(each.name, each.text, each.labels, each.buckets)
         self._registry.register(histogram)
         return histogram
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.nan
 
 
 def _longest(seconds: Iterable[float]) -> float:

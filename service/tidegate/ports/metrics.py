@@ -1,5 +1,6 @@
 """What is counted for the people who run the service."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, field
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.anomaly import AnomalyStatus, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
-from tidegate.contracts.plan import DecisionStatus, Trigger
+from tidegate.contracts.ids import ProfileName
+from tidegate.contracts.plan import DecisionStatus, Phase, Trigger
 from tidegate.contracts.views import (
     Balance,
 )
@@ -22,7 +24,8 @@ class BatchReport:
 
     `readings` counts this batch's readings by outcome; `neg_log10_p` float64 [scored] is their rarity, NaN where a device
     could not be judged. `late` readings came after a newer one of their device and count; `rerun` earlier ones were stepped
-    again for them, and `anomalies_revised` amended or retracted. `seconds` is by stage: `decode`, `core`, `commit`.
+    again for them, and `anomalies_revised` amended or retracted. `moves` are those of applied plans, `assignments` what was
+    granted or taken away. `seconds` is by stage: `decode`, `core`, `commit`.
     """
 
     readings: Balance = field(default_factory=Balance)
@@ -30,15 +33,19 @@ class BatchReport:
     neg_log10_p: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     late: int = 0
     rerun: int = 0
-    anomalies_opened: Mapping[Severity, int] = field(default_factory=dict)
+    anomalies_opened: Mapping[tuple[Severity, ProfileName], int] = field(default_factory=dict)
     anomalies_revised: Mapping[AnomalyStatus, int] = field(default_factory=dict)
     decisions: Mapping[tuple[DecisionStatus, Trigger], int] = field(default_factory=dict)
+    moves: Mapping[Trigger, int] = field(default_factory=dict)
+    assignments: Mapping[Phase, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
     """How one partition stands after a batch. `utilisation_max_ratio`: load over capacity, fullest gateway and resource.
+
+    `headroom_ratio`: share of capacity left free without one gateway, the worst one and resource; infinite without a topology.
 
     `drain_seconds`: until nothing of a topic waits; infinite when its lag does not fall, NaN while that is not known.
     """
@@ -53,6 +60,7 @@ class Levels:
     utilisation_max_ratio: float = 0.0
     tail_readings: int = 0
     drain_seconds: Mapping[str, float] = field(default_factory=dict)
+    headroom_ratio: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +146,8 @@ class Metrics(Protocol):
         """Measure the block as one plan; one that raises counts as failed."""
         ...
 
-    def bundles(self, identities: Iterable[str]) -> None:
-        """Say which bundles serve (`name/version@digest`); replaces what was said before."""
+    def bundles(self, identities: Mapping[str, float]) -> None:
+        """Say which bundles serve (`name/version@digest`), and when each was made (Unix seconds); replaces what was said."""
         ...
 
     def log_bytes(self, used: int) -> None:

@@ -15,7 +15,8 @@ from tidegate.adapters.memory import NullMetrics
 from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.contracts.anomaly import AnomalyStatus, DeviceState, Severity
 from tidegate.contracts.deadletter import DeadLetterReason
-from tidegate.contracts.plan import DecisionStatus, Trigger
+from tidegate.contracts.ids import ProfileName
+from tidegate.contracts.plan import DecisionStatus, Phase, Trigger
 from tidegate.contracts.views import Balance
 from tidegate.ports import BatchReport, Levels, Metrics
 
@@ -40,9 +41,11 @@ def test_a_batch_is_counted_by_outcome_reason_severity_and_stage() -> None:
         neg_log10_p=np.array([0.1, 0.3, 3.0, np.nan, 12.0, 0.2]),
         late=2,
         rerun=40,
-        anomalies_opened={Severity.HIGH: 1},
+        anomalies_opened={(Severity.HIGH, ProfileName("pump")): 1},
         anomalies_revised={AnomalyStatus.RETRACTED: 1},
         decisions={(DecisionStatus.APPLIED, Trigger.GATEWAY_DOWN): 1},
+        moves={Trigger.GATEWAY_DOWN: 7},
+        assignments={Phase.ACTIVE: 6, Phase.UNSERVED: 1},
         seconds={"decode": 0.002, "core": 0.004, "commit": 0.02},
     )
     metrics.batch(report)
@@ -51,11 +54,13 @@ def test_a_batch_is_counted_by_outcome_reason_severity_and_stage() -> None:
     assert shown["tidegate_readings_total{outcome=scored}"] == 12
     assert sum(value for name, value in shown.items() if name.startswith("tidegate_readings_total")) == 20
     assert shown["tidegate_deadletters_total{reason=not-json}"] == 4
-    assert shown["tidegate_anomalies_total{severity=high}"] == 2
+    assert shown["tidegate_anomalies_total{profile=pump,severity=high}"] == 2
     assert (shown["tidegate_readings_late_total"], shown["tidegate_readings_rerun_total"]) == (4, 80)
     assert shown["tidegate_anomalies_revised_total{status=retracted}"] == 2
     assert shown["tidegate_anomalies_revised_total{status=amended}"] == 0
     assert shown["tidegate_decisions_total{status=applied,trigger=gateway-down}"] == 2
+    assert shown["tidegate_moves_total{trigger=gateway-down}"] == 14
+    assert shown["tidegate_assignments_total{phase=unserved}"] == 2
     assert shown["tidegate_batch_seconds_bucket{le=0.0025,stage=decode}"] == 2
     assert shown["tidegate_batch_seconds_bucket{le=0.0025,stage=commit}"] == 0
     assert shown["tidegate_score_neg_log10_p_count"] == 10
@@ -82,6 +87,26 @@ def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     assert shown["tidegate_gateway_utilisation_max_ratio"] == 1.2
 
 
+def test_headroom_is_that_of_the_worst_partition_and_none_without_a_topology() -> None:
+    metrics = PrometheusMetrics()
+    metrics.levels(0, Levels())
+    assert math.isnan(samples(metrics)["tidegate_headroom_without_one_ratio"])
+    metrics.levels(1, Levels(headroom_ratio=0.25))
+    metrics.levels(2, Levels(headroom_ratio=-0.1))
+    assert samples(metrics)["tidegate_headroom_without_one_ratio"] == -0.1
+
+
+def test_each_profile_s_first_anomaly_is_seen_as_one_and_alerts_are_counted() -> None:
+    metrics = PrometheusMetrics()
+    metrics.profiles(["pump", "fan"])
+    metrics.alerts_sent(5, 1)
+    metrics.alerts_failed()
+    metrics.alerts_dropped(2)
+    shown = samples(metrics)
+    assert shown["tidegate_anomalies_total{profile=fan,severity=critical}"] == 0
+    assert [shown[f"tidegate_alerts_{what}_total"] for what in ("sent", "refused", "failed", "dropped")] == [5, 1, 1, 2]
+
+
 def test_the_time_to_drain_is_that_of_the_slowest_partition_of_which_it_is_known() -> None:
     metrics = PrometheusMetrics()
     metrics.levels(0, Levels({"t": 5, "u": 1}, drain_seconds={"t": math.nan, "u": math.nan}))
@@ -101,8 +126,8 @@ def test_plans_requests_bundles_and_the_log_are_shown() -> None:
     with pytest.raises(ValueError, match="no"), metrics.planning():
         raise ValueError("no")
     metrics.http_request("/v1/readings", "POST", 202, 0.004)
-    metrics.bundles(["old/1@0"])
-    metrics.bundles(["universal/1@abcdef012345"])
+    metrics.bundles({"old/1@0": 1.0})
+    metrics.bundles({"universal/1@abcdef012345": 1_700_000_000.5})
     metrics.log_bytes(4096)
     metrics.replayed(7)
     shown = samples(metrics)
@@ -113,6 +138,7 @@ def test_plans_requests_bundles_and_the_log_are_shown() -> None:
     assert [name for name in shown if "bundle_info" in name] == [
         "tidegate_bundle_info{bundle=universal,digest=abcdef012345,version=1}"
     ]
+    assert shown["tidegate_bundle_created_timestamp_seconds{bundle=universal,version=1}"] == 1_700_000_000.5
     assert shown["tidegate_log_bytes"] == 4096
     assert shown["tidegate_replayed_batches_total"] == 7
 

@@ -1,6 +1,6 @@
 """Metrics that count nothing."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from tidegate.ports import Ages, BatchReport, Levels
@@ -40,7 +40,7 @@ class NullMetrics:
         """Run the block."""
         return nullcontext()
 
-    def bundles(self, identities: Iterable[str]) -> None:
+    def bundles(self, identities: Mapping[str, float]) -> None:
         """Nothing."""
 
     def log_bytes(self, used: int) -> None:
