@@ -13,15 +13,16 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from histories import fresh_history
 from tidegate.adapters.alertmanager import Alertmanager
 from tidegate.adapters.clock import SystemClock
+from tidegate.adapters.history import Follower, SqlViews
 from tidegate.adapters.memory import MemoryLog
 from tidegate.adapters.metrics import PrometheusMetrics
 from tidegate.api import examples
 from tidegate.api.alerting import teller
 from tidegate.api.alerting.teller import AlertTeller
 from tidegate.api.alerting.wording import Wording
-from tidegate.api.views import Projection
 from tidegate.contracts import topics
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus
 from tidegate.contracts.codec import encode
@@ -75,21 +76,22 @@ def server(tmp_path: Path) -> Iterator[Server]:
 @dataclass
 class Rig:
     log: MemoryLog
-    projection: Projection
+    views: SqlViews
+    follower: Follower
     metrics: PrometheusMetrics
     http: httpx.AsyncClient
     url: str
 
     def teller(self) -> AlertTeller:
         sink, wording = Alertmanager(self.http, self.url), Wording(link="http://localhost:8080")
-        return AlertTeller(self.log, self.projection, sink, wording, SystemClock(), self.metrics)
+        return AlertTeller(self.log, self.views, sink, wording, SystemClock(), self.metrics)
 
     async def publish(self, *facts: Any) -> None:
         topic = {Anomaly: topics.ANOMALIES}
         await self.log.append(
             [Outgoing(topic.get(type(fact), topics.INCIDENTS), 0, fact.site.encode(), encode(fact)) for fact in facts]
         )
-        while await self.projection.catch_up():
+        while await self.follower.catch_up():
             pass
 
     async def firing(self) -> list[dict[str, Any]]:
@@ -103,11 +105,13 @@ class Rig:
 
 
 @pytest_asyncio.fixture
-async def rig(server: Server) -> AsyncIterator[Rig]:
+async def rig(server: Server, tmp_path: Path) -> AsyncIterator[Rig]:
     clock = SystemClock()
     log = MemoryLog(1, clock=clock)
+    history = fresh_history(tmp_path)
     async with httpx.AsyncClient() as http:
-        yield Rig(log, Projection(log), PrometheusMetrics(), http, f"http://127.0.0.1:{server.port}")
+        yield Rig(log, SqlViews(history, 1), Follower(log, history), PrometheusMetrics(), http, f"http://127.0.0.1:{server.port}")
+    await history.close()
 
 
 def anomaly(name: str, version: int = 1, **changes: Any) -> Anomaly:
