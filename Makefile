@@ -16,7 +16,7 @@ MINUTES ?= 60
 DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: api-fuzz api-bench help run kafka test check acceptance chaos explore fuzz soak bench docs lock screenshots train clean
+.PHONY: api-fuzz api-bench help run kafka test check acceptance chaos explore fuzz soak stack-test sbom bench docs lock screenshots train clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,13 @@ api-fuzz: $(VENV)/dev.stamp ## schemathesis over every operation of a running se
 
 api-bench: $(VENV)/dev.stamp ## the REST door under a light load, fuzzed, and against bare ASGI: docs/results/api.json
 	PYTHONPATH=tests $(BIN)/python benchmarks/api.py --out docs/results/api.json
+
+stack-test: $(VENV)/dev.stamp ## the compose file's services without containers, dashboards and alerts: make stack-test OUT=docs/results/stack.json
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/stack $(if $(OUT),--stack-results '$(OUT)')
+
+sbom: $(VENV)/dev.stamp ## what the service's image is made of, as CycloneDX: make sbom OUT=sbom.json
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON --spec-version 1.6 \
+	  --output-file '$(or $(OUT),sbom.json)' requirements/service.txt
 
 soak: $(VENV)/dev.stamp ## an hour at half capacity on a real broker: make soak MINUTES=60 DEVICES=50000
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES) --devices $(DEVICES) --out docs/results/soak.json

@@ -1,4 +1,4 @@
-"""The compose file keeps what it promises: loopback only, no password, nobody is root, everything is watched and bounded."""
+"""The compose file keeps what it promises: loopback only, one password in a local file, nobody root, all watched and bounded."""
 
 import re
 import subprocess
@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tidegate.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -42,11 +44,33 @@ def test_a_service_is_hardened_pinned_and_published_on_loopback_alone(name: str)
     assert "no-new-privileges:true" in service["security_opt"]
     assert re.search(r":[\w.]+$", service["image"]), "an image without a tag is another one tomorrow"
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
-    secrets = [key for key in service.get("environment", {}) if re.search("PASSWORD|SECRET|TOKEN", key)]
-    assert secrets == []
+    stated = service.get("environment", {})
+    secrets = {key: value for key, value in stated.items() if re.search("PASSWORD|SECRET|TOKEN|KEY", key)}
+    assert all(key.endswith("_FILE") and value.startswith("/run/secrets/") for key, value in secrets.items())
+    assert not any("@" in value and ":" in value.partition("@")[0].partition("//")[2] for value in stated.values())
 
 
-@pytest.mark.parametrize("name", [name for name in SERVICES if name not in {"topics", "fleet"}])
+def test_the_only_password_is_in_a_local_file_and_of_a_server_that_is_published_nowhere() -> None:
+    users = [name for name, service in SERVICES.items() if "secrets" in service]
+    assert users == ["postgres", "api"]
+    assert "ports" not in SERVICES["postgres"]
+    [file] = [secret["file"] for secret in COMPOSE["secrets"].values()]
+    word = (ROOT / file).read_text().strip()
+    assert word
+    assert word not in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_the_environment_of_each_of_ours_is_understood() -> None:
+    for name in OURS:
+        load_settings(environment=SERVICES[name].get("environment", {}))
+
+
+def test_the_api_knows_every_worker() -> None:
+    named = SERVICES["api"]["environment"]["TIDEGATE_API__WORKERS"].split(",")
+    assert named == [f"http://{name}:8080" for name in SERVICES if name.startswith("worker")]
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name not in {"topics", "simulator"}])
 def test_what_runs_for_long_has_limits_and_is_asked_for_its_health(name: str) -> None:
     service = SERVICES[name]
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
@@ -54,10 +78,10 @@ def test_what_runs_for_long_has_limits_and_is_asked_for_its_health(name: str) ->
     assert "healthcheck" in service or ("HEALTHCHECK" in dockerfile and name in OURS)
 
 
-def test_prometheus_scrapes_every_worker_and_reaches_alertmanager() -> None:
+def test_prometheus_scrapes_every_process_and_reaches_alertmanager() -> None:
     shipped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in shipped["scrape_configs"]}
-    assert targets["tidegate"] == [f"{name}:8080" for name in SERVICES if name.startswith("worker")]
+    assert targets["tidegate"] == [f"{name}:8080" for name in sorted(SERVICES) if SERVICES[name].get("command") == ["serve"]]
     assert shipped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
 
 
