@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import dataclasses
 import ipaddress
+import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -56,7 +57,7 @@ from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
-from tidegate.ports import AlertMetrics, Clock, KeyStore, Log, Membership, Metrics, Views
+from tidegate.ports import NO_TRACING, AlertMetrics, Clock, KeyStore, Log, Membership, Metrics, Tracing, Views
 from tidegate.settings import KafkaSettings, OidcSettings, Settings
 from tidegate.settings_sources import Gathered
 from tidegate.settings_view import setting_views
@@ -134,7 +135,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     metrics.profiles(configuration.profiles)
     planner = _planner(settings, clock)
     stack.push_async_callback(planner.close)
-    ports = WorkerPorts(log, planner, clock, metrics, forecasters)
+    tracing = open_tracing(settings, stack)
+    ports = WorkerPorts(log, planner, clock, metrics, forecasters, tracing=tracing)
     membership = join(settings, log)
     stack.push_async_callback(membership.close)
     workers = Workers(
@@ -177,6 +179,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         desk=ConfigurationDesk(
             log, workers, configuration, forecasters, setting_views(settings, gathered), lambda: bundle_folders(settings)
         ),
+        tracing=tracing,
     )
     routers = (ROUTERS if "api" in settings.roles else OPERATION) + (INTERNAL if "worker" in settings.roles else ())
     app = create_app(dependencies, routers)
@@ -283,6 +286,26 @@ def _teller(
     stack.push_async_callback(http.aclose)
     wording = Wording(alerting.minimum_severity, alerting.link)
     return AlertTeller(log, views, Alertmanager(http, alerting.alertmanager_url), wording, clock, metrics)
+
+
+def open_tracing(settings: Settings, stack: AsyncExitStack) -> Tracing:
+    """Who follows requests and batches; nobody where no collector is set. Connects to nothing.
+
+    Raises:
+        ConfigurationError: a collector is set, and OpenTelemetry is not installed.
+    """
+    if not settings.tracing.endpoint:
+        return NO_TRACING
+    try:
+        from tidegate.adapters.otel import OtelTracing  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"tracing.endpoint is set, and {error.name or 'OpenTelemetry'} is not installed",
+            advice="install it with the service: pip install 'tidegate[traces]'",
+        ) from error
+    tracing = OtelTracing.open(settings.tracing.endpoint, settings.tracing.sample_ratio, secrets.token_hex(4))
+    stack.push_async_callback(asyncio.to_thread, tracing.close)
+    return tracing
 
 
 async def open_log(settings: Settings, clock: Clock) -> EmbeddedLog | KafkaLog:

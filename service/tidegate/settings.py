@@ -56,6 +56,13 @@ def _listed(value: object) -> object:
     return [each.strip() for each in value.split(",")] if value.strip() else []
 
 
+def _address(value: str) -> str:
+    """`value`, if it is an http or https address or nothing at all."""
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError("expected an address such as http://host:port")
+    return value
+
+
 class LogSettings(_Area):
     """The embedded durable log."""
 
@@ -267,9 +274,21 @@ class AlertingSettings(_Area):
     @field_validator("alertmanager_url", "link")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("expected an address such as http://alertmanager:9093")
-        return value
+        return _address(value)
+
+
+class TracingSettings(_Area):
+    """Traces by OpenTelemetry, from a request to the decision it led to (docs/monitoring.md#traces). Needs the extra `traces`."""
+
+    endpoint: str = ""
+    """Collector that takes OTLP over HTTP, e.g. http://collector:4318; empty means no traces."""
+    sample_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Share of requests that are followed, unless their caller says so; whatever such a request leads to is followed with it."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _address(value)
 
 
 class WorkerSettings(_Area):
@@ -328,6 +347,8 @@ class Settings(_Area):
     """Who may do what."""
     alerting: AlertingSettings = AlertingSettings()
     """Alerts about single anomalies and incidents."""
+    tracing: TracingSettings = TracingSettings()
+    """Traces by OpenTelemetry."""
     worker: WorkerSettings = WorkerSettings()
     """The worker's loop."""
     logging: LoggingSettings = LoggingSettings()

@@ -36,6 +36,7 @@ from tidegate.api.routers import (
     summary,
     topologies,
 )
+from tidegate.api.traced import Traced
 
 ROUTERS: Final = (
     readings,
@@ -86,6 +87,8 @@ def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = RO
     if dependencies.cors_origins:
         _let_pages_read(app, dependencies.cors_origins)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
+    if dependencies.tracing.on:
+        app.add_middleware(Traced, tracing=dependencies.tracing)
     problems.install(app)
     openapi.install(app, routes, rules, controlled=dependencies.access.on)
     return app

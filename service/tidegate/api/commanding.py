@@ -80,7 +80,7 @@ async def issue(command: Command, ports: ApiDependencies) -> CommandReceipt:
     await ports.auditor.before(ports.caller, deed, must=role is Role.ADMIN)
     partition = partition_of(command.site, ports.log.partitions)
     record = Outgoing(topics.COMMANDS, partition, command.site.encode(), encode(command))
-    await ports.log.append([record])
+    await ports.append([record])
     ports.recent.durable(command.id)
     return _receipt(command)
 

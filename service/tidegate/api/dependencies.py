@@ -23,7 +23,19 @@ from tidegate.api.pulse import Pulse
 from tidegate.contracts.ids import CommandId
 from tidegate.contracts.studies import Headroom
 from tidegate.errors import DependencyError
-from tidegate.ports import Adviser, AuditTrail, Clock, Configuring, KeyStore, LiveState, Log, Views
+from tidegate.ports import (
+    NO_TRACING,
+    Adviser,
+    AuditTrail,
+    Clock,
+    Configuring,
+    KeyStore,
+    LiveState,
+    Log,
+    Outgoing,
+    Tracing,
+    Views,
+)
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -100,6 +112,7 @@ class ApiDependencies:
     own: LiveState | None = None
     adviser: Adviser | None = None
     desk: Configuring | None = None
+    tracing: Tracing = NO_TRACING
 
     @property
     def configuring(self) -> Configuring:
@@ -111,6 +124,14 @@ class ApiDependencies:
         if self.desk is None:
             raise DependencyError("this process knows nothing of configuration", advice="ask one with the role `worker`")
         return self.desk
+
+    async def append(self, records: Sequence[Outgoing]) -> list[int]:
+        """Write `records` as `ports.Log.append` does, with a word of the request that they come from, if anybody follows it."""
+        with self.tracing.span("append") as span:
+            headers = span.headers
+            if headers:
+                records = [replace(record, headers=(*record.headers, *headers)) for record in records]
+            return await self.log.append(records)
 
     @property
     def own_live(self) -> LiveState:

@@ -16,7 +16,7 @@ from tidegate.contracts.ids import CommandId
 from tidegate.contracts.plan import Plan
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.errors import DependencyError
-from tidegate.ports import Clock, Log, Metrics, Outgoing, Planner
+from tidegate.ports import NO_TRACING, Clock, Log, Metrics, Outgoing, Planner, Tracing
 
 _log = structlog.get_logger(__name__)
 
@@ -59,11 +59,12 @@ class WatchedPlanner(Planner):
 class PlanDesk:
     """Keeps the requests of one partition moving; at most one per site is on its way, as the allocator asks no more."""
 
-    def __init__(self, partition: int, planner: Planner, log: Log, metrics: Metrics) -> None:
+    def __init__(self, partition: int, planner: Planner, log: Log, metrics: Metrics, tracing: Tracing = NO_TRACING) -> None:
         self._partition = partition
         self._planner = planner
         self._log = log
         self._metrics = metrics
+        self._tracing = tracing
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, requests: Sequence[PlanRequest]) -> None:
@@ -81,9 +82,11 @@ class PlanDesk:
 
     async def _answer(self, request: PlanRequest) -> None:
         try:
-            with self._metrics.planning():
-                plan = await self._planner.plan(request)
-            await self._log.append([Outgoing(topics.COMMANDS, self._partition, plan.site.encode(), encode(_submit(plan)))])
+            with self._tracing.span("plan") as span:
+                with self._metrics.planning():
+                    plan = await self._planner.plan(request)
+                value = encode(_submit(plan))
+                await self._log.append([Outgoing(topics.COMMANDS, self._partition, plan.site.encode(), value, span.headers)])
         except DependencyError as error:
             # The allocator's request expires and is made anew on current demand: repeating this one would plan on old news.
             _log.error("plan_failed", site=request.site, plan=request.id, reason=str(error))

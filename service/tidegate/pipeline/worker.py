@@ -37,7 +37,8 @@ from tidegate.pipeline.retention import Retention
 from tidegate.pipeline.settle import has_gone_through
 from tidegate.pipeline.step import Step, Stepper
 from tidegate.pipeline.turns import Turns
-from tidegate.ports import Clock, Commit, Log, Metrics, Planner
+from tidegate.ports import NO_TRACING, Clock, Commit, Log, Metrics, Planner, Span, Tracing
+from tidegate.ports.tracing import NO_SPAN
 
 _log = structlog.get_logger(__name__)
 
@@ -80,6 +81,7 @@ class WorkerPorts:
     metrics: Metrics
     forecasters: Mapping[str, Forecaster]
     turns: Turns = field(default_factory=Turns)
+    tracing: Tracing = NO_TRACING
 
 
 class PartitionWorker:
@@ -106,7 +108,7 @@ class PartitionWorker:
         self._configuration = configuration
         bundles = {name: forecaster.identity for name, forecaster in ports.forecasters.items()}
         self._stepper = Stepper(index, ports.log.partitions, configuration, bundles, ports.clock)
-        self._desk = PlanDesk(index, ports.planner, ports.log, ports.metrics)
+        self._desk = PlanDesk(index, ports.planner, ports.log, ports.metrics, ports.tracing)
         self._retention = Retention(index, ports.log, limits.keep_facts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"partition-{index}")
         self._state: Restored | None = None
@@ -268,6 +270,13 @@ class PartitionWorker:
         return self._ports.clock.now_ms() - state.tick_ms >= self._limits.tick_seconds * 1000
 
     async def _commit(self, state: Restored, portion: Portion, *, snapshot: bool, trial: Trial | None = None) -> None:
+        causes = [record for records in portion.inputs.values() for record in records] if self._ports.tracing.on else ()
+        if not causes:
+            return await self._committed(state, portion, NO_SPAN, snapshot=snapshot, trial=trial)
+        with self._ports.tracing.span("batch", causes=causes) as span:
+            return await self._committed(state, portion, span, snapshot=snapshot, trial=trial)
+
+    async def _committed(self, state: Restored, portion: Portion, span: Span, *, snapshot: bool, trial: Trial | None) -> None:
         # The system clock may step back; the core's time never does.
         tick_ms = max(self._ports.clock.now_ms(), state.tick_ms)
         step = await self._step(lambda: self._stepped(state, portion, tick_ms, snapshot, trial), portion)
@@ -277,6 +286,9 @@ class PartitionWorker:
         state.positions, state.tick_ms, state.taken = step.positions, tick_ms, step.taken
         state.sequence += 1
         self.progress.committed()
+        span.stages(step.seconds)
+        for each in step.facts.decisions:
+            span.note("decision", {"plan": each.plan_id, "status": each.status, "site": each.site})
         self._desk.ask(step.facts.requests)
         await self._report(state, step)
         await self._after(state, step, snapshot)

@@ -5,16 +5,18 @@ Promises over time are in each docstring: may it block, may it be called twice, 
 
 from tidegate.ports.access import AuditTrail, KeyStore, StoredKey, TokenVerifier
 from tidegate.ports.adviser import Adviser
-from tidegate.ports.configuring import Configuring
 from tidegate.ports.alerts import Alert, AlertMetrics, AlertSink
+from tidegate.ports.configuring import Configuring
 from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
 from tidegate.ports.metrics import Ages, BatchReport, HistoryLag, LettersWaiting, Levels, Metrics
 from tidegate.ports.outside import Clock, Planner
+from tidegate.ports.tracing import NO_TRACING, Span, Tracing
 from tidegate.ports.views import Views
 
 __all__ = [
+    "NO_TRACING",
     "Adviser",
     "Ages",
     "Alert",
@@ -37,7 +39,9 @@ __all__ = [
     "Planner",
     "Record",
     "Share",
+    "Span",
     "StoredKey",
     "TokenVerifier",
+    "Tracing",
     "Views",
 ]

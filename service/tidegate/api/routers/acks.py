@@ -44,7 +44,7 @@ async def post_acks(request: Request, door: Here) -> Response:
         await door.backlog.admit(topics.ACKS, len(acks))
         site = acks[0].site
         partition = partition_of(site, door.ports.log.partitions)
-        offsets = await door.ports.log.append([Outgoing(topics.ACKS, partition, site.encode(), encode(ack)) for ack in acks])
+        offsets = await door.ports.append([Outgoing(topics.ACKS, partition, site.encode(), encode(ack)) for ack in acks])
     return as_json(AcksReceipt(len(acks), site, partition, offsets[0]), HTTPStatus.ACCEPTED)
 
 

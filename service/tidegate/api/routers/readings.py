@@ -42,7 +42,7 @@ async def post_readings(request: Request, door: Here) -> Response:
             raise too_large(f"{len(intake.payload)} bytes as a batch", ports.limits.max_body_bytes)
         await door.backlog.admit(topics.TELEMETRY)
         partition = partition_of(intake.site, ports.log.partitions)
-        [offset] = await ports.log.append([_record(intake, partition)])
+        [offset] = await ports.append([_record(intake, partition)])
     return as_json(ReadingsReceipt(intake.count, intake.site, partition, offset), HTTPStatus.ACCEPTED)
 
 
