@@ -107,7 +107,7 @@ class AlertTeller:
     async def _follow(self, offsets: dict[tuple[str, int], int]) -> None:
         for topic, partition in list(offsets):
             while True:
-                offset = max(offsets[topic, partition], await self._log.start_offset(topic, partition))
+                offset = offsets[topic, partition]
                 records = await self._log.read(topic, partition, offset, max_records=MAX_RECORDS, max_bytes=MAX_BYTES)
                 for record in records:
                     self._note(record)
