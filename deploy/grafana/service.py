@@ -182,6 +182,38 @@ SERVICE = Board(
             ],
         ),
         Row(
+            "History",
+            [
+                Panel(
+                    "Behind the topics",
+                    "For how long an api's history has not been level with the topics; what REST says of facts is as old.",
+                    [Query(worst("tidegate_history_behind_seconds", "instance"), "{{instance}}")],
+                    unit="s",
+                    limits=(10, 60),
+                ),
+                Panel(
+                    "Records written",
+                    "And rows deleted for their age.",
+                    [
+                        Query(rate("tidegate_history_records_total"), "written"),
+                        Query(rate("tidegate_history_pruned_rows_total"), "deleted"),
+                    ],
+                    unit="cps",
+                ),
+                Panel(
+                    "Time of a transaction",
+                    "From its begin to its commit; the database's disk, or somebody who locks it.",
+                    quantiles("tidegate_history_write_seconds"),
+                    unit="s",
+                ),
+                Panel(
+                    "Rounds that failed",
+                    "By the code of the error; nothing is lost, they are tried again.",
+                    [Query(f"{increase('tidegate_history_failures_total', '5m', 'code')} or vector(0)", "{{code}}")],
+                ),
+            ],
+        ),
+        Row(
             "The door",
             [
                 Panel(

@@ -108,9 +108,9 @@ class Rig:
 async def rig(server: Server, tmp_path: Path) -> AsyncIterator[Rig]:
     clock = SystemClock()
     log = MemoryLog(1, clock=clock)
-    history = fresh_history(tmp_path)
+    history, metrics = fresh_history(tmp_path), PrometheusMetrics()
     async with httpx.AsyncClient() as http:
-        yield Rig(log, SqlViews(history, 1), Follower(log, history), PrometheusMetrics(), http, f"http://127.0.0.1:{server.port}")
+        yield Rig(log, SqlViews(history, 1), Follower(log, history, metrics), metrics, http, f"http://127.0.0.1:{server.port}")
     await history.close()
 
 
