@@ -30,7 +30,7 @@ from tidegate.api.dependencies import ApiDependencies
 from tidegate.api.feed import Feed
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
-from tidegate.ports import Outgoing
+from tidegate.ports import HistoryLag, Outgoing
 
 PATIENCE_SECONDS = 30.0
 
@@ -117,6 +117,19 @@ def move_away(folder: Path) -> None:
 
 def sqlite_history(folder: Path) -> Database:
     return open_database(f"sqlite:///{folder / 'history.db'}")
+
+
+async def test_a_history_that_keeps_up_with_a_stream_that_never_pauses_is_level(tmp_path: Path) -> None:
+    history, log = sqlite_history(tmp_path), MemoryLog(1, clock=ManualClock())
+    one = Follower(log, history, NullMetrics())
+    one._level_at -= 3600
+    for number in range(5):
+        fact = replace(examples.ANOMALY, id=f"a{number:03}")
+        await log.append([Outgoing(topics.ANOMALIES, 0, b"k", encode(fact))])
+        assert await one.catch_up() == 1  # no round without a record
+    assert one.lag() == HistoryLag()
+    assert time.monotonic() - one._level_at < 600
+    await history.close()
 
 
 async def test_while_another_process_locks_it_questions_are_answered_and_facts_follow_later(tmp_path: Path) -> None:

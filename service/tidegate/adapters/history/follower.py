@@ -91,7 +91,7 @@ class Follower:
                 moved = await self.catch_up()
                 if time.monotonic() - counted >= COUNT_SECONDS:
                     await self.count()
-                    self._offsets = await self._known_offsets()  # somebody may have begun to build history anew
+                    self._offsets = await self._writer.offsets()  # somebody may have begun to build history anew
                     counted = time.monotonic()
             except DependencyError as error:
                 self._failed(error)
@@ -127,7 +127,7 @@ class Follower:
                     held = []
         if held:
             await self._write(held)
-        if moved == 0:
+        if not any(self._unread.values()):
             self._level_at = time.monotonic()
         return moved
 
@@ -137,7 +137,10 @@ class Follower:
         self._metrics.history_written(written.records, time.perf_counter() - started)
         self._offsets = dict(written.offsets)
         for each in stretches:
-            self._unread[each.topic, each.partition] -= each.next_offset - max(each.after, each.records[0].offset)
+            place = (each.topic, each.partition)
+            left = self._unread[place] - (each.next_offset - max(each.after, each.records[0].offset))
+            # Behind the last record of a transaction stands its marker, which nobody can read: one alone is no lag.
+            self._unread[place] = left if left > 1 else 0
         self.skipped += written.skipped
 
     async def count(self) -> None:
@@ -153,7 +156,6 @@ class Follower:
         records = await self._log.read(topic, partition, offset, max_records=MAX_RECORDS, max_bytes=MAX_BYTES)
         await asyncio.sleep(0)
         if not records:
-            # Behind the last record there may be a transaction's marker, which nobody can read: that is no lag.
             self._unread.pop(place, None)
             return None
         self._unread[place] = await self._log.end_offset(topic, partition) - offset
