@@ -36,7 +36,7 @@ from tidegate.adapters.oidc import OidcVerifier, ProviderKeys, TokenRules
 from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.planner import ProcessPlanner
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
-from tidegate.adapters.remote_live import Addresses, Crew, RemoteLive
+from tidegate.adapters.remote_live import Addresses, Asking, Crew, RemoteConfiguring, RemoteLive
 from tidegate.api.access.authenticator import AccessControl, Authenticator
 from tidegate.api.access.keys import KeyRing
 from tidegate.api.access.rates import Rate
@@ -145,7 +145,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     own = LiveWorkers(workers, bundles, planner)
     metrics.watch(own.ages)
     crew = _crew(settings, stack)
-    live = own if crew is None else RemoteLive(crew, log, own)
+    asking = None if crew is None else Asking(crew, log.partitions)
+    live = own if asking is None else RemoteLive(asking, log, own)
     if isinstance(live, RemoteLive):
         metrics.gauge_from(UNANSWERED, live.count_unanswered)
     if isinstance(log, EmbeddedLog):
@@ -163,6 +164,9 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     stack.push_async_callback(adviser.close)
     keys = MemoryKeys()  # until the history database is there: no key opens the door
     views = SqlViews(history, log.partitions)
+    own_desk = ConfigurationDesk(
+        log, workers, configuration, forecasters, setting_views(settings, gathered), lambda: bundle_folders(settings)
+    )
     dependencies = ApiDependencies(
         log,
         views,
@@ -176,9 +180,8 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         cors_origins=settings.api.cors_origins,
         own=own,
         adviser=adviser,
-        desk=ConfigurationDesk(
-            log, workers, configuration, forecasters, setting_views(settings, gathered), lambda: bundle_folders(settings)
-        ),
+        desk=own_desk if asking is None else RemoteConfiguring(asking, own_desk),
+        own_desk=own_desk,
         tracing=tracing,
     )
     routers = (ROUTERS if "api" in settings.roles else OPERATION) + (INTERNAL if "worker" in settings.roles else ())

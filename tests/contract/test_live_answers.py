@@ -5,7 +5,7 @@ import contextlib
 import inspect
 import socket
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
+from tidegate.adapters.bundles import shipped_bundles
 from tidegate.adapters.membership import SoleMember
 from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
 from tidegate.adapters.planner import InlinePlanner
-from tidegate.adapters.remote_live import Addresses, Crew, RemoteLive
+from tidegate.adapters.remote_live import Addresses, Asking, Crew, RemoteConfiguring, RemoteLive
 from tidegate.api.access.authenticator import AccessControl, Authenticator
 from tidegate.api.app import INTERNAL, OPERATION, create_app
 from tidegate.api.dependencies import ApiDependencies
@@ -25,19 +26,27 @@ from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
 from tidegate.contracts.partitioner import partition_of
 from tidegate.core.forecaster import Forecaster
-from tidegate.errors import ConfigurationError, DependencyError
+from tidegate.errors import ConfigurationError, DependencyError, TidegateError
+from tidegate.pipeline.configuring import ConfigurationDesk
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.worker import PartitionWorker, WorkerPorts
 from tidegate.pipeline.workers import Workers
-from tidegate.ports import LiveState, Outgoing
+from tidegate.ports import Configuring, LiveState, Outgoing
 from tidegate.ports.questions import QUESTIONS, Question
-from worker_rig import CONFIGURATION, DEVICES, LIMITS, SITE, heartbeat, readings, topology, universal
+from worker_rig import CONFIGURATION, DEVICES, LIMITS, PROFILE, SITE, heartbeat, readings, topology, universal
 
 PARTITIONS = 2
 OURS = partition_of(SITE, PARTITIONS)
 OTHER = 1 - OURS
-ARGUMENTS = {"site": SITE, "device": DEVICES[3], "digest": True}
+ARGUMENTS = {
+    "site": SITE,
+    "device": DEVICES[3],
+    "digest": True,
+    "profiles": [replace(PROFILE, interval_seconds=2.0)],
+    "name": "universal",
+    "version": "1",
+}
 """What each parameter of a question is given; one that is not here gets its default."""
 
 SELDOM = {"words"}
@@ -67,6 +76,7 @@ class Process:
     """A worker process that works `partitions`, without a socket."""
 
     live: LiveWorkers
+    desk: ConfigurationDesk
     log: MemoryLog
     app: Any
 
@@ -93,10 +103,14 @@ async def process(
     live = LiveWorkers(workers, {"universal": "universal/1@abc"}, WatchedPlanner(ports.planner, clock, 60.0))
     stop = asyncio.Event()
     running = asyncio.create_task(workers.run(stop))
+    bundles = {"universal/1": shipped_bundles() / "universal" / "1"}
+    desk = ConfigurationDesk(log, workers, CONFIGURATION, forecasters, folders=lambda: bundles)
     metrics: Any = NullMetrics()
     nothing: Any = None  # a worker alone has no history
-    dependencies = ApiDependencies(log, nothing, live, metrics, clock, Feed(log), access=access or AccessControl(), own=live)
-    yield Process(live, log, create_app(dependencies, OPERATION + INTERNAL))
+    dependencies = ApiDependencies(
+        log, nothing, live, metrics, clock, Feed(log), access=access or AccessControl(), own=live, own_desk=desk
+    )
+    yield Process(live, desk, log, create_app(dependencies, OPERATION + INTERNAL))
     stop.set()
     await running
 
@@ -124,11 +138,11 @@ async def log(clock: ManualClock) -> AsyncIterator[MemoryLog]:
 
 
 def remote(client: httpx.AsyncClient, *urls: str, log: MemoryLog, own: LiveState, seconds: float = 5.0) -> RemoteLive:
-    return RemoteLive(Crew(Addresses(client, urls, seconds).now), log, own)
+    return RemoteLive(Asking(Crew(Addresses(client, urls, seconds).now), PARTITIONS), log, own)
 
 
-async def put(question: Question, live: LiveState) -> object:
-    wanted = inspect.signature(getattr(LiveState, question.name)).parameters
+async def put(question: Question, live: object) -> object:
+    wanted = inspect.signature(getattr(question.port, question.name)).parameters
     named = {name: ARGUMENTS[name] for name in wanted if name in ARGUMENTS}
     return await question.put_to(live, question.asked(**named))
 
@@ -145,8 +159,10 @@ async def test_every_question_has_the_same_answer_here_and_over_http(
         await worker.settled()
         asked = remote(client, url, log=log, own=door.live)
         await asked.balance()  # any question that needs a worker makes it look for one
+        configuring = RemoteConfiguring(asked._asking, door.desk)
         for question in QUESTIONS.values():
-            here, there = await put(question, worker.live), await put(question, asked)
+            local, other = (worker.desk, configuring) if question.port is Configuring else (worker.live, asked)
+            here, there = await put(question, local), await put(question, other)
             assert there == here, question
             assert question.name in SELDOM or here, f"an empty answer shows nothing: {question}"
 
@@ -171,7 +187,7 @@ async def test_answers_of_several_workers_join_up_and_a_missing_one_is_said(
             assert asked.health().reasons == []
         with pytest.raises(DependencyError, match=r"worker http://127.0.0.1:\d+ does not answer"):
             await asked.balance()
-        await asked._crew.look()
+        await asked._asking.crew.look()
         with pytest.raises(DependencyError, match=f"no worker answers for partition {OTHER}; worker http"):
             await asked.sites()
         assert len(await asked.device_views(SITE)) == len(DEVICES), "whose owner is there is answered for"
@@ -264,3 +280,22 @@ async def test_a_name_stands_for_every_address_behind_it() -> None:
         found = await Addresses(client, ["http://localhost:81", "http://nowhere.invalid:81"], 1.0).now()
     assert "http://127.0.0.1:81" in {worker.name for worker in found}
     assert all("nowhere" not in worker.name for worker in found)
+
+
+async def test_what_is_wrong_with_a_question_is_said_as_it_would_be_here(
+    log: MemoryLog, clock: ManualClock, forecasters: dict[str, Forecaster]
+) -> None:
+    async with (
+        process(log, clock, forecasters, range(PARTITIONS)) as worker,
+        process(log, clock, forecasters, ()) as door,
+        served(worker.app) as url,
+        httpx.AsyncClient() as client,
+    ):
+        await worker.settled()
+        configuring = RemoteConfiguring(remote(client, url, log=log, own=door.live)._asking, door.desk)
+        for profile in (replace(PROFILE, interval_seconds=-1.0), replace(PROFILE, bundle="nobody/9")):
+            with pytest.raises(TidegateError) as here:
+                await worker.desk.preview(SITE, [profile])
+            with pytest.raises(type(here.value)) as there:
+                await configuring.preview(SITE, [profile])
+            assert here.value.message.startswith(there.value.message[:40])

@@ -112,6 +112,7 @@ class ApiDependencies:
     own: LiveState | None = None
     adviser: Adviser | None = None
     desk: Configuring | None = None
+    own_desk: Configuring | None = None
     tracing: Tracing = NO_TRACING
 
     @property

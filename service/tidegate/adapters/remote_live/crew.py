@@ -96,4 +96,4 @@ class Crew:
 
 
 async def _standing(worker: Reach) -> Standing:
-    return Standing(worker, await worker.ask("partitions", digest=False), await worker.ask("bundles"))
+    return Standing(worker, await worker.ask("LiveState.partitions", digest=False), await worker.ask("LiveState.bundles"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -10,11 +10,21 @@ import httpx
 
 from tidegate.contracts.codec import decode, pack, unpack
 from tidegate.contracts.problem import ProblemDetails
-from tidegate.errors import ConfigurationError, DependencyError, InputError
+from tidegate.errors import CommandRefused, ConfigurationError, DependencyError, InputError, TidegateError
 from tidegate.ports.questions import QUESTIONS
 
-PATH: Final = "/internal/live"
+PATH: Final = "/internal/questions"
 """Where workers are asked; one path for each question below it."""
+
+SLOW_SECONDS: Final = {"Configuring.preview": 90.0}
+"""Seconds for answers that take long by nature: a preview works for up to a minute, and for what it was asked by then."""
+
+
+_MEANT: Final[Mapping[int, type[TidegateError]]] = {
+    HTTPStatus.UNPROCESSABLE_ENTITY: InputError,
+    HTTPStatus.CONFLICT: CommandRefused,
+}
+"""Statuses by which a worker says that what is asked is wrong; by any other, that it cannot say."""
 
 
 class Reach(Protocol):
@@ -26,7 +36,7 @@ class Reach(Protocol):
         ...
 
     async def ask(self, question: str, *given: object, **named: object) -> Any:
-        """Ask it `question`, with arguments as `LiveState` takes them."""
+        """Ask it `question`, a key of `QUESTIONS`, with arguments as its port takes them."""
         ...
 
 
@@ -48,12 +58,14 @@ class WorkerDoor:
         """Ask it `question`.
 
         Raises:
+            InputError, CommandRefused: what is asked is what is wrong.
             DependencyError: it does not answer in time, does not let us in, or says that it cannot know now.
         """
         asked = QUESTIONS[question]
+        seconds = SLOW_SECONDS.get(question, self._seconds)
         try:
-            async with asyncio.timeout(self._seconds):  # httpx bounds each step of a request, and not their sum
-                answer = await self._post(question, pack(asked.asked(*given, **named)))
+            async with asyncio.timeout(seconds):  # httpx bounds each step of a request, and not their sum
+                answer = await self._post(question, pack(asked.asked(*given, **named)), seconds)
         except (httpx.HTTPError, TimeoutError) as error:
             raise DependencyError(
                 f"worker {self.name} does not answer: {str(error) or type(error).__name__}",
@@ -68,15 +80,16 @@ class WorkerDoor:
                 f"worker {self.name} answers {question!r} in another way", advice="run one release in all processes"
             ) from error
 
-    async def _post(self, question: str, body: bytes) -> httpx.Response:
+    async def _post(self, question: str, body: bytes, seconds: float) -> httpx.Response:
         return await self._http.post(
             self._address.copy_with(path=f"{PATH}/{question}"),
             content=body,
             headers={"host": self._host, "content-type": "application/msgpack"},
+            timeout=seconds,
             extensions={"sni_hostname": self._host.partition(":")[0]},
         )
 
-    def _refusal(self, answer: httpx.Response) -> DependencyError:
+    def _refusal(self, answer: httpx.Response) -> TidegateError:
         if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return DependencyError(
                 f"worker {self.name} does not let us in", advice="give both the same access.worker_token_file (docs/access.md)"
@@ -87,7 +100,8 @@ class WorkerDoor:
             return DependencyError(
                 f"worker {self.name} answers {answer.status_code} and no more", advice="see that api.workers are Tidegate's"
             )
-        return DependencyError(problem.detail, advice=problem.advice)
+        kind = _MEANT.get(problem.status, DependencyError)
+        return kind(problem.detail, advice=problem.advice)
 
 
 class Addresses:

@@ -65,7 +65,7 @@ RULES: Final[Mapping[Route, Rule]] = {
     ("POST", "/v1/commands"): Rule(Role.OPERATOR, SiteFrom.BODY),
     ("GET", "/v1/summary"): Rule(Role.READER, SiteFrom.QUERY),
     ("GET", "/v1/partitions"): Rule(Role.READER, SiteFrom.EVERY),
-    ("POST", "/internal/live/{question}"): Rule(Role.READER, SiteFrom.EVERY),
+    ("POST", "/internal/questions/{question}"): Rule(Role.READER, SiteFrom.EVERY),
     ("GET", "/v1/sites"): Rule(Role.READER, SiteFrom.SHOWN),
     ("GET", "/v1/stream"): Rule(Role.READER, SiteFrom.SHOWN),
     ("GET", "/v1/devices"): Rule(Role.READER, SiteFrom.QUERY),
