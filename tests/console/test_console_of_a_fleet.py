@@ -92,6 +92,16 @@ def test_a_plan_is_approved_as_seen_and_undone(service: httpx.Client, page: Page
     expect(page.get_by_text("A plan that undoes it was made.")).to_be_visible()
 
 
+def test_a_plan_is_looked_for_without_changing_anything(service: httpx.Client, page: Page) -> None:
+    before = service.get("/v1/decisions").json()["items"]
+    page.goto(console(service, "plans"))
+    page.locator(".site-row", has_text="site-1").get_by_role("button", name="Orders").click()
+    page.get_by_text("Look for a plan", exact=True).click()
+    expect(page.get_by_role("alertdialog")).to_contain_text("What the planner would do")
+    page.get_by_role("button", name="Cancel").click()
+    assert len(service.get("/v1/decisions").json()["items"]) == len(before)
+
+
 def test_a_site_is_frozen_and_thawed_and_says_so(service: httpx.Client, page: Page) -> None:
     page.goto(console(service, "plans"))
     row = page.locator(".site-row", has_text="site-1")

@@ -5,6 +5,7 @@ from typing import Final
 from tidegate.console.markup import Markup, device_link, joined
 from tidegate.console.wording import counted, moment, number
 from tidegate.contracts.plan import DecisionStatus, Plan, PlanScore
+from tidegate.contracts.studies import Study
 from tidegate.contracts.views import DecisionHistory, DecisionView, SiteView
 
 MOST_MOVES: Final = 300
@@ -121,15 +122,31 @@ def moves(plan: Plan) -> Markup:
 
 def in_short(plan: Plan) -> Markup:
     """What approving it does, for whoever is about to."""
+    exactly = Markup('<p class="dim">Exactly this plan: digest <code>{}</code></p>').format(plan.digest[:16])
+    return _listed(plan) + exactly
+
+
+def _listed(plan: Plan) -> Markup:
     listed = joined(
         Markup("<li><b>{}</b>: {} → {}</li>").format(move.device, move.source or "nobody", move.target or "nobody")
         for move in plan.moves[:_SHORT_MOVES]
     )
     left = len(plan.moves) - _SHORT_MOVES
     more = Markup("<li>and {} more</li>").format(f"{left:,}") if left > 0 else Markup("")
-    return Markup(
-        '<p>{} at site <b>{}</b>. {}</p><ul class="short">{}{}</ul><p class="dim">Exactly this plan: digest <code>{}</code></p>'
-    ).format(counted(len(plan.moves), "move"), plan.site, _effect(plan.before, plan.after), listed, more, plan.digest[:16])
+    told = _effect(plan.before, plan.after)
+    return Markup('<p>{} at site <b>{}</b>. {}</p><ul class="short">{}{}</ul>').format(
+        counted(len(plan.moves), "move"), plan.site, told, listed, more
+    )
+
+
+def study(found: Study) -> Markup:
+    """What a dry run found."""
+    holds = joined(Markup('<li class="hold">{}</li>').format(hold) for hold in found.holds)
+    if not found.plan.moves:
+        return Markup("<p>Nothing: site <b>{}</b> stands as well as the planner can make it.</p><ul>{}</ul>").format(
+            found.site, holds
+        )
+    return Markup("{}{}<ul>{}</ul>").format(_listed(found.plan), tiers(found.plan.before, found.plan.after), holds)
 
 
 def _tier(name: str, before: float, after: float, more_is_better: bool) -> Markup:

@@ -50,7 +50,7 @@ class Visit:
             return [None]
         return [str(site.site) for site in (await self.sites()).value or ()]
 
-    def say(self, text: str, kind: Literal["positive", "negative", "warning"]) -> None:
+    def say(self, text: str, kind: Literal["positive", "negative", "warning", "info"]) -> None:
         """Tell the visitor, wherever on the page the question came from; that part may be gone by now."""
         with self.client:
             ui.notify(text, type=kind, position="bottom", timeout=_READ_MS, close_button="Close", multi_line=len(text) > 80)

@@ -16,16 +16,12 @@ from tidegate.contracts.command import CommandKind
 from tidegate.contracts.plan import DecisionStatus, Plan
 from tidegate.contracts.stream import FactKind
 from tidegate.contracts.views import DecisionHistory, DecisionView, SiteView
+from tidegate.errors import TidegateError
 
 _SHOWN: Final = 50
 _TOUCHING: Final = (FactKind.DECISION, FactKind.OUTCOME)
 
 _ORDERS: Final = (
-    (
-        "Ask for a plan",
-        CommandKind.REQUEST_PLAN,
-        "The planner looks for something better. It carries out nothing that needs approval.",
-    ),
     ("Freeze", CommandKind.FREEZE, "Carry out no plan at this site until it is thawed. What is assigned stays as it is."),
     ("Thaw", CommandKind.THAW, "Carry out plans again."),
     ("Stop allocation", CommandKind.STOP_ALLOCATION, "The kill switch: make no plan and carry out none, until it is resumed."),
@@ -89,8 +85,24 @@ class _Plans:
 
     def _menu(self, site: str) -> None:
         with ui.dropdown_button("Orders", auto_close=True).props("outline dense no-caps"):
+            ui.item("Look for a plan", on_click=partial(self._look, site))
             for title, kind, what in _ORDERS:
                 ui.item(title, on_click=partial(self._ask, site, title, kind, what))
+
+    async def _look(self, site: str) -> None:
+        """A dry run first: what would be proposed, and only then whether to have it proposed."""
+        self._visit.say(f"The planner looks at {site}.", "info")
+        try:
+            study = await self._visit.board.client.studies.dry_run(site)
+        except TidegateError as error:
+            self._visit.say(f"No plan: {error}", "negative")
+            return
+
+        async def do(reason: str) -> None:
+            await act(self._visit, site, CommandKind.REQUEST_PLAN, f"A plan for {site} is being made.", reason=reason)
+
+        with self._visit.client:
+            confirm("What the planner would do", draw.study(study), "Have it proposed", do)
 
     def _ask(self, site: str, title: str, kind: CommandKind, what: str) -> None:
         async def do(reason: str) -> None:
