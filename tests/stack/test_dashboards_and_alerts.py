@@ -126,6 +126,7 @@ def test_a_door_without_workers_answers_for_both_of_them(stack: Stack) -> None:
     assert [view["partition"] for view in api.get("/v1/partitions").json()] == [0, 1, 2, 3]
     for site in api.get("/v1/sites").json():
         assert api.get("/v1/devices", params={"site": site["site"]}).json()["items"]
+    assert any(bundle["uses"] for bundle in api.get("/v1/bundles").json()), "who is served by a bundle is the workers' word"
 
 
 def test_every_panel_shows_data_of_a_running_fleet(stack: Stack, figures: dict[str, Any]) -> None:
