@@ -55,6 +55,7 @@ from tidegate.errors import BundleError, ConfigurationError, DependencyError, In
 from tidegate.pipeline.configuring import ConfigurationDesk
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
+from tidegate.pipeline.series import SeriesDesk
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
 from tidegate.ports import NO_TRACING, AlertMetrics, Clock, KeyStore, Log, Membership, Metrics, Tracing, Views
@@ -183,6 +184,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         desk=own_desk if asking is None else RemoteConfiguring(asking, own_desk),
         own_desk=own_desk,
         tracing=tracing,
+        scorer=_series_desk(configuration, forecasters, stack),
     )
     routers = (ROUTERS if "api" in settings.roles else OPERATION) + (INTERNAL if "worker" in settings.roles else ())
     app = create_app(dependencies, routers)
@@ -445,6 +447,12 @@ def bundle_folders(settings: Settings) -> dict[str, Path]:
     """
     paths = [shipped_bundles(), *settings.bundles]
     return all_bundles(paths) | bundle_catalogue(paths)
+
+
+def _series_desk(configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster], stack: AsyncExitStack) -> SeriesDesk:
+    desk = SeriesDesk(configuration, forecasters)
+    stack.callback(desk.close)
+    return desk
 
 
 async def _weigh(log: EmbeddedLog, metrics: Metrics) -> None:

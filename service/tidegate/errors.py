@@ -7,6 +7,7 @@
     │   ├── RecordTooLargeError a record is larger than the log takes
     │   └── CommandRefused      a well-formed command that the present state does not allow
     ├── DependencyError         a thing beside us failed: disk, broker, planner process
+    │   ├── BusyError           as much of this work as may be is under way
     │   ├── LogInUseError       another process holds the embedded log
     │   ├── LogFullError        the disk under the log is full
     │   ├── OwnerReplacedError  another process took this partition over
@@ -77,6 +78,12 @@ class DependencyError(TidegateError):
     """Something beside us failed: disk, broker, planner process."""
 
     code = "dependency-failed"
+
+
+class BusyError(DependencyError):
+    """As much of this work as may be is under way; nothing was begun. Coming back in some seconds is right."""
+
+    code = "busy"
 
 
 class LogInUseError(DependencyError):

@@ -152,6 +152,10 @@ class RetentionSettings(_Area):
     """Revisions of topologies that were in force; a site's present one stays."""
     audit_days: float = Field(default=400, gt=0, le=36500)
     """The record of who asked for what; 13 months, so that a year can be looked back on whole."""
+    scores_days: float = Field(default=1, gt=0, le=36500)
+    """Recorded scores: one of each device per `detection.score_every_seconds`, about a kilobyte each."""
+    notes_days: float = Field(default=365, gt=0, le=36500)
+    """Acknowledgements, labels and maintenance windows, from when they were given, with their commands."""
     dead_letters_days: float = Field(default=14, gt=0, le=36500)
     """Dead letters with the head of their bytes, and the notes on their replays."""
 

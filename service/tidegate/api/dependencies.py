@@ -33,6 +33,7 @@ from tidegate.ports import (
     LiveState,
     Log,
     Outgoing,
+    SeriesScorer,
     Tracing,
     Views,
 )
@@ -114,6 +115,7 @@ class ApiDependencies:
     desk: Configuring | None = None
     own_desk: Configuring | None = None
     tracing: Tracing = NO_TRACING
+    scorer: SeriesScorer | None = None
 
     @property
     def configuring(self) -> Configuring:
@@ -138,6 +140,16 @@ class ApiDependencies:
     def own_live(self) -> LiveState:
         """What the workers of this process know."""
         return self.own or self.live
+
+    def series(self) -> SeriesScorer:
+        """What scores posted series.
+
+        Raises:
+            DependencyError: this process cannot.
+        """
+        if self.scorer is None:
+            raise DependencyError("this process has no bundles to score with", advice="ask one that serves the api role")
+        return self.scorer
 
     @property
     def auditor(self) -> Auditor:

@@ -1,13 +1,15 @@
 """Real values for the documentation of what detection says beyond its facts: scores, annotations, maintenance windows."""
 
-from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from tidegate.api import examples
-from tidegate.contracts.annotation import Acknowledgement, AnomalyLabel, AnomalyView, IncidentView, LabelGiven
-from tidegate.contracts.anomaly import Anomaly, DeviceState, Incident
-from tidegate.contracts.ids import CommandId
+from tidegate.contracts.annotation import Acknowledgement, Annotations, AnomalyLabel, LabelGiven, anomaly_view, incident_view
+from tidegate.contracts.anomaly import DeviceState
+from tidegate.contracts.command import CommandKind
+from tidegate.contracts.ids import CommandId, ProfileName
 from tidegate.contracts.maintenance import MaintenanceView, MaintenanceWindow, WindowId
+from tidegate.contracts.paging import AsOf, Page
+from tidegate.contracts.rest import CommandReceipt, LabelRequest, MaintenanceRequest, Order
 from tidegate.contracts.scores import (
     DeviceColumns,
     MetricColumns,
@@ -17,6 +19,7 @@ from tidegate.contracts.scores import (
     ScoreGroup,
     ScorePoint,
 )
+from tidegate.contracts.series import ScoredReading, ScoredSeries
 
 _ANOMALY: Final = examples.ANOMALY
 _NOW_MS: Final = _ANOMALY.event_time_ms
@@ -84,10 +87,44 @@ LABEL: Final = LabelGiven(
     AnomalyLabel.TRUE_ALARM, "anna", _NOW_MS + 900_000, "bearing was dry", CommandId("shift-2-label-anomaly")
 )
 
+ANOMALY: Final = anomaly_view(_ANOMALY, Annotations(ACKNOWLEDGEMENT, [LABEL]))
+INCIDENT: Final = incident_view(examples.INCIDENT, Annotations(ACKNOWLEDGEMENT))
+ANOMALIES: Final = Page([ANOMALY], None, examples.ANOMALIES.as_of)
+INCIDENTS: Final = Page([INCIDENT], None, examples.ANOMALIES.as_of)
+POINTS: Final = Page([POINT], None, examples.ANOMALIES.as_of)
+MAINTENANCE_PAGE: Final = Page([MAINTENANCE], None, AsOf(_NOW_MS))
 
-def _whole(fact: Anomaly | Incident) -> dict[str, Any]:
-    return {each.name: getattr(fact, each.name) for each in fields(fact)}
+
+def _receipt(kind: CommandKind) -> CommandReceipt:
+    return CommandReceipt(CommandId(f"shift-2-{kind}"), _ANOMALY.site, kind, f"/v1/commands/shift-2-{kind}")
 
 
-ANOMALY: Final = AnomalyView(**_whole(_ANOMALY), acknowledgement=ACKNOWLEDGEMENT, labels=[LABEL])
-INCIDENT: Final = IncidentView(**_whole(examples.INCIDENT), acknowledgement=ACKNOWLEDGEMENT)
+ACKNOWLEDGED: Final = _receipt(CommandKind.ACKNOWLEDGE_ANOMALY)
+LABELLED: Final = _receipt(CommandKind.LABEL_ANOMALY)
+DECLARED: Final = _receipt(CommandKind.DECLARE_MAINTENANCE)
+CANCELLED: Final = _receipt(CommandKind.CANCEL_MAINTENANCE)
+ACKNOWLEDGE: Final = Order("on my way", "anna")
+LABEL_BODY: Final = LabelRequest(AnomalyLabel.TRUE_ALARM, "anna", "bearing was dry")
+MAINTENANCE_BODY: Final = MaintenanceRequest(
+    WINDOW.from_ms, WINDOW.until_ms, WINDOW.id, WINDOW.reason, list(WINDOW.devices), issued_by="anna"
+)
+
+_SERIES: Final = [{"event_time_ms": _NOW_MS + 60_000 * place, "metrics": {_MOTOR: 70.0 + place}} for place in range(3)]
+SERIES_BODIES: Final = {
+    "profile": {
+        "profile": "temperature-sensor",
+        "readings": [{"event_time_ms": _NOW_MS, "metrics": {"temperature_celsius": 21.4, "humidity_percent": 40.0}}],
+    },
+    "declared": {
+        "metrics": {_MOTOR: {"unit": "°C", "low": -40.0, "high": 150.0}},
+        "interval_seconds": 60.0,
+        "readings": _SERIES,
+    },
+}
+SCORED_SERIES: Final = ScoredSeries(
+    ProfileName("declared"),
+    _ANOMALY.bundle,
+    _ANOMALY.policy,
+    [ScoredReading(_NOW_MS, DeviceState.OK, 0.999996, 5.4, 4.2, POINT.metrics, _ANOMALY.id)],
+    [_ANOMALY],
+)

@@ -22,7 +22,15 @@ from tidegate.contracts.configuration_views import Activation, ProfilesBody
 from tidegate.contracts.content import ContentType
 from tidegate.contracts.problem import MEDIA_TYPE, ProblemDetails
 from tidegate.contracts.reading import MAX_BATCH_READINGS, Reading, ReadingBatch
-from tidegate.contracts.rest import Approval, Order, ReplayRequest, TopologyBody
+from tidegate.contracts.rest import (
+    Approval,
+    LabelRequest,
+    MaintenanceRequest,
+    Order,
+    ReplayRequest,
+    TopologyBody,
+)
+from tidegate.contracts.series import SeriesRequest
 from tidegate.contracts.studies import Changes, Proposal
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -32,6 +40,26 @@ _RECEIPTS: Final = tuple(_REFERENCE.format(model=name) for name in ("CommandRece
 
 _MOST: Final = {Reading: MAX_BATCH_READINGS, Ack: MAX_ACKS}
 """Items in a list of them as a body."""
+
+_BODIES: Final = (
+    ReadingBatch,
+    Reading,
+    Command,
+    Ack,
+    Approval,
+    Order,
+    TopologyBody,
+    Proposal,
+    Changes,
+    ProfilesBody,
+    Activation,
+    LabelRequest,
+    MaintenanceRequest,
+    SeriesRequest,
+    ReplayRequest,
+    KeyRequest,
+)
+"""What routes decode themselves."""
 
 COMMAND_REQUEST: Final = "CommandRequest"
 """A command as REST takes it: the schema of `Command`, its id optional."""
@@ -85,22 +113,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rul
 def _describe(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rule], *, controlled: bool) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     schemas = document["components"]["schemas"]
-    for kind in (
-        ReadingBatch,
-        Reading,
-        Command,
-        Ack,
-        Approval,
-        Order,
-        TopologyBody,
-        Proposal,
-        Changes,
-        ProfilesBody,
-        Activation,
-        ReplayRequest,
-        KeyRequest,
-        ProblemDetails,
-    ):
+    for kind in (*_BODIES, ProblemDetails):
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE)
         schemas.update(schema.pop("$defs", {}))
         schemas[kind.__name__] = schema

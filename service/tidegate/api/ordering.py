@@ -24,6 +24,10 @@ async def order_in(request: Request, door: Door) -> Order:
 
 async def obey(door: Door, order: Order, site: SiteId, kind: CommandKind, **fields: Any) -> Response:
     """Put `order` on the log as a command of `kind` with `fields`, and answer with the receipt. Raises as `issue`."""
-    command = Command(door.ports.new_command_id(), site, kind, order.issued_by, order.reason, **fields)
+    return await answer(Command(door.ports.new_command_id(), site, kind, order.issued_by, order.reason, **fields), door)
+
+
+async def answer(command: Command, door: Door) -> Response:
+    """Put `command` on the log, and answer with the receipt and where its outcome will be. Raises as `issue`."""
     receipt = await issue(command, door.ports)
     return as_json(receipt, HTTPStatus.ACCEPTED, {"location": quote(receipt.outcome)})

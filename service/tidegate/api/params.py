@@ -10,7 +10,18 @@ from urllib.parse import unquote
 from fastapi import Depends, Path, Query
 from pydantic import AfterValidator
 
-from tidegate.contracts.ids import MAX_ID_LENGTH, AnomalyId, CommandId, DeviceId, GatewayId, IncidentId, PlanId, SiteId
+from tidegate.contracts.ids import (
+    MAX_ID_LENGTH,
+    MAX_INTEGER,
+    AnomalyId,
+    CommandId,
+    DeviceId,
+    GatewayId,
+    IncidentId,
+    PlanId,
+    SiteId,
+)
+from tidegate.contracts.maintenance import WindowId
 from tidegate.contracts.paging import MAX_PAGE, PageRequest, from_cursor
 
 SitePath = Annotated[SiteId, Path(description="Site id, percent-encoded.", examples=["plant-7"]), AfterValidator(unquote)]
@@ -19,12 +30,20 @@ GatewayPath = Annotated[GatewayId, Path(description="Gateway id, percent-encoded
 PlanPath = Annotated[PlanId, Path(description="Plan id."), AfterValidator(unquote)]
 AnomalyPath = Annotated[AnomalyId, Path(description="Anomaly id."), AfterValidator(unquote)]
 IncidentPath = Annotated[IncidentId, Path(description="Incident id."), AfterValidator(unquote)]
+WindowPath = Annotated[WindowId, Path(description="Maintenance window id, percent-encoded."), AfterValidator(unquote)]
 CommandPath = Annotated[CommandId, Path(description="Command id."), AfterValidator(unquote)]
 
 SiteFilter = Annotated[SiteId | None, Query(max_length=MAX_ID_LENGTH, description="Only this site.")]
 DeviceFilter = Annotated[DeviceId | None, Query(max_length=MAX_ID_LENGTH, description="Only this device.")]
 
 CommandFilter = Annotated[CommandId | None, Query(max_length=MAX_ID_LENGTH, description="Only this command.")]
+
+SinceFilter = Annotated[
+    int | None, Query(ge=-MAX_INTEGER, le=MAX_INTEGER, description="From this event time on, Unix milliseconds.")
+]
+UntilFilter = Annotated[
+    int | None, Query(ge=-MAX_INTEGER, le=MAX_INTEGER, description="Before this event time, Unix milliseconds.")
+]
 
 
 async def _page_request(

@@ -37,11 +37,12 @@ def list_anomalies(
     as_json: Json = False,
 ) -> None:
     """List the latest version of each anomaly, the last opened first."""
-    wanted = {"site": site, "device": device}
     found = ask(
         url,
         token,
-        lambda client: client.anomalies.list(**wanted, status=status, severity=severity, is_open=is_open).first(limit),
+        lambda client: client.anomalies.list(site=site, device=device, status=status, severity=severity, is_open=is_open).first(
+            limit
+        ),
     )
     show(found, as_json, lambda: table(_HEADS, map(_row, found), "anomaly"))
 

@@ -11,11 +11,13 @@ from tidegate.client.commands import Commands
 from tidegate.client.configuration import Bundles, Configuration, Profiles
 from tidegate.client.devices import Devices
 from tidegate.client.letters import DeadLetters
+from tidegate.client.maintenance import Maintenance
 from tidegate.client.operation import Operation
 from tidegate.client.orders import Orders
 from tidegate.client.plans import Plans
 from tidegate.client.readings import Acks, Readings
 from tidegate.client.retry import Retry
+from tidegate.client.scores import Scores
 from tidegate.client.sites import Assignments, Sites
 from tidegate.client.stream import Stream
 from tidegate.client.studies import Studies
@@ -61,6 +63,8 @@ class TidegateClient:
         self.devices = Devices(wire)
         self.anomalies = Anomalies(wire)
         self.incidents = Incidents(wire)
+        self.scores = Scores(wire)
+        self.maintenance = Maintenance(wire)
         self.sites = Sites(wire)
         self.assignments = Assignments(wire)
         self.topologies = Topologies(wire)

@@ -8,6 +8,7 @@ from tidegate.client.wire import Wire
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.paging import Page
+from tidegate.contracts.rest import PastExplanation
 from tidegate.contracts.views import DeviceView, Explanation
 
 _LIST: Final = Route("GET", "/v1/devices")
@@ -33,6 +34,11 @@ class Devices:
     async def explain(self, site: str, device: str) -> Explanation:
         """Why a device alarms, or why it does not and what it would take."""
         return await self._wire.ask(_EXPLAIN, Explanation, {"site": site, "device": device})
+
+    async def explain_then(self, site: str, device: str, at_ms: int) -> PastExplanation:
+        """The same about event time `at_ms`: the last explanation recorded at or before it, and how far before."""
+        names = {"site": site, "device": device}
+        return await self._wire.ask(_EXPLAIN, PastExplanation, names, query={"at_ms": at_ms})
 
     async def forecast(self, site: str, device: str) -> Forecast:
         """What a device needs now and over the next intervals."""

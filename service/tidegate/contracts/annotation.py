@@ -1,10 +1,10 @@
 """Annotations: what people say of anomalies and incidents afterwards. They change no fact and move no threshold."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from tidegate.contracts.anomaly import Anomaly, Incident
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind, Incident, Severity
 from tidegate.contracts.ids import CommandId
 
 MOST_LABELS: Final = 20
@@ -68,6 +68,48 @@ class Annotations:
     labels: list[LabelGiven] = field(default_factory=list)
 
 
+NOTHING_SAID: Final = Annotations()
+"""Of what nobody spoke of."""
+
+
 def with_label(labels: list[LabelGiven], given: LabelGiven) -> list[LabelGiven]:
     """`labels` with `given` in place of that person's earlier one, at the end; the oldest beyond `MOST_LABELS` goes."""
     return [*(each for each in labels if each.by != given.by), given][-MOST_LABELS:]
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyFilter:
+    """Which anomalies are meant; null asks for nothing. `since_ms` (included) to `until_ms` (not) is when they opened.
+
+    `label` is one that somebody gave and still stands by.
+    """
+
+    site: str | None = None
+    device: str | None = None
+    gateway: str | None = None
+    profile: str | None = None
+    status: AnomalyStatus | None = None
+    severity: Severity | None = None
+    fault_kind: FaultKind | None = None
+    is_open: bool | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    acknowledged: bool | None = None
+    label: AnomalyLabel | None = None
+
+
+ALL_ANOMALIES: Final = AnomalyFilter()
+
+
+def anomaly_view(anomaly: Anomaly, said: Annotations) -> AnomalyView:
+    """`anomaly` with what people said of it."""
+    return AnomalyView(**_fields(anomaly), acknowledgement=said.acknowledgement, labels=said.labels)
+
+
+def incident_view(incident: Incident, said: Annotations) -> IncidentView:
+    """`incident` with what people said of it."""
+    return IncidentView(**_fields(incident), acknowledgement=said.acknowledgement)
+
+
+def _fields(fact: Anomaly | Incident) -> dict[str, Any]:
+    return {each.name: getattr(fact, each.name) for each in fields(fact)}

@@ -6,7 +6,17 @@ from typing import Annotated, Final, NewType
 import msgspec
 from pydantic import Field, StringConstraints
 
-from tidegate.contracts.ids import MAX_ID_LENGTH, MAX_INTEGER, CommandId, DeviceField, GatewayField, SiteId, is_clean
+from tidegate.contracts.ids import (
+    MAX_ID_LENGTH,
+    MAX_INTEGER,
+    CommandId,
+    DeviceField,
+    DeviceId,
+    GatewayField,
+    GatewayId,
+    SiteId,
+    is_clean,
+)
 from tidegate.errors import InputError
 
 WindowId = NewType("WindowId", str)
@@ -75,6 +85,12 @@ class MaintenanceWindow:
         weeks = (self.weekly_until_ms - 1 - self.from_ms) // WEEK_MS
         return self.until_ms + weeks * WEEK_MS
 
+    def covers(self, device: DeviceId, gateway: GatewayId | None) -> bool:
+        """Whether it is of `device`, served by `gateway`; when is another question."""
+        if self.devices or self.gateway is not None:
+            return device in self.devices or (gateway is not None and gateway == self.gateway)
+        return True
+
     @property
     def text(self) -> str:
         """What explanations say of it."""
@@ -92,6 +108,10 @@ class MaintenanceView:
     command: CommandId
     cancelled_by: str | None = None
     cancelled_at_ms: int | None = None
+
+    def in_force(self, at_ms: int) -> bool:
+        """Whether it is in force at `at_ms`: not before it began, nor after it ended or was called off."""
+        return self.window.covers_time(at_ms) and (self.cancelled_at_ms is None or at_ms < self.cancelled_at_ms)
 
     def cancelled(self, by: str, at_ms: int) -> "MaintenanceView":
         """The same window, called off."""

@@ -1,19 +1,21 @@
 """What only REST says: receipts, a summary for people, the body of an approval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
 from pydantic import Field
 
+from tidegate.contracts.annotation import AnomalyLabel, AnomalyView
 from tidegate.contracts.anomaly import Anomaly, DeviceState, Incident
 from tidegate.contracts.command import CommandKind
-from tidegate.contracts.ids import CommandId, SiteField, SiteId, WholeField
+from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, SiteField, SiteId, WholeField
 from tidegate.contracts.letters import MAX_REPLAY_COUNT, ReplayRefusal
+from tidegate.contracts.maintenance import MOST_WINDOW_DEVICES, MaintenanceView, WindowField, WindowTime
 from tidegate.contracts.paging import AsOf
 from tidegate.contracts.topology import DevicePlacement, Gateway
 from tidegate.contracts.version import SCHEMA_VERSION
-from tidegate.contracts.views import Balance, DecisionView
+from tidegate.contracts.views import Balance, DecisionView, Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,31 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """What somebody says an anomaly was. A person's later label takes the place of their earlier one."""
+
+    label: AnomalyLabel
+    issued_by: str = "anonymous"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceRequest:
+    """A maintenance window to declare, as `MaintenanceWindow`; one without an `id` gets the command's."""
+
+    from_ms: WindowTime
+    until_ms: WindowTime
+    id: WindowField | None = None
+    reason: str = ""
+    devices: Annotated[list[DeviceField], msgspec.Meta(max_length=MOST_WINDOW_DEVICES), Field(max_length=MOST_WINDOW_DEVICES)] = (
+        field(default_factory=list)
+    )
+    gateway: GatewayField | None = None
+    weekly_until_ms: WindowTime | None = None
+    issued_by: str = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
 class TopologyBody:
     """A whole topology as REST takes it: `site` is the path's, and a `revision` left out is the one in force plus one."""
 
@@ -83,6 +110,20 @@ class TopologyReceipt:
     kind: CommandKind
     outcome: str
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastExplanation(Explanation):
+    """An explanation as recorded: true of the device's reading at its `last_event_time_ms`, `distance_ms` before `at_ms`.
+
+    `anomalies` of the device and maintenance `windows` over it are those in force at `at_ms`, by what is known now.
+    """
+
+    at_ms: int
+    recorded_at_ms: int
+    distance_ms: int
+    anomalies: list[AnomalyView]
+    windows: list[MaintenanceView]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from tidegate.ports.live import LiveState
 from tidegate.ports.log import Commit, Log, Outgoing, Record
 from tidegate.ports.membership import Membership, Share
 from tidegate.ports.metrics import Ages, BatchReport, HistoryLag, LettersWaiting, Levels, Metrics
+from tidegate.ports.notes import Notes
 from tidegate.ports.outside import Clock, Planner
+from tidegate.ports.scores import ScoreHistory
+from tidegate.ports.scoring import SeriesScorer
 from tidegate.ports.tracing import NO_TRACING, Span, Tracing
 from tidegate.ports.views import Views
 
@@ -35,9 +38,12 @@ __all__ = [
     "Log",
     "Membership",
     "Metrics",
+    "Notes",
     "Outgoing",
     "Planner",
     "Record",
+    "ScoreHistory",
+    "SeriesScorer",
     "Share",
     "Span",
     "StoredKey",

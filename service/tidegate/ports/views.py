@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Incident, IncidentStatus, Severity
+from tidegate.contracts.annotation import ALL_ANOMALIES, AnomalyFilter
+from tidegate.contracts.anomaly import Anomaly, Incident, IncidentStatus
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.letters import ALL_LETTERS, KeptLetter, LetterFilter
 from tidegate.contracts.paging import AsOf, Page, PageRequest
@@ -14,9 +15,11 @@ from tidegate.contracts.views import (
     DecisionView,
     TopologyRevision,
 )
+from tidegate.ports.notes import Notes
+from tidegate.ports.scores import ScoreHistory
 
 
-class Views(Protocol):
+class Views(ScoreHistory, Notes, Protocol):
     """The read model: what the output topics said, for questions. Behind them by what `as_of` shows; old facts go by age.
 
     Lists of facts come newest first, assignments by site and device. An argument left None does not filter.
@@ -29,16 +32,7 @@ class Views(Protocol):
         """How far the read model has read."""
         ...
 
-    async def anomalies(
-        self,
-        page: PageRequest,
-        *,
-        site: str | None = None,
-        device: str | None = None,
-        status: AnomalyStatus | None = None,
-        severity: Severity | None = None,
-        is_open: bool | None = None,
-    ) -> Page[Anomaly]:
+    async def anomalies(self, page: PageRequest, wanted: AnomalyFilter = ALL_ANOMALIES) -> Page[Anomaly]:
         """The latest version of each anomaly."""
         ...
 

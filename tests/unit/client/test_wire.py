@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tidegate.api import examples
+from tidegate.api import examples, examples_detection
 from tidegate.client import ForeignAnswerError, RequestRefusedError, ServiceFailedError, TidegateClient, UnreachableError
 from tidegate.client.retry import LONGEST_PAUSE_SECONDS
 from tidegate.contracts.paging import AsOf, Page
@@ -17,7 +17,7 @@ BUSY = {"retry-after": "2"}
 
 
 async def test_an_answer_is_the_contracts_own_value() -> None:
-    assert await client(lambda _: value(examples.ANOMALY)).anomalies.get("a") == examples.ANOMALY
+    assert await client(lambda _: value(examples_detection.ANOMALY)).anomalies.get("a") == examples_detection.ANOMALY
 
 
 async def test_a_busy_service_is_asked_again_when_it_says() -> None:

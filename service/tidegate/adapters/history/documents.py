@@ -7,16 +7,20 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from tidegate.adapters.history import tables
+from tidegate.adapters.history.detection_tables import NOTES, SCORES
 from tidegate.contracts import topics
 from tidegate.contracts.anomaly import Anomaly, Incident, IncidentStatus
-from tidegate.contracts.codec import decode, encode
+from tidegate.contracts.codec import decode, encode, pack, unpack
+from tidegate.contracts.command import NOTES as ANNOTATING
 from tidegate.contracts.command import Command, command_digest
 from tidegate.contracts.deadletter import DeadLetter
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.letters import NOTE_HEADERS, LetterReplayed, kept, letter_id
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.plan import Assignment, Decision
+from tidegate.contracts.scores import ScoreBatch, samples_of
 from tidegate.contracts.views import CommandStatus, CommandView
+from tidegate.core.identity import fact_id
 from tidegate.ports import Record
 
 Row = dict[str, Any]
@@ -100,10 +104,27 @@ def _command(record: Record, changes: Changes) -> None:
     view = CommandView(command.id, command.site, command.kind, command.issued_by, CommandStatus.PENDING)
     changes.once.setdefault(tables.COMMANDS, []).append(_command_row(view, record.timestamp_ms))
     changes.asked.append({"asked_id": clean(command.id), "asked_digest": command_digest(command)})
+    if command.kind in ANNOTATING:
+        changes.once.setdefault(NOTES, []).append(_note(command, record))
     if command.topology is not None:
         row = {"command": clean(command.id), "site": clean(command.site), "revision": command.topology.revision}
         row |= {"issued_by": clean(command.issued_by), "sent_at_ms": record.timestamp_ms, "document": encode(command.topology)}
         changes.once.setdefault(tables.TOPOLOGIES, []).append(row)
+
+
+def _note(command: Command, record: Record) -> Row:
+    subject = command.anomaly_id or command.incident_id or command.window_id or (command.window.id if command.window else "")
+    row = {"command": clean(command.id), "site": clean(command.site), "kind": command.kind, "subject": clean(subject)}
+    row |= {"label": command.label, "issued_by": clean(command.issued_by), "place": record.offset}
+    return row | {"sent_at_ms": record.timestamp_ms, "document": encode(command)}
+
+
+def _scores(record: Record, changes: Changes) -> None:
+    rows = changes.once.setdefault(SCORES, [])
+    for sample in samples_of(unpack(record.value or b"", ScoreBatch)):
+        row = _columns(sample, "site device event_time_ms recorded_at_ms")
+        row["id"] = fact_id("score", sample.site, sample.device, sample.event_time_ms, sample.recorded_at_ms)
+        rows.append(row | {"written_at_ms": record.timestamp_ms, "document": pack(sample)})
 
 
 def _outcome(record: Record, changes: Changes) -> None:
@@ -151,6 +172,7 @@ HANDLERS: Final[Mapping[str, Callable[[Record, Changes], None]]] = {
     topics.DEADLETTER: _letter,
     topics.COMMANDS: _command,
     topics.OUTCOMES: _outcome,
+    topics.SCORES: _scores,
 }
 """What is followed, and what takes it."""
 

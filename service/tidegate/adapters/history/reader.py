@@ -3,7 +3,7 @@
 Lists are keyset pages: the next one begins behind the sort key of the last item seen, so it neither repeats nor skips one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, TypeVar
@@ -11,16 +11,20 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.adapters.history import tables
+from tidegate.adapters.history import notes, tables
 from tidegate.adapters.history.database import Database
+from tidegate.adapters.history.detection_tables import SCORES
 from tidegate.adapters.history.documents import FOLLOWED, clean
 from tidegate.contracts import topics
-from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Incident, IncidentStatus, Severity
-from tidegate.contracts.codec import decode
+from tidegate.contracts.annotation import ALL_ANOMALIES, Annotations, AnomalyFilter
+from tidegate.contracts.anomaly import Anomaly, Incident, IncidentStatus
+from tidegate.contracts.codec import decode, unpack
 from tidegate.contracts.forecast import Forecast
 from tidegate.contracts.letters import ALL_LETTERS, KeptLetter, LetterFilter
+from tidegate.contracts.maintenance import MaintenanceView
 from tidegate.contracts.paging import AsOf, Page, PageRequest, SortKey, to_cursor
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
+from tidegate.contracts.scores import ScoreSample
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import CommandStatus, CommandView, DecisionHistory, DecisionView, TopologyRevision
 from tidegate.core.plan_history import with_fact
@@ -52,19 +56,10 @@ class SqlViews:
         async with self._database.reading() as connection:
             return await self._as_of(connection, *FOLLOWED)
 
-    async def anomalies(
-        self,
-        page: PageRequest,
-        *,
-        site: str | None = None,
-        device: str | None = None,
-        status: AnomalyStatus | None = None,
-        severity: Severity | None = None,
-        is_open: bool | None = None,
-    ) -> Page[Anomaly]:
+    async def anomalies(self, page: PageRequest, wanted: AnomalyFilter = ALL_ANOMALIES) -> Page[Anomaly]:
         """The latest version of each anomaly, the last opened first."""
-        wanted = _equal(tables.ANOMALIES, site=site, device=device, status=status, severity=severity, is_open=is_open)
-        return await self._newest_first(tables.ANOMALIES, "opened_at_ms", "id", page, wanted, Anomaly, topics.ANOMALIES)
+        table, conditions = tables.ANOMALIES, _of_anomalies(wanted)
+        return await self._newest_first(table, "opened_at_ms", "id", page, conditions, Anomaly, topics.ANOMALIES)
 
     async def anomaly(self, anomaly_id: str) -> Anomaly | None:
         """The latest version of one anomaly."""
@@ -152,6 +147,38 @@ class SqlViews:
             row = found.first()
         return None if row is None else decode(row.document, Topology)
 
+    async def annotations(self, subjects: Collection[str]) -> Mapping[str, Annotations]:
+        """What was said of these anomalies and incidents."""
+        if not subjects:
+            return {}
+        async with self._database.reading() as connection:
+            return await notes.annotations(connection, subjects)
+
+    async def maintenance(self, site: str) -> Sequence[MaintenanceView]:
+        """The windows of `site`, the latest declared first."""
+        async with self._database.reading() as connection:
+            return await notes.maintenance(connection, site)
+
+    async def samples(
+        self, page: PageRequest, *, site: str, device: str, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Page[ScoreSample]:
+        """Samples of one device by event time, the newest first."""
+        wanted = [*_equal(SCORES, site=site, device=device), *_between(SCORES.c.event_time_ms, since_ms, until_ms)]
+        columns = (SCORES.c.event_time_ms, SCORES.c.id, SCORES.c.document)
+        query = _behind(select(*columns).where(*wanted), SCORES, "event_time_ms", "id", page)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+            as_of = await self._as_of(connection, topics.SCORES)
+        return _page(rows, page.limit, lambda row: (row[0], row[1]), lambda row: unpack(row.document, ScoreSample), as_of)
+
+    async def sample_at(self, site: str, device: str, at_ms: int) -> ScoreSample | None:
+        """The last sample of a device at or before `at_ms`."""
+        query = select(SCORES.c.document).where(*_equal(SCORES, site=site, device=device), SCORES.c.event_time_ms <= at_ms)
+        newest = query.order_by(SCORES.c.event_time_ms.desc(), SCORES.c.recorded_at_ms.desc()).limit(1)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(newest)).one_or_none()
+        return None if row is None else unpack(row.document, ScoreSample)
+
     async def _newest_first(
         self,
         table: Table,
@@ -187,6 +214,22 @@ class SqlViews:
 def _equal(table: Table, **wanted: Any) -> list[ColumnElement[bool]]:
     """That columns equal what is wanted of them; None wants nothing."""
     return [table.c[name] == clean(value) for name, value in wanted.items() if value is not None]
+
+
+def _between(column: ColumnElement[int], since: int | None, until: int | None) -> list[ColumnElement[bool]]:
+    found = [] if since is None else [column >= since]
+    return found if until is None else [*found, column < until]
+
+
+def _of_anomalies(wanted: AnomalyFilter) -> list[ColumnElement[bool]]:
+    names = ("site", "device", "gateway", "profile", "status", "severity", "fault_kind", "is_open")
+    conditions = _equal(tables.ANOMALIES, **{name: getattr(wanted, name) for name in names})
+    conditions += _between(tables.ANOMALIES.c.opened_at_ms, wanted.since_ms, wanted.until_ms)
+    if wanted.acknowledged is not None:
+        conditions.append(notes.is_acknowledged(wanted.acknowledged))
+    if wanted.label is not None:
+        conditions.append(notes.is_labelled(wanted.label))
+    return conditions
 
 
 def _behind(query: Select[Any], table: Table, time: str, name: str, page: PageRequest) -> Select[Any]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.history.access_tables import AUDIT
 from tidegate.adapters.history.database import Database
+from tidegate.adapters.history.detection_tables import NOTES, SCORES
 from tidegate.adapters.history.tables import (
     ANOMALIES,
     COMMANDS,
@@ -86,16 +87,21 @@ RULES: Final[Sequence[Rule]] = (
     # The topology in force stays, however old; one that never came into force goes like any other command.
     Rule("topologies_days", TOPOLOGIES, TOPOLOGIES.c.sent_at_ms, and_(_was_accepted(TOPOLOGIES.c.command), _SUPERSEDED)),
     Rule("commands_days", TOPOLOGIES, TOPOLOGIES.c.sent_at_ms, ~_was_accepted(TOPOLOGIES.c.command)),
-    # The command of a topology says who set it and when.
+    Rule("scores_days", SCORES, SCORES.c.written_at_ms, true()),
+    Rule("notes_days", NOTES, NOTES.c.sent_at_ms, true()),
+    # The command of a topology says who set it and when, that of a note whether it counts.
     Rule(
         "commands_days",
         COMMANDS,
         COMMANDS.c.sent_at_ms,
-        ~select(TOPOLOGIES.c.command).where(TOPOLOGIES.c.command == COMMANDS.c.id).exists(),
+        and_(
+            ~select(TOPOLOGIES.c.command).where(TOPOLOGIES.c.command == COMMANDS.c.id).exists(),
+            ~select(NOTES.c.command).where(NOTES.c.command == COMMANDS.c.id).exists(),
+        ),
     ),
     Rule("audit_days", AUDIT, AUDIT.c.at_ms, true()),
 )
-"""In this order: a command goes after its topology."""
+"""In this order: a command goes after its topology or note."""
 
 
 async def prune(database: Database, days: Mapping[str, float], now_ms: int) -> dict[str, int]:

@@ -13,6 +13,7 @@ import structlog
 from tidegate.api.alerting.book import AlertBook, Entry
 from tidegate.api.alerting.wording import Wording
 from tidegate.contracts import topics
+from tidegate.contracts.annotation import AnomalyFilter
 from tidegate.contracts.anomaly import Anomaly, Incident, IncidentStatus
 from tidegate.contracts.codec import decode
 from tidegate.contracts.paging import MAX_PAGE, PageRequest, from_cursor
@@ -85,8 +86,8 @@ class AlertTeller:
 
     async def _begin(self) -> dict[tuple[str, int], int]:
         """Note what is open by the read model; returns where to follow the log from."""
-        now_ms, request = self._clock.now_ms(), PageRequest(MAX_PAGE)
-        page = await self._views.anomalies(request, is_open=True)
+        now_ms, request, still_open = self._clock.now_ms(), PageRequest(MAX_PAGE), AnomalyFilter(is_open=True)
+        page = await self._views.anomalies(request, still_open)
         incidents = await self._views.incidents(request)
         read = {topics.ANOMALIES: page.as_of.offsets, topics.INCIDENTS: incidents.as_of.offsets}
         for incident in incidents.items:
@@ -97,7 +98,7 @@ class AlertTeller:
                 self.book.note(anomaly, now_ms, now_ms)
             if page.next_cursor is None:
                 break
-            page = await self._views.anomalies(PageRequest(MAX_PAGE, from_cursor(page.next_cursor)), is_open=True)
+            page = await self._views.anomalies(PageRequest(MAX_PAGE, from_cursor(page.next_cursor)), still_open)
         return {
             (topic, index): offset
             for topic, offsets in read.items()

@@ -9,13 +9,20 @@ from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.dependencies import Here
 from tidegate.api.listing import page_of
 from tidegate.api.params import DevicePath, Paging, SiteFilter, SitePath
+from tidegate.api.past import explained_then
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.forecast import Forecast
+from tidegate.contracts.ids import MAX_INTEGER
 from tidegate.contracts.paging import Page, SortKey
+from tidegate.contracts.rest import PastExplanation
 from tidegate.contracts.views import DeviceView, Explanation
 
 router = APIRouter(tags=["devices"])
 
+AtTime = Annotated[
+    int | None,
+    Query(ge=-MAX_INTEGER, le=MAX_INTEGER, description="Event time to ask about, Unix milliseconds; now without it."),
+]
 StateFilter = Annotated[DeviceState | None, Query(description="Only devices in this state.")]
 
 
@@ -33,10 +40,19 @@ async def get_device(site: SitePath, device: DevicePath, door: Here) -> Response
     return as_json((await _explain(site, device, door)).device)
 
 
-@router.get("/v1/devices/{site}/{device}/explain", response_model=Explanation, responses=example_of(examples.EXPLANATION))
-async def explain_device(site: SitePath, device: DevicePath, door: Here) -> Response:
-    """Explain why a device alarms, or why it does not and what it would take."""
-    return as_json(await _explain(site, device, door))
+@router.get(
+    "/v1/devices/{site}/{device}/explain",
+    response_model=PastExplanation | Explanation,
+    responses=example_of(examples.EXPLANATION),
+)
+async def explain_device(site: SitePath, device: DevicePath, door: Here, at_ms: AtTime = None) -> Response:
+    """Explain why a device alarms, or why it does not and what it would take; with `at_ms`, as it was then.
+
+    Of the past there is what was recorded: the last explanation at or before `at_ms`, which says how far before.
+    """
+    if at_ms is None:
+        return as_json(await _explain(site, device, door))
+    return as_json(await explained_then(door.ports.views, site, device, at_ms))
 
 
 @router.get("/v1/devices/{site}/{device}/forecast", response_model=Forecast, responses=example_of(examples.FORECAST))

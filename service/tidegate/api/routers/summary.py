@@ -8,6 +8,7 @@ from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of
 from tidegate.api.dependencies import Here
 from tidegate.api.params import SiteFilter
+from tidegate.contracts.annotation import AnomalyFilter
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.paging import PageRequest
 from tidegate.contracts.rest import Summary
@@ -37,7 +38,7 @@ async def get_summary(door: Here, site: SiteFilter = None) -> Response:
         lag=dict(lag),
         sites=len(sites),
         devices=dict(devices),
-        anomalies=(await ports.views.anomalies(NEWEST, site=site)).items,
+        anomalies=(await ports.views.anomalies(NEWEST, AnomalyFilter(site=site))).items,
         incidents=(await ports.views.incidents(NEWEST, site=site)).items,
         decisions=(await ports.views.decisions(NEWEST, site=site)).items,
         as_of=await ports.views.as_of(),

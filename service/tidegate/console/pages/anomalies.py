@@ -15,7 +15,7 @@ from tidegate.console.rows import Rows
 from tidegate.console.trace import Trace, record
 from tidegate.console.visit import Visit
 from tidegate.console.wording import as_of
-from tidegate.contracts.annotation import AnomalyLabel
+from tidegate.contracts.annotation import AnomalyLabel, AnomalyView
 from tidegate.contracts.anomaly import Anomaly, Incident, Severity
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.stream import FactKind
@@ -62,7 +62,7 @@ class _Anomalies:
         await self._show_incidents(scopes)
         await self._details.show(chosen)
 
-    async def _newest(self, scopes: list[str | None]) -> tuple[list[Anomaly], str]:
+    async def _newest(self, scopes: list[str | None]) -> tuple[list[AnomalyView], str]:
         board, listed = self._visit.board, self._visit.board.client.anomalies.list
         severity = Severity(self._wanted["severity"]) if self._wanted["severity"] in set(Severity) else None
         is_open = True if self._wanted["open"] == "1" else None
