@@ -40,6 +40,7 @@ def test_every_command_of_a_page_works(page: Path, tmp_path: Path, request: pyte
     script.write_text(script_of(blocks_of(page), port, broker), encoding="utf-8")
     settings = environment(
         TIDEGATE_API__PORT=str(port),
+        TIDEGATE_URL=f"http://127.0.0.1:{port}",
         TIDEGATE_KAFKA__TOPIC_PREFIX=f"{page.stem}.",
         TIDEGATE_KAFKA__GROUP=page.stem,
         PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin",
