@@ -11,6 +11,9 @@ from pages.blocks import Block
 DOOR = "127.0.0.1:8080"
 BROKER = "localhost:9092"
 
+READING_SECONDS = 2
+"""Between two blocks: a reader takes longer, and by then what was sent is scored and in the history."""
+
 _PRELUDE = """\
 set -euo pipefail
 serving=
@@ -50,4 +53,4 @@ def script_of(blocks: Sequence[Block], port: int, broker: str) -> str:
 def _step(block: Block) -> str:
     if block.file:
         return f"mkdir -p \"$(dirname '{block.file}')\"\ncat > '{block.file}' <<'END_OF_FILE'\n{block.text}END_OF_FILE\n"
-    return f"echo '== line {block.line}' >&2\n{block.text}"
+    return f"echo '== line {block.line}' >&2\nsleep {READING_SECONDS}\n{block.text}"

@@ -1,6 +1,8 @@
 """Every command of the documentation works as it is written there, or says in the page's source why it is not run."""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +31,12 @@ def _needs_kafka(page: Path) -> bool:
     return any(BROKER in block.text for block in blocks_of(page) if block.is_run)
 
 
+def _apart(page: Path) -> dict[str, str]:
+    """An installation of its own for each page that uses the broker."""
+    names = {"TIDEGATE_KAFKA__TOPIC_PREFIX": f"{page.stem}.", "TIDEGATE_KAFKA__GROUP": page.stem}
+    return names if _needs_kafka(page) else {}
+
+
 @pytest.mark.parametrize("page", _parameters())
 def test_every_command_of_a_page_works(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     broker = request.getfixturevalue("kafka") if _needs_kafka(page) else BROKER
@@ -41,17 +49,34 @@ def test_every_command_of_a_page_works(page: Path, tmp_path: Path, request: pyte
     settings = environment(
         TIDEGATE_API__PORT=str(port),
         TIDEGATE_URL=f"http://127.0.0.1:{port}",
-        TIDEGATE_KAFKA__TOPIC_PREFIX=f"{page.stem}.",
-        TIDEGATE_KAFKA__GROUP=page.stem,
+        **_apart(page),
         PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin",
         COLUMNS="160",
     )
-    done = subprocess.run(
-        ["bash", str(script)], cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    status, said = _run(script, settings)
     log = tmp_path / "serve.log"
     tail = log.read_text()[-3000:] if log.exists() else ""
-    assert done.returncode == 0, f"{page.name}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}\n{tail}"
+    assert status == 0, f"{page.name}\n{said[-6000:]}\n{tail}"
+
+
+def _run(script: Path, settings: dict[str, str]) -> tuple[int, str]:
+    """The exit status of `script` and all it said; one that takes too long is ended with everything that it started."""
+    with subprocess.Popen(
+        ["bash", str(script)],
+        cwd=script.parent,
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said = process.communicate()[0] + f"\nended after {SECONDS} s"
+    return process.returncode, said
 
 
 def test_what_is_not_run_says_why() -> None:
