@@ -27,7 +27,8 @@ from tidegate.adapters.bundles import all_bundles, bundle_catalogue, made_at, sh
 from tidegate.adapters.catalogue import UNANSWERED
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
-from tidegate.adapters.history import Database, Follower, SqlViews, keep_pruned, open_database
+from tidegate.adapters.heads import BoundedHeads
+from tidegate.adapters.history import Database, Follower, SqlAudit, SqlKeys, SqlViews, keep_pruned, open_database
 from tidegate.adapters.kafka import Delivery, KafkaConnection, KafkaGroup, KafkaLog, KafkaSecurity, Login, TlsFiles, secured
 from tidegate.adapters.membership import SoleMember
 from tidegate.adapters.memory import MemoryKeys
@@ -163,7 +164,9 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     metrics.letters_from(follower.waiting)
     adviser = ProcessAdviser()
     stack.push_async_callback(adviser.close)
-    keys = MemoryKeys()  # until the history database is there: no key opens the door
+    # A process without the door's role has no history: doors come to it with the shared token, and nobody else does.
+    serves = "api" in settings.roles
+    keys: KeyStore = SqlKeys(history) if serves else MemoryKeys()
     views = SqlViews(history, log.partitions)
     own_desk = ConfigurationDesk(
         log, workers, configuration, forecasters, setting_views(settings, gathered), lambda: bundle_folders(settings)
@@ -178,6 +181,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         _api_limits(settings),
         access=access_control(settings, keys, clock, stack),
         keys=keys,
+        audit=SqlAudit(history) if serves else None,
         cors_origins=settings.api.cors_origins,
         own=own,
         adviser=adviser,
@@ -519,6 +523,7 @@ class _Server(uvicorn.Server):
 def _server(app: Any, trusted_proxies: Sequence[str]) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         lifespan="off",

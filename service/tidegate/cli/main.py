@@ -18,6 +18,7 @@ from tidegate.cli import (
     demo,
     follow,
     history,
+    keys,
     plan,
     replay,
     schemas,
@@ -56,7 +57,7 @@ def _root(
 
 for module in (serve, demo, simulate, replay, watch, follow):
     module.register(app)
-for group in (site, plan, anomaly, deadletter, history, bundle, config, topics, schemas):
+for group in (site, plan, anomaly, deadletter, history, keys, bundle, config, topics, schemas):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
