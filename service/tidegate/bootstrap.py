@@ -59,7 +59,7 @@ from tidegate.pipeline.planning import WatchedPlanner
 from tidegate.pipeline.series import SeriesDesk
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
-from tidegate.ports import NO_TRACING, AlertMetrics, Clock, KeyStore, Log, Membership, Metrics, Tracing, Views
+from tidegate.ports import NO_TRACING, AlertMetrics, AuditTrail, Clock, KeyStore, Log, Membership, Metrics, Tracing, Views
 from tidegate.settings import KafkaSettings, OidcSettings, Settings
 from tidegate.settings_sources import Gathered
 from tidegate.settings_view import setting_views
@@ -164,9 +164,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
     metrics.letters_from(follower.waiting)
     adviser = ProcessAdviser()
     stack.push_async_callback(adviser.close)
-    # A process without the door's role has no history: doors come to it with the shared token, and nobody else does.
-    serves = "api" in settings.roles
-    keys: KeyStore = SqlKeys(history) if serves else MemoryKeys()
+    keys, audit = _stores(settings, history)
     views = SqlViews(history, log.partitions)
     own_desk = ConfigurationDesk(
         log, workers, configuration, forecasters, setting_views(settings, gathered), lambda: bundle_folders(settings)
@@ -181,7 +179,7 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         _api_limits(settings),
         access=access_control(settings, keys, clock, stack),
         keys=keys,
-        audit=SqlAudit(history) if serves else None,
+        audit=audit,
         cors_origins=settings.api.cors_origins,
         own=own,
         adviser=adviser,
@@ -198,6 +196,11 @@ async def build_service(settings: Settings, stack: AsyncExitStack, gathered: Gat
         stack.push_async_callback(console.close)
     teller = _teller(settings, log, views, clock, metrics, stack)
     return Service(settings, workers, follower, feed, crew, teller, _server(app, settings.api.trusted_proxies), listener)
+
+
+def _stores(settings: Settings, history: Database) -> tuple[KeyStore, AuditTrail | None]:
+    """Keys and audit. Without the door's role there is no history: doors come with the shared token, and nobody else does."""
+    return (SqlKeys(history), SqlAudit(history)) if "api" in settings.roles else (MemoryKeys(), None)
 
 
 def check_exposure(settings: Settings) -> None:

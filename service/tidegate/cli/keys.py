@@ -52,7 +52,21 @@ Example:
 Exit codes: 0 made, 2 there is no such key, or it is over, 3 the history database cannot be reached.
 """
 
-_PLAIN = "Exit codes: 0 done, 2 there is no such key, or the settings cannot be used, 3 the history database cannot be reached."
+_LIST = """
+Example:
+
+  tidegate keys list --json
+
+Exit codes: 0 done, 2 the settings cannot be used, 3 the history database cannot be reached.
+"""
+
+_REVOKE = """
+Example:
+
+  tidegate keys revoke 0f3c5a7d9b1e2468
+
+Exit codes: 0 done, 2 there is no such key, 3 the history database cannot be reached.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,7 @@ def create(
     _show(_with(config, data_dir, work), as_json=as_json)
 
 
-@app.command(name="list", epilog=_PLAIN)
+@app.command(name="list", epilog=_LIST)
 def list_keys(config: Config = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """List all keys without their secrets, the last made first; also those that are over."""
     keys = _with(config, data_dir, lambda desk: desk.keys.all())
@@ -109,7 +123,7 @@ def list_keys(config: Config = None, data_dir: DataDir = None, as_json: Json = F
     typer.echo(counted(len(keys), "key"), err=True)
 
 
-@app.command(epilog=_PLAIN)
+@app.command(epilog=_REVOKE)
 def revoke(key: KeyId, config: Config = None, data_dir: DataDir = None, as_json: Json = False) -> None:
     """End a key: within two seconds no process takes it any more."""
 
