@@ -117,7 +117,7 @@ def _paragraphs(text: str | None) -> Iterator[str]:
         if not lines:
             continue
         if lines[0].startswith(("tidegate ", "TIDEGATE_")):
-            yield from ("```bash", *lines, "```", "")
+            yield from ("```text", *lines, "```", "")
         else:
             yield from (" ".join(lines), "")
 
