@@ -22,6 +22,16 @@ _ONE: Final[Mapping[str, Mapping[str, tuple[str, dict[str, str]]]]] = {
         "topology": ("GET /v1/sites/{site}/topology", {"site": "0/site"}),
         "gateways": ("GET /v1/sites/{site}/gateways", {"site": "0/site"}),
         "assignments": ("GET /v1/sites/{site}/assignments", {"site": "0/site"}),
+        "dry run": ("POST /v1/sites/{site}/plans", {"site": "0/site"}),
+        "what if": ("POST /v1/sites/{site}/what-if", {"site": "0/site"}),
+        "headroom": ("GET /v1/sites/{site}/headroom", {"site": "0/site"}),
+        "revisions": ("GET /v1/sites/{site}/topology/revisions", {"site": "0/site"}),
+    },
+    "GET /v1/sites/{site}/topology/revisions": {
+        "revision": (
+            "GET /v1/sites/{site}/topology/revisions/{revision}",
+            {"site": "items/0/site", "revision": "items/0/revision"},
+        ),
     },
     "GET /v1/sites/{site}/gateways": {
         "assignments": ("GET /v1/gateways/{gateway}/assignments", {"gateway": "0/gateway"}),
@@ -30,6 +40,9 @@ _ONE: Final[Mapping[str, Mapping[str, tuple[str, dict[str, str]]]]] = {
     "GET /v1/deadletters": {
         "letter": ("GET /v1/deadletters/{letter}", {"letter": "items/0/id"}),
         "replay": ("POST /v1/deadletters/{letter}/replay", {"letter": "items/0/id"}),
+    },
+    "GET /v1/bundles": {
+        "verify": ("POST /v1/bundles/{name}/{version}/verify", {"name": "0/name", "version": "0/version"}),
     },
     "POST /v1/keys": {"revoke": ("DELETE /v1/keys/{key}", {"key": "key/id"})},
 }

@@ -96,6 +96,15 @@ def also_packed(extra: dict[str, Any]) -> dict[str, Any]:
     return extra
 
 
+def also_anything(extra: dict[str, Any]) -> dict[str, Any]:
+    """`extra`, whose body may be any JSON: what is wrong with it is the answer, and no reason to refuse it."""
+    content = extra["requestBody"]["content"]["application/json"]
+    content["schema"] = {
+        "anyOf": [content["schema"], {"description": "Whatever shall become one; the answer says what is missing."}]
+    }
+    return extra
+
+
 def install(app: FastAPI, routes: Sequence[BaseRoute], rules: Mapping[Route, Rule], *, controlled: bool) -> None:
     """Let `app` describe itself and its `routes` completely; the document is made at the first question and kept.
 

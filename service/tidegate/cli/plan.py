@@ -1,5 +1,7 @@
 """`tidegate plan`: proposals of the planner, and what a person decides about them."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -23,19 +25,28 @@ from tidegate.cli.asking import (
     command,
 )
 from tidegate.cli.output import say, show, table
+from tidegate.cli.site_topology import read_document
 from tidegate.cli.times import shown_time
-from tidegate.cli.wording import counted, effect
+from tidegate.cli.wording import changes_between, counted, effect, number
+from tidegate.contracts.codec import from_builtins
+from tidegate.contracts.ids import GatewayId
 from tidegate.contracts.plan import DecisionStatus, Move
 from tidegate.contracts.rest import Order
+from tidegate.contracts.studies import Changes, Study, WhyNot, WhyNotThere
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
-app = typer.Typer(no_args_is_help=True, help="Plans: propose, look at, approve, refuse, undo.")
+app = typer.Typer(no_args_is_help=True, help="Plans: propose, ask what if and why not, approve, refuse, undo.")
 
 Plan = Annotated[str, typer.Argument(help="Plan id.", show_default=False)]
 
 _LIST: Final = "Example: `tidegate plan list --site plant-7 --status proposed`" + EXITS
 _SHOW: Final = "Example: `tidegate plan show plan-4f1d2c`" + EXITS
-_PROPOSE: Final = "Example: `tidegate plan propose plant-7 --reason 'before the night shift'`" + COMMAND_EXITS
+_PROPOSE: Final = (
+    "Example: `tidegate plan propose plant-7`, or `tidegate plan propose plant-7 --for-real --reason 'before the night shift'`"
+    + COMMAND_EXITS
+)
+_WHAT_IF: Final = "Example: `tidegate plan what-if plant-7 --fail gw-a --scale 1.2`" + EXITS
+_WHY_NOT: Final = "Example: `tidegate plan why-not plant-7 pump-1 --gateway gw-b`" + EXITS
 _APPROVE: Final = "Example: `tidegate plan approve plan-4f1d2c 9f2c61d0a4b7e8135c6f7a90b1d2e3f4`" + COMMAND_EXITS
 _REFUSE: Final = "Example: `tidegate plan refuse plan-4f1d2c --reason 'pump-1 stays'`" + COMMAND_EXITS
 
@@ -69,6 +80,9 @@ def show_plan(plan: Plan, url: Url = DOOR, token: Token = None, as_json: Json = 
 @app.command(epilog=_PROPOSE)
 def propose(
     site: Site,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run/--for-real", help="Only look at the plan, or have the worker make it.")
+    ] = True,
     by: By = NOBODY,
     reason: Why = "",
     key: Key = None,
@@ -77,8 +91,51 @@ def propose(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the planner of a site for a plan; it proposes, and nothing moves before somebody approves."""
-    command(url, token, as_json, wait, lambda client: client.plans.propose(site, Order(reason, by), key=key))
+    """Show the plan that would be made for a site now; with --for-real ask its worker to make it, for somebody to approve."""
+    if not dry_run:
+        command(url, token, as_json, wait, lambda client: client.plans.propose(site, Order(reason, by), key=key))
+        return
+    study = ask(url, token, lambda client: client.studies.dry_run(site))
+    show(study, as_json, lambda: _draw_study(study))
+
+
+@app.command(name="what-if", epilog=_WHAT_IF)
+def what_if(
+    site: Site,
+    fail: Annotated[list[str] | None, typer.Option(help="A gateway that dies; repeat for several.")] = None,
+    drain: Annotated[list[str] | None, typer.Option(help="A gateway that is emptied; repeat for several.")] = None,
+    cordon: Annotated[list[str] | None, typer.Option(help="A gateway that gets no more devices; repeat for several.")] = None,
+    scale: Annotated[float, typer.Option(min=0, help="Factor of every device's demand.")] = 1.0,
+    file: Annotated[Path | None, typer.Option(help="Changes as JSON or YAML, with everything that REST takes.")] = None,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Show the plan that would be made if something were different. Changes nothing."""
+    changes = Changes() if file is None else from_builtins(read_document(file), Changes)
+    changes = replace(
+        changes,
+        fail=[*changes.fail, *map(GatewayId, fail or [])],
+        drain=[*changes.drain, *map(GatewayId, drain or [])],
+        cordon=[*changes.cordon, *map(GatewayId, cordon or [])],
+        scale=changes.scale * scale,
+    )
+    study = ask(url, token, lambda client: client.studies.what_if(site, changes))
+    show(study, as_json, lambda: _draw_study(study))
+
+
+@app.command(name="why-not", epilog=_WHY_NOT)
+def why_not(
+    site: Site,
+    device: Annotated[str, typer.Argument(help="Device id.", show_default=False)],
+    gateway: Annotated[str | None, typer.Option(help="Only this gateway.")] = None,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a device is not served by another gateway: what forbids it, or what keeps the planner from it."""
+    found = ask(url, token, lambda client: client.studies.why_not(site, device, gateway))
+    show(found, as_json, lambda: _draw_why_not(found))
 
 
 @app.command(epilog=_APPROVE)
@@ -145,3 +202,26 @@ def _draw(history: DecisionHistory) -> None:
 
 def _move(move: Move) -> tuple[object, ...]:
     return move.device, move.source, move.target, move.reason
+
+
+def _draw_study(study: Study) -> None:
+    say(f"now       {changes_between(study.now, study.plan.before)}")
+    say(f"plan      {counted(len(study.plan.moves), 'move')}: {changes_between(study.plan.before, study.plan.after)}")
+    for hold in study.holds:
+        say(f"holds     {hold}")
+    for each in study.plan.unserved:
+        say(f"unserved  {each.device}: {each.reason}")
+    table(_MOVES, map(_move, study.plan.moves), "move")
+
+
+def _draw_why_not(found: WhyNot) -> None:
+    say(f"{found.device} is served by {found.assigned_to or 'nobody'}")
+    for hold in found.holds:
+        say(f"holds     {hold}")
+    table(("gateway", "may it", "gains", "kept by"), map(_reason_row, found.gateways), "gateway")
+
+
+def _reason_row(each: WhyNotThere) -> tuple[object, ...]:
+    may = "is there" if each.is_there else each.refusal or "yes"
+    gains = ", ".join(f"{name} {number(value)}" for name, value in each.gains.items() if value)
+    return each.gateway, may, gains or None, "; ".join(each.kept_by) or None

@@ -27,6 +27,7 @@ from tidegate.cli.wording import states
 from tidegate.client import TidegateClient
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.rest import Order
+from tidegate.contracts.studies import Headroom, Loss
 from tidegate.contracts.views import GatewayView, SiteView
 
 app = typer.Typer(no_args_is_help=True, help="Sites: topology, orders to gateways, freeze and kill switch, who serves whom.")
@@ -36,6 +37,8 @@ Gateway = Annotated[str, typer.Argument(help="Gateway id.", show_default=False)]
 
 _LIST: Final = "Example: `tidegate site list --json`" + EXITS
 _SHOW: Final = "Example: `tidegate site show plant-7`" + EXITS
+_HEADROOM: Final = "Example: `tidegate site headroom plant-7`" + EXITS
+_LOSS_HEADS: Final = ("gateways", "failure domain", "devices", "moved", "unserved", "overload")
 _ASSIGNMENTS: Final = "Example: `tidegate site assignments plant-7 --gateway gw-a`" + EXITS
 
 
@@ -70,6 +73,24 @@ def assignments(
 
     found = ask(url, token, asking)
     show(found, as_json, lambda: table(_ASSIGNMENT_HEADS, map(_assignment_row, found), "assignment"))
+
+
+@app.command(epilog=_HEADROOM)
+def headroom(site: Site, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """Say who would stay without service if a gateway, or a failure domain, died now; the worst first."""
+    found = ask(url, token, lambda client: client.studies.headroom(site))
+    show(found, as_json, lambda: _losses(found))
+
+
+def _losses(found: Headroom) -> None:
+    say(f"without service now: {found.unserved_now:,}")
+    for each in found.not_computed:
+        say(f"not computed: {each}")
+    table(_LOSS_HEADS, map(_loss_row, found.losses), "loss")
+
+
+def _loss_row(each: Loss) -> tuple[object, ...]:
+    return ", ".join(each.gateways), each.failure_domain, each.devices, each.moved, each.unserved, f"{each.overload:g}"
 
 
 def _order(name: str, text: str) -> None:

@@ -62,6 +62,11 @@ def effect(decision: DecisionView) -> str:
     return ", ".join(part for part in _changes(decision.before, decision.after)) or "no goal changes"
 
 
+def changes_between(before: PlanScore, after: PlanScore) -> str:
+    """What differs between two scores, goal by goal."""
+    return ", ".join(_changes(before, after)) or "no goal changes"
+
+
 def states(devices: dict[DeviceState, int]) -> str:
     """Devices by state, those that are there."""
     return " ".join(f"{state} {devices[state]:,}" for state in DeviceState if devices.get(state)) or "none yet"

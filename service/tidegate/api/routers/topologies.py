@@ -13,7 +13,7 @@ from tidegate.api.bodies import json_body
 from tidegate.api.commanding import issue
 from tidegate.api.dependencies import Here
 from tidegate.api.etags import IfMatch, IfNoneMatch, names, tag_of
-from tidegate.api.openapi import body_of
+from tidegate.api.openapi import also_anything, body_of
 from tidegate.api.params import Paging, SitePath
 from tidegate.api.replacing import replaced_revision, topology_of
 from tidegate.api.reporting import report_on
@@ -63,7 +63,7 @@ async def get_topology_revision(site: SitePath, revision: RevisionPath, door: He
     "/v1/sites/{site}/topology/validate",
     response_model=TopologyReport,
     responses=example_of(examples_allocation.TOPOLOGY_REPORT),
-    openapi_extra=body_of([TopologyBody], {"topology": examples_allocation.TOPOLOGY_BODY}),
+    openapi_extra=also_anything(body_of([TopologyBody], {"topology": examples_allocation.TOPOLOGY_BODY})),
 )
 async def validate_topology(site: SitePath, request: Request, door: Here) -> Response:
     """Look a topology over without setting it: every problem and every doubt with its place, and what would change."""
