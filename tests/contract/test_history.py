@@ -20,11 +20,13 @@ from tidegate.adapters.history import Database, Follower, SqlViews, migrate, ope
 from tidegate.adapters.history.tables import DECISION_FACTS, FACTS, OFFSETS
 from tidegate.adapters.history.writer import FactWriter
 from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
-from tidegate.api import examples
+from tidegate.api import examples, examples_detection
 from tidegate.contracts import topics
+from tidegate.contracts.annotation import AnomalyFilter, AnomalyLabel
 from tidegate.contracts.anomaly import AnomalyStatus, IncidentStatus
-from tidegate.contracts.codec import encode
+from tidegate.contracts.codec import encode, pack
 from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.maintenance import MaintenanceWindow, WindowId
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.paging import PageRequest, from_cursor
 from tidegate.contracts.plan import DecisionStatus
@@ -98,6 +100,20 @@ def anomaly(number: int, version: int = 1, **changes: Any) -> Outgoing:
     return published(topics.ANOMALIES, fact, partition=number % PARTITIONS)
 
 
+def note(number: int, kind: CommandKind, *, accepted: bool = True, by: str = "ada", **fields: Any) -> list[Outgoing]:
+    command = Command(f"{kind}-{number}", examples.ANOMALY.site, kind, by, **fields)
+    outcome = CommandOutcome(command.id, command.site, kind, by, accepted, "", 5000 + number)
+    return [published(topics.COMMANDS, command), published(topics.OUTCOMES, outcome)]
+
+
+def scores(minute: int) -> Outgoing:
+    """The documented sample, at another minute."""
+    (group,) = examples_detection.SCORES.groups
+    moved = replace(group, devices=replace(group.devices, event_time_ms=[60_000 * minute]))
+    batch = replace(examples_detection.SCORES, recorded_at_ms=60_000 * minute + 5, groups=[moved])
+    return Outgoing(topics.SCORES, 0, b"s", pack(batch))
+
+
 def topology_command(revision: int, *, accepted: bool = True) -> list[Outgoing]:
     topology = Topology(examples.ANOMALY.site, revision, [], [])
     command = Command(f"set-{revision}", topology.site, CommandKind.SET_TOPOLOGY, "ada", topology=topology)
@@ -122,6 +138,8 @@ async def fill(log: MemoryLog, seed: int = 1, rounds: int = 120) -> None:
             published(topics.FORECASTS, replace(examples.FORECAST, device=f"d{subject}"), key=f"s/d{subject}"),
             published(topics.DEADLETTER, examples.DEAD_LETTERS.items[0]),
             *topology_command(number, accepted=chance.random() < 0.8),
+            scores(subject),
+            *note(number, CommandKind.ACKNOWLEDGE_ANOMALY, accepted=chance.random() < 0.8, anomaly_id=f"a{subject:03}"),
         ]
         await log.append([fact for fact in facts if chance.random() < 0.7])
         if chance.random() < 0.3:
@@ -258,7 +276,7 @@ async def test_whatever_a_name_holds_is_kept_and_found_again(database: Database,
     assert (await follow(log, database)).skipped == 0
     views = SqlViews(database, PARTITIONS)
     assert await views.anomaly(text) == fact
-    assert (await views.anomalies(PageRequest(), site=text, device=text)).items == [fact]
+    assert (await views.anomalies(PageRequest(), AnomalyFilter(site=text, device=text))).items == [fact]
     assert (await views.assignments(PageRequest(), site=text, gateway=text)).items == [assignment]
     assert await views.forecast(text, text) == forecast
     found = await views.decision(text)
@@ -348,6 +366,8 @@ async def test_what_is_over_and_old_goes_and_what_goes_on_stays(database: Databa
             *topology_command(2, accepted=False),
             *topology_command(3),
             published(topics.ASSIGNMENTS, examples.ASSIGNMENT),
+            scores(1),
+            *note(1, CommandKind.ACKNOWLEDGE_ANOMALY, anomaly_id="a002"),
         ]
     )
     await follow(log, database)
@@ -363,7 +383,99 @@ async def test_what_is_over_and_old_goes_and_what_goes_on_stays(database: Databa
     assert [row[0] for row in rows["commands"]] == ["set-3"]  # it says who set what is in force
     assert [row[0] for row in rows["topologies"]] == ["set-3"]
     assert len(rows["assignments"]) == 1
+    assert (rows["scores"], rows["notes"]) == ([], [])
     assert gone["anomalies"] == 1
+
+
+async def test_a_note_keeps_its_command_for_as_long_as_it_is_kept(database: Database, log: MemoryLog) -> None:
+    await log.append([anomaly(1), *note(1, CommandKind.LABEL_ANOMALY, anomaly_id="a001", label=AnomalyLabel.EXPECTED)])
+    await follow(log, database)
+    views = SqlViews(database, PARTITIONS)
+    await prune(database, DAYS | {"notes_days": 400.0}, log_now(log) + 300 * DAY_MS)
+    (given,) = (await views.annotations(["a001"]))["a001"].labels
+    assert given.label is AnomalyLabel.EXPECTED
+    await prune(database, DAYS | {"notes_days": 400.0}, log_now(log) + 500 * DAY_MS)
+    assert await views.annotations(["a001"]) == {}
+    assert (await content(database))["commands"] == []
+
+
+async def test_scores_are_found_by_time_and_come_in_pages_that_join_up(database: Database, log: MemoryLog) -> None:
+    await log.append([scores(minute) for minute in (3, 1, 2, 5)])
+    await follow(log, database)
+    views = SqlViews(database, PARTITIONS)
+    whose = {"site": examples.ANOMALY.site, "device": examples.ANOMALY.device}
+    found: list[int] = []
+    after = None
+    while True:
+        page = await views.samples(PageRequest(1, after), **whose, since_ms=60_000, until_ms=300_000)
+        found += [sample.event_time_ms // 60_000 for sample in page.items]
+        if page.next_cursor is None:
+            break
+        after = from_cursor(page.next_cursor)
+    assert found == [3, 2, 1]
+    for minute, expected in ((0, None), (1, 1), (4, 3), (9, 5)):
+        sample = await views.sample_at(**whose, at_ms=60_000 * minute)
+        assert (None if sample is None else sample.event_time_ms // 60_000) == expected
+    with pytest.raises(InputError, match="another list"):
+        await views.samples(PageRequest(1, ("a", "b")), **whose)
+
+
+@pytest.mark.parametrize("outcomes_first", [False, True])
+async def test_notes_count_in_the_order_of_the_log_once_they_are_accepted(
+    database: Database, log: MemoryLog, outcomes_first: bool
+) -> None:
+    label, acknowledge = CommandKind.LABEL_ANOMALY, CommandKind.ACKNOWLEDGE_ANOMALY
+    told = [
+        *note(1, label, anomaly_id="a001", label=AnomalyLabel.UNSURE),
+        *note(2, label, by="ben", anomaly_id="a001", label=AnomalyLabel.EXPECTED),
+        *note(3, label, anomaly_id="a001", label=AnomalyLabel.FALSE_ALARM, reason="test run"),
+        *note(4, label, anomaly_id="a001", label=AnomalyLabel.TRUE_ALARM, accepted=False),
+        *note(5, acknowledge, anomaly_id="a001"),
+        *note(6, acknowledge, by="ben", anomaly_id="a001"),
+    ]
+    if outcomes_first:
+        told.sort(key=lambda each: each.topic != topics.OUTCOMES)
+    for each in [anomaly(1), anomaly(2), *told, *told]:
+        await log.append([each])
+        await follow(log, database)
+    views = SqlViews(database, PARTITIONS)
+    said = (await views.annotations(["a001", "a002"]))["a001"]
+    assert [(each.by, each.label, each.note) for each in said.labels] == [
+        ("ben", AnomalyLabel.EXPECTED, ""),
+        ("ada", AnomalyLabel.FALSE_ALARM, "test run"),
+    ]
+    assert said.acknowledgement is not None
+    assert said.acknowledgement.by == "ben"
+    wanted = {
+        AnomalyFilter(label=AnomalyLabel.UNSURE): [],
+        AnomalyFilter(label=AnomalyLabel.TRUE_ALARM): [],
+        AnomalyFilter(label=AnomalyLabel.FALSE_ALARM): ["a001"],
+        AnomalyFilter(acknowledged=True): ["a001"],
+        AnomalyFilter(acknowledged=False): ["a002"],
+    }
+    for each, expected in wanted.items():
+        assert [fact.id for fact in (await views.anomalies(PageRequest(), each)).items] == expected
+
+
+async def test_windows_of_a_site_are_those_declared_last_and_say_who_called_them_off(database: Database, log: MemoryLog) -> None:
+    declare, cancel = CommandKind.DECLARE_MAINTENANCE, CommandKind.CANCEL_MAINTENANCE
+    first, second = (MaintenanceWindow(WindowId(name), 1, 2) for name in ("first", "second"))
+    later = replace(first, until_ms=5)
+    await log.append(
+        [
+            *note(1, declare, window=first),
+            *note(2, declare, window=second),
+            *note(3, declare, window=later),
+            *note(4, declare, window=replace(second, until_ms=9), accepted=False),
+            *note(5, cancel, by="ben", window_id=WindowId("second")),
+        ]
+    )
+    await follow(log, database)
+    windows = await SqlViews(database, PARTITIONS).maintenance(examples.ANOMALY.site)
+    assert [(each.window, each.declared_at_ms, each.cancelled_by) for each in windows] == [
+        (later, 5003, None),
+        (second, 5002, "ben"),
+    ]
 
 
 async def test_age_counts_from_the_log_and_not_from_the_time_of_a_replayed_year(database: Database) -> None:

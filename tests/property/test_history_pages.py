@@ -13,6 +13,7 @@ from tidegate.adapters.history import Follower, SqlViews
 from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
 from tidegate.api import examples
 from tidegate.contracts import topics
+from tidegate.contracts.annotation import AnomalyFilter
 from tidegate.contracts.anomaly import Anomaly, Severity
 from tidegate.contracts.codec import encode
 from tidegate.contracts.ids import AnomalyId, SiteId
@@ -57,7 +58,7 @@ async def _pages(
         seen: list[str] = []
         after, waiting = None, list(arriving)
         while True:
-            page = await views.anomalies(PageRequest(limit, after), site=site, severity=severity)
+            page = await views.anomalies(PageRequest(limit, after), AnomalyFilter(site=site, severity=severity))
             seen += [item.id for item in page.items]
             await _happen(log, follower, [waiting.pop()] if waiting else [])
             if page.next_cursor is None:

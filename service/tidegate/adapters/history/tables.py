@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
+from tidegate.adapters.history.detection_tables import NOTES, SCORES
 from tidegate.adapters.history.metadata import METADATA
 
 ORDERED: Final = Text().with_variant(Text(collation="C"), "postgresql")
@@ -172,5 +173,7 @@ FACTS: Final = (
     REPLAYS,
     COMMANDS,
     TOPOLOGIES,
+    SCORES,
+    NOTES,
 )
 """What is made from the topics, and can be made again."""
