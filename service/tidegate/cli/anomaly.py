@@ -5,20 +5,40 @@ from typing import Annotated, Final
 
 import typer
 
-from tidegate.cli.asking import DOOR, EXITS, Json, Limit, OnlySite, Site, Token, Url, ask
+from tidegate.cli.asking import (
+    COMMAND_EXITS,
+    DOOR,
+    EXITS,
+    NOBODY,
+    By,
+    Json,
+    Key,
+    Limit,
+    OnlySite,
+    Site,
+    Token,
+    Url,
+    Wait,
+    Why,
+    ask,
+    command,
+)
 from tidegate.cli.output import say_all, show, table
-from tidegate.cli.times import shown_time
+from tidegate.cli.times import given_time, shown_time
 from tidegate.cli.wording import because, number
+from tidegate.contracts.annotation import AnomalyLabel
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Severity
 from tidegate.contracts.views import Explanation
 
-app = typer.Typer(no_args_is_help=True, help="Anomalies: list, look at, ask why or why not.")
+app = typer.Typer(no_args_is_help=True, help="Anomalies: list, look at, acknowledge, label, ask why or why not.")
 
 Identifier = Annotated[str, typer.Argument(help="Anomaly id.", show_default=False)]
 Device = Annotated[str, typer.Argument(help="Device id.", show_default=False)]
 
 _LIST: Final = "Example: `tidegate anomaly list --site plant-7 --open --severity high`" + EXITS
 _SHOW: Final = "Example: `tidegate anomaly show anomaly-7be0a1`" + EXITS
+_ACK: Final = "Example: `tidegate anomaly ack anomaly-7be0a1 --by anna --reason 'on my way'`" + COMMAND_EXITS
+_LABEL: Final = "Example: `tidegate anomaly label anomaly-7be0a1 false-alarm --by anna`" + COMMAND_EXITS
 _EXPLAIN: Final = "Example: `tidegate anomaly explain plant-7 pump-1`" + EXITS
 
 _HEADS: Final = ("anomaly", "site", "device", "severity", "status", "opened", "closed", "because")
@@ -54,10 +74,55 @@ def show_anomaly(anomaly: Identifier, url: Url = DOOR, token: Token = None, as_j
     show(found, as_json, lambda: say_all(_page(found)))
 
 
+@app.command(epilog=_ACK)
+def ack(
+    anomaly: Identifier,
+    by: By = NOBODY,
+    reason: Why = "",
+    key: Key = None,
+    wait: Wait = True,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Say that somebody looks after an anomaly."""
+    command(url, token, as_json, wait, lambda client: client.anomalies.acknowledge(anomaly, issued_by=by, reason=reason, key=key))
+
+
+@app.command(epilog=_LABEL)
+def label(
+    anomaly: Identifier,
+    what: Annotated[AnomalyLabel, typer.Argument(help="What it was.", show_default=False)],
+    note: Annotated[str, typer.Option(help="What else there is to say.")] = "",
+    by: By = NOBODY,
+    key: Key = None,
+    wait: Wait = True,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Say what an anomaly was. Your later label takes the place of your earlier one; it changes no threshold."""
+    command(url, token, as_json, wait, lambda client: client.anomalies.label(anomaly, what, issued_by=by, note=note, key=key))
+
+
 @app.command(epilog=_EXPLAIN)
-def explain(site: Site, device: Device, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+def explain(
+    site: Site,
+    device: Device,
+    at: Annotated[str | None, typer.Option(help="About a time that is over: 2026-01-31T12:00:00Z, or 2h ago.")] = None,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
     """Explain why a device alarms, or why it does not and what it would take."""
-    found = ask(url, token, lambda client: client.devices.explain(site, device))
+    at_ms = given_time(at)
+    found = ask(
+        url,
+        token,
+        lambda client: (
+            client.devices.explain(site, device) if at_ms is None else client.devices.explain_then(site, device, at_ms)
+        ),
+    )
     show(found, as_json, lambda: say_all(_explanation(found)))
 
 

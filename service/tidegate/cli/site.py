@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
-from tidegate.cli import site_topology
+from tidegate.cli import site_maintenance, site_topology
 from tidegate.cli.asking import (
     COMMAND_EXITS,
     DOOR,
@@ -32,6 +32,7 @@ from tidegate.contracts.views import GatewayView, SiteView
 
 app = typer.Typer(no_args_is_help=True, help="Sites: topology, orders to gateways, freeze and kill switch, who serves whom.")
 app.add_typer(site_topology.app, name="topology")
+app.add_typer(site_maintenance.app, name="maintenance")
 
 Gateway = Annotated[str, typer.Argument(help="Gateway id.", show_default=False)]
 

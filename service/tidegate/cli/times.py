@@ -17,6 +17,20 @@ def shown_time(time_ms: int) -> str:
         return str(time_ms)
 
 
+def later_time(text: str) -> int:
+    """Unix milliseconds of an ISO 8601 time, or of so long from now: `+2h`.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    ahead = re.fullmatch(r"\+(\d{1,9})([smhd])", text)
+    if ahead is not None:
+        return round(datetime.now(UTC).timestamp() * 1000) + int(ahead[1]) * _UNIT_SECONDS[ahead[2]] * 1000
+    time_ms = given_time(text)
+    assert time_ms is not None  # noqa: S101 - a text was given
+    return time_ms
+
+
 def given_time(text: str | None) -> int | None:
     """Unix milliseconds of an ISO 8601 time (UTC unless it says otherwise), or of so long ago.
 

@@ -243,3 +243,23 @@ async def test_ctrl_c_ends_a_command_without_a_traceback(house: Any, url: str) -
 async def test_a_credential_that_cannot_be_sent_is_not_printed() -> None:
     done = await run(*LISTING, "--token", "secret words", "--url", "http://127.0.0.1:1")
     assert (done.code, "secret" in done.err + done.out) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (("anomaly", "ack", examples.ANOMALY.id, "--reason", "on my way"), "acknowledge-anomaly"),
+        (("anomaly", "label", examples.ANOMALY.id, "false-alarm", "--note", "a test"), "label-anomaly"),
+        (("site", "maintenance", "declare", SITE, "--until", "+2h", "--device", "pump-1"), "declare-maintenance"),
+        (("plan", "propose", SITE, "--for-real"), "request-plan"),
+        (("site", "freeze", SITE), "freeze"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value[:3]),
+)
+async def test_what_people_decide_becomes_a_command(house: Any, url: str, arguments: tuple[str, ...], kind: str) -> None:
+    await house.publish(topics.ANOMALIES, SITE, examples.ANOMALY)
+    done = await run(*arguments, "--by", "anna", "--no-wait", "--json", "--url", url)
+    assert (done.code, done.err) == (0, "")
+    [record] = await house.records(topics.COMMANDS)
+    command = json.loads(record.value)
+    assert (command["kind"], command["issued_by"], command["site"]) == (kind, "anna", SITE)
