@@ -62,10 +62,12 @@ def test_an_anomaly_appears_without_a_reload_and_is_acknowledged_and_labelled(se
     page.get_by_label("Reason, for the record").fill("on my way")
     page.get_by_role("alertdialog").get_by_role("button", name="Acknowledge").click()
     expect(page.get_by_text("Acknowledged.")).to_be_visible()
+    expect(row).to_contain_text("acknowledged by anonymous")
     page.get_by_role("button", name="Label").click()
     page.get_by_text("true alarm").click()
     page.get_by_role("button", name="It was: true alarm").click()
     expect(page.get_by_text("Labelled true-alarm.")).to_be_visible()
+    expect(details).to_contain_text("anonymous says true-alarm")
     send_pump(service, "quay", "pump-9", 900.0)
     expect(details.locator(".chart svg")).to_be_visible()
 

@@ -12,11 +12,11 @@ from tidegate.console.attention import MOST_ITEMS
 from tidegate.console.charts import DeviceChart
 from tidegate.console.markup import Markup, address
 from tidegate.console.rows import Rows
-from tidegate.console.trace import Trace, record
+from tidegate.console.trace import Trace, recall, record
 from tidegate.console.visit import Visit
 from tidegate.console.wording import as_of
-from tidegate.contracts.annotation import AnomalyLabel, AnomalyView
-from tidegate.contracts.anomaly import Anomaly, Incident, Severity
+from tidegate.contracts.annotation import AnomalyLabel, AnomalyView, IncidentView
+from tidegate.contracts.anomaly import Anomaly, Severity
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.stream import FactKind
 
@@ -99,7 +99,7 @@ class _Anomalies:
                 for scope in scopes
             )
         )
-        found: list[Incident] = [incident for answer in answers for incident in answer.value or ()]
+        found: list[IncidentView] = [incident for answer in answers for incident in answer.value or ()]
         newest = sorted(found, key=lambda each: (-each.opened_at_ms, each.id))[:_INCIDENTS]
         self._incidents.show([(each.id, draw.incident_row(each)) for each in newest])
         self._no_incident.set_content("" if newest else "None: no common cause was found of several anomalies.")
@@ -163,8 +163,11 @@ class _Details:
         self._facts.set_content(draw.facts(anomaly))
         if self._trace is None or self._trace.device != (anomaly.site, anomaly.device):
             self._trace = Trace(anomaly.site, anomaly.device)
-        await record(board, self._trace)
-        self._chart.show(self._trace, mark=(anomaly.opened_at_ms, anomaly.closed_at_ms or anomaly.event_time_ms))
+        closed_ms = anomaly.closed_at_ms or anomaly.event_time_ms
+        if anomaly.is_open:
+            await record(board, self._trace)
+        await recall(board, self._trace, anomaly.opened_at_ms, closed_ms)
+        self._chart.show(self._trace, mark=(anomaly.opened_at_ms, closed_ms))
 
     def _ask_acknowledge(self) -> None:
         anomaly = self._shown
