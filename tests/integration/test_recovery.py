@@ -7,15 +7,40 @@ import pytest
 from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.adapters.memory import ManualClock, MemoryLog
 from tidegate.contracts import topics
+from tidegate.contracts.annotation import AnomalyLabel
+from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
+from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, GatewayId
+from tidegate.contracts.maintenance import MaintenanceWindow, WindowId
 from tidegate.contracts.topics import COMPACTED
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, StateLostError
 from tidegate.ports import Commit, Log, Outgoing
-from worker_rig import CONFIGURATION, PROFILE, Rig, readings, topology, universal, values, with_limits
+from worker_rig import CONFIGURATION, PROFILE, SITE, Rig, readings, topology, universal, values, with_limits
 
 START_MS = 1_700_000_000_000
-FACTS = (topics.ANOMALIES, topics.INCIDENTS, topics.DECISIONS, topics.ASSIGNMENTS, topics.OUTCOMES, topics.DEADLETTER)
+FACTS = (
+    topics.ANOMALIES,
+    topics.INCIDENTS,
+    topics.SCORES,
+    topics.DECISIONS,
+    topics.ASSIGNMENTS,
+    topics.OUTCOMES,
+    topics.DEADLETTER,
+)
+
+
+def words(second: int) -> list[Command]:
+    """What people say in the story: a window over the past and one to come, a label, and one window called off."""
+    at_ms = START_MS + 1000 * second
+    past = MaintenanceWindow(WindowId("past"), at_ms - 5000, at_ms - 1000, devices=[DeviceId("dev-03")])
+    coming = MaintenanceWindow(WindowId("coming"), at_ms + 1000, at_ms + 60_000, gateway=GatewayId("gw-a"))
+    return [
+        Command(CommandId("past"), SITE, CommandKind.DECLARE_MAINTENANCE, "anna", window=past),
+        Command(CommandId("coming"), SITE, CommandKind.DECLARE_MAINTENANCE, "anna", window=coming),
+        Command(CommandId("label"), SITE, CommandKind.LABEL_ANOMALY, anomaly_id=AnomalyId("a"), label=AnomalyLabel.EXPECTED),
+        Command(CommandId("off"), SITE, CommandKind.CANCEL_MAINTENANCE, "anna", window_id=WindowId("past")),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +49,14 @@ def forecasters() -> dict[str, Forecaster]:
 
 
 async def story(rig: Rig, seconds: range) -> None:
-    """A topology, ordinary life, a spike at 90, a gateway dead from 100 on; one journaled batch a second."""
+    """A topology, ordinary life, a spike at 90, which was maintenance, a gateway dead from 100 on; a journaled batch a second."""
     for second in seconds:
         rig.clock.advance(1.0)
         if second == 0:
             await rig.send(topology())
+            await rig.drained()
+        if second == 93:
+            await rig.send(*words(second))
             await rig.drained()
         silent, spike = "gw-b" if second >= 100 else None, "dev-03" if second == 90 else None
         await rig.send(readings(second, start_ms=START_MS, silent=silent, spike=spike))
@@ -61,6 +89,9 @@ async def test_a_kill_anywhere_changes_no_fact_and_no_bit_of_the_state(forecaste
     assert await told(rough) == await told(calm)
     assert await rough.digest() == await calm.digest()
     assert len(await told(calm)) > 20, "the story has to tell something"
+    assert any(b'"retracted"' in fact for fact in values(await calm.facts(topics.ANOMALIES)))
+    assert await calm.facts(topics.SCORES)
+    assert len((await calm.look()).detection.anomalies.maintenance.windows(SITE)) == 1
     await rough.finish()
     await calm.finish()
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from support.forecasters import SmoothForecaster
 from support.readings import configuration, profile, reading, tick_of
-from tidegate.contracts.anomaly import Anomaly, Incident
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Incident
+from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.deadletter import DeadLetterReason
+from tidegate.contracts.ids import CommandId, DeviceId, SiteId
+from tidegate.contracts.maintenance import MaintenanceWindow, WindowId
 from tidegate.contracts.profile import Metric, Profile
 from tidegate.contracts.reading import Reading
 from tidegate.core.detection.detection import Detection
@@ -79,6 +83,63 @@ def test_the_size_of_a_batch_changes_nothing_bit_for_bit(random_state: int, data
     one, many = judged(whole, readings, []), judged(pieces, readings, cuts)
     assert one == many
     assert whole.digest() == pieces.digest()
+
+
+def window(name: str, start: int, stop: int, **given: Any) -> Command:
+    made = MaintenanceWindow(WindowId(name), tick_of(start), tick_of(stop), **given)
+    return Command(CommandId(name), SiteId("s"), CommandKind.DECLARE_MAINTENANCE, window=made)
+
+
+WINDOWS = st.lists(
+    st.builds(
+        window,
+        st.sampled_from(["w1", "w2", "w3"]),
+        st.integers(0, 100),
+        st.integers(101, 130),
+        devices=st.lists(st.sampled_from([f"d{number}" for number in range(5)]).map(DeviceId), max_size=2),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.data(), WINDOWS)
+def test_within_maintenance_the_size_of_a_batch_changes_nothing_and_no_score_is_another(
+    random_state: int, data: st.DataObject, windows: list[Command]
+) -> None:
+    readings = random_readings(random_state)
+    cuts = data.draw(st.lists(st.integers(0, len(readings)), max_size=12))
+    whole, pieces, without = fresh(), fresh(), fresh()
+    for subject in (whole, pieces):
+        for command in windows:
+            subject.obey(command)
+    one, many = judged(whole, readings, []), judged(pieces, readings, cuts)
+    assert one == many
+    assert whole.digest() == pieces.digest()
+    assert one[0] == judged(without, readings, [])[0]
+    opened = [fact for fact in one[1] if fact.status is AnomalyStatus.OPENED]
+    kept = whole.anomalies.maintenance
+    assert [fact for fact in opened if kept.covering((fact.site, fact.device, fact.gateway), fact.opened_at_ms)] == []
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 600), WINDOWS)
+def test_windows_survive_a_restart_and_what_they_took_back_stays_so(random_state: int, cut: int, windows: list[Command]) -> None:
+    readings = random_readings(random_state)
+    profiles = [replace(each, lateness_seconds=600.0) for each in PROFILES]
+    first = fresh(*profiles)
+    first.observe(readings[:cut], TICK)
+    retracted = [fact for command in windows for fact in first.obey(command).anomalies]
+    assert all(fact.status is AnomalyStatus.RETRACTED for fact in retracted)
+    forecasters = {"universal": SmoothForecaster(warmup_readings=8)}
+    second = Detection.restore(configuration(*profiles), forecasters, first.export_state())
+    assert second.digest() == first.digest()
+    assert judged(second, readings[cut:], []) == judged(first, readings[cut:], [])
+    assert facts_of(second.tick(tick_of(300))) == facts_of(first.tick(tick_of(300)))
+    assert second.digest() == first.digest()
+    gone = {fact.id for fact in retracted}
+    assert not any(fact.id in gone for fact in first.anomalies.open.values())
 
 
 def test_one_reading_at_a_time_is_the_same_as_all_at_once() -> None:
