@@ -74,7 +74,7 @@ def test_the_command_writes_what_its_check_accepts(tmp_path: Path) -> None:
     assert run(app, ["asyncapi", "write", str(file)]).exit_code == 0
     assert run(app, ["asyncapi", "check", str(file)]).exit_code == 0
     file.write_text(file.read_text("utf-8") + "\n", encoding="utf-8")
-    assert "is not what the contracts say" in str(run(app, ["asyncapi", "check", str(file)]).exception)
+    assert "is not what the code says" in str(run(app, ["asyncapi", "check", str(file)]).exception)
 
 
 @pytest.mark.usefixtures("parser")

@@ -67,7 +67,7 @@ def test_visitors_log_in_with_a_key_and_see_what_it_may(tmp_path: Path, page: Pa
         assert (cookie.get("httpOnly"), cookie.get("sameSite"), cookie.get("path")) == (True, "Strict", "/console")
         page.get_by_role("button", name="Log out").click()
         log_in(page, admin)
-        page.get_by_role("link", name="Anomalies").click()
+        page.get_by_role("link", name="Anomalies", exact=True).click()
         expect(page.locator("a.row", has_text="pump-1")).to_be_visible()
         expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
         assert reader not in (tmp_path / "serve.log").read_text()

@@ -1,13 +1,12 @@
 """Hypothesis strategies made from the contracts themselves: any message, and JSON that is almost one."""
 
 import string
+from functools import cache
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 from msgspec import inspect
-
-_FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 JSON = st.recursive(
     st.none()
@@ -23,8 +22,9 @@ JSON = st.recursive(
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.text(string.ascii_letters, max_size=200)
 
 
+@cache
 def messages(kind: type) -> st.SearchStrategy[Any]:
-    """Any value of the message type `kind` that its own decoder accepts."""
+    """Any value of the message type `kind` that its own decoder accepts. Kept: a message of messages takes long to describe."""
     return _values(inspect.type_info(kind))
 
 
@@ -38,7 +38,10 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
             low, high = -(2**63) if info.ge is None else info.ge, 2**63 - 1 if info.le is None else info.le
             return st.integers(low, high)
         case inspect.FloatType():
-            return _FINITE
+            open_low, open_high = info.gt is not None, info.lt is not None
+            low, high = info.gt if open_low else info.ge, info.lt if open_high else info.le
+            bounds = {"min_value": low, "max_value": high, "exclude_min": open_low, "exclude_max": open_high}
+            return st.floats(allow_nan=False, allow_infinity=False, **bounds)
         case inspect.BytesType():
             return st.binary(max_size=40)
         case inspect.StrType():
@@ -55,9 +58,15 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.DictType():
             return st.dictionaries(_values(info.key_type), _values(info.value_type), max_size=2)
         case inspect.DataclassType():
-            fields = {field.name: _field(field) for field in info.fields}
-            return st.builds(info.cls, **fields)
+            return _dataclass(info.cls)
     raise NotImplementedError(f"no strategy for {info}")
+
+
+@cache
+def _dataclass(kind: type) -> st.SearchStrategy[Any]:
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.DataclassType)
+    return st.builds(kind, **{field.name: _field(field) for field in info.fields})
 
 
 def _field(field: inspect.Field) -> st.SearchStrategy[Any]:

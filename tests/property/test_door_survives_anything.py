@@ -20,15 +20,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from histories import fresh_history
+from support.live_by_hand import LiveByHand
+from tidegate.adapters.adviser import InlineAdviser
 from tidegate.adapters.history import Follower, SqlViews
-from tidegate.adapters.memory import ManualClock, MemoryLog, NullMetrics
+from tidegate.adapters.memory import ManualClock, MemoryAudit, MemoryKeys, MemoryLog, NullMetrics
 from tidegate.api import examples
 from tidegate.api.app import create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
-from tidegate.contracts.views import Balance, Health
 from tidegate.ports import Outgoing
 
 SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,6 +37,9 @@ BODIES = [("/v1/readings", body) for body in examples.READING_BODIES.values()]
 BODIES += [("/v1/commands", body) for body in examples.COMMAND_BODIES.values()]
 BODIES += [("/v1/acks", body) for body in examples.ACK_BODIES.values()]
 BODIES += [(f"/v1/decisions/{quote(examples.DECISION.plan_id)}/approve", {"digest": "d", "issued_by": "anna"})]
+
+ELSEWHERE = ("/v1/stream", "/v1/configuration", "/v1/bundles", "/profiles")
+"""Endless, or answered by workers: a fuzzer asks them of a whole service (`tests/e2e/test_schemathesis.py`)."""
 
 SCALARS = st.one_of(
     st.none(),
@@ -50,44 +54,17 @@ JSON = st.recursive(
 )
 
 
-class _Worker:
+def live() -> LiveByHand:
     """A live state that knows one device; enough to answer every question with something."""
-
-    def health(self) -> Health:
-        return Health(alive=True, ready=True)
-
-    def bundles(self) -> dict[str, str]:
-        return {}
-
-    async def lag(self) -> dict[str, int]:
-        return {}
-
-    async def balance(self) -> Balance:
-        return Balance()
-
-    async def partitions(self, *, digest: bool) -> list[Any]:
-        return []
-
-    async def digest(self) -> str:
-        return ""
-
-    async def sites(self) -> list[Any]:
-        return [examples.SITE]
-
-    async def topology(self, site: str) -> Any:
-        return examples.TOPOLOGY if site == examples.SITE.site else None
-
-    async def gateways(self, site: str) -> list[Any]:
-        return [examples.GATEWAY]
-
-    async def words(self, site: str) -> list[Any]:
-        return [examples.ACK]
-
-    async def device_views(self, site: str | None) -> list[Any]:
-        return [examples.DEVICE]
-
-    async def explain(self, site: str, device: str) -> Any:
-        return examples.EXPLANATION if device == examples.DEVICE.device else None
+    site, device = examples.DEVICE.site, examples.DEVICE.device
+    return LiveByHand(
+        devices=[examples.DEVICE],
+        explanations={(site, device): examples.EXPLANATION},
+        gateway_views=[examples.GATEWAY],
+        acks=[examples.ACK],
+        topologies={site: examples.TOPOLOGY},
+        site_views=[examples.SITE],
+    )
 
 
 class _NoMetrics:
@@ -107,7 +84,8 @@ class Door:
         feed, follower, views = Feed(log), Follower(log, history, NullMetrics()), SqlViews(history, log.partitions)
         limits = ApiLimits(max_pending_records=10**9)
         self._runner = asyncio.Runner()
-        self._app = create_app(ApiDependencies(log, views, _Worker(), _NoMetrics(), clock, feed, limits))
+        answering = {"keys": MemoryKeys(), "audit": MemoryAudit(), "adviser": InlineAdviser()}
+        self._app = create_app(ApiDependencies(log, views, live(), _NoMetrics(), clock, feed, limits, **answering))
         facts = [(topics.ANOMALIES, examples.ANOMALY), (topics.DECISIONS, examples.DECISION_HISTORY.facts[0])]
         self._runner.run(log.append([Outgoing(topic, 0, b"k", encode(fact)) for topic, fact in facts]))
         self._runner.run(follower.catch_up())
@@ -186,7 +164,8 @@ def test_bytes_that_mean_nothing_are_refused(door: Door, route: str, body: bytes
 @SETTINGS
 @given(data=st.data())
 def test_any_identifier_and_parameter_gets_an_answer_as_documented(door: Door, data: st.DataObject) -> None:
-    gets = sorted(path for path, operations in door.document["paths"].items() if "get" in operations and path != "/v1/stream")
+    operations = door.document["paths"].items()
+    gets = sorted(path for path, known in operations if "get" in known and not path.endswith(ELSEWHERE))
     template = data.draw(st.sampled_from(gets))
     operation = door.document["paths"][template]["get"]
     path, params = template, {}
