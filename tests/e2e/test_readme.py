@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from serving import PATIENCE, environment, serving
-from tidegate.cli.main import app, with_training
+from tidegate.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 CURLS = [block for block in BLOCKS if block.startswith("curl")]
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("tidegate ")]
-CLI = with_training(app)
+CLI = app
 TARGETS = sorted({word for block in BLOCKS for word in re.findall(r"^make ([a-z]+)", block, re.MULTILINE)})
 
 

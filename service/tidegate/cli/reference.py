@@ -7,6 +7,7 @@ from typing import Any, Final, get_args, get_type_hints
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
+from tidegate.cli import main
 from tidegate.cli.generated import commands_for
 
 HEAD: Final = """# The command line
@@ -39,9 +40,7 @@ Where a command means something of its own by a code, it says so below.
 
 def reference_page() -> str:
     """The whole page: the tree of commands, then each with its options."""
-    from tidegate.cli.main import app, with_training  # noqa: PLC0415  # it imports every command, and this module is one
-
-    root = get_command(with_training(app))
+    root = get_command(main.app)
     commands = list(_walk("tidegate", root))
     tree = [f"- [`{name}`](#{_anchor(name)}) {_first_line(command)}" for name, command in commands]
     sections = [_section(name, command) for name, command in commands]

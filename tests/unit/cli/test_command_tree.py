@@ -9,11 +9,11 @@ import pytest
 from typer.core import TyperOption
 from typer.main import get_command
 
-from tidegate.cli.main import app, with_training
+from tidegate.cli.main import app
 from tidegate.cli.reference import _walk, reference_page
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = dict(_walk("tidegate", get_command(with_training(app))))
+COMMANDS = dict(_walk("tidegate", get_command(app)))
 
 PRINTS_NO_DATA = {
     "tidegate serve": "logs until it is stopped; logging.format makes them JSON",
