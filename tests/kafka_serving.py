@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from serving import TIDEGATE, environment
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog
-from tidegate.bootstrap import core_configuration, load_forecasters
+from tidegate.bootstrap.configuration import core_configuration, load_forecasters
 from tidegate.contracts.codec import encode
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.topics import TELEMETRY

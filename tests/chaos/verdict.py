@@ -9,7 +9,7 @@ from chaos.sender import Sender
 from chaos.truth import Truth, as_output, undisturbed
 from tidegate.adapters.kafka import KafkaConnection, KafkaLog
 from tidegate.adapters.kafka.connection import Delivery
-from tidegate.bootstrap import core_configuration, load_forecasters
+from tidegate.bootstrap.configuration import core_configuration, load_forecasters
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.topics import CLEANUP, DEADLETTER, DECISIONS, INPUTS, JOURNAL, SNAPSHOTS, TELEMETRY
 from tidegate.contracts.views import Balance

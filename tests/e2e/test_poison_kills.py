@@ -17,7 +17,7 @@ from serving import environment, serving, settled
 from support.poison import MAGIC
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.embedded import EmbeddedLog
-from tidegate.bootstrap import core_configuration, load_forecasters
+from tidegate.bootstrap.configuration import core_configuration, load_forecasters
 from tidegate.settings import Settings
 from tidegate_training.evaluate.acceptance.rerun import Identity, digest_after_recovery, published, rerun
 

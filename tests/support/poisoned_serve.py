@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from support.poison import PoisonedForecaster
-from tidegate import bootstrap
+from tidegate.bootstrap import service
 from tidegate.cli.main import main
 from tidegate.core.forecaster import Forecaster
 
-_load = bootstrap.load_forecasters
+_load = service.load_forecasters
 
 
 def _poisoned(*arguments: Any) -> Mapping[str, Forecaster]:
@@ -17,5 +17,5 @@ def _poisoned(*arguments: Any) -> Mapping[str, Forecaster]:
 
 
 if __name__ == "__main__":
-    bootstrap.load_forecasters = _poisoned  # type: ignore[assignment]  # a test's entry: the product cannot be poisoned
+    service.load_forecasters = _poisoned  # type: ignore[assignment]  # a test's entry: the product cannot be poisoned
     main()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.bootstrap import check_exposure, worker_token
+from tidegate.bootstrap.access import check_exposure, worker_token
 from tidegate.errors import ConfigurationError
 from tidegate.settings import load_settings
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tidegate.adapters.kafka import KafkaSecurity
-from tidegate.bootstrap import kafka_connection
+from tidegate.bootstrap.log import kafka_connection
 from tidegate.errors import ConfigurationError
 from tidegate.settings import KafkaSettings
 

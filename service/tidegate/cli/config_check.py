@@ -8,7 +8,9 @@ from typing import Any
 
 from tidegate.adapters.onnx import verify_bundle
 from tidegate.adapters.profiles import profile_problems
-from tidegate.bootstrap import bundle_folders, check_exposure, core_configuration, kafka_connection, refuse_roles_apart
+from tidegate.bootstrap.access import check_exposure
+from tidegate.bootstrap.configuration import bundle_folders, core_configuration
+from tidegate.bootstrap.log import kafka_connection, refuse_roles_apart
 from tidegate.errors import TidegateError
 from tidegate.settings import SettingProblem, Settings, validate
 from tidegate.settings_sources import DEFAULT, Gathered, Key

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from tidegate.adapters.kafka import KafkaLog
-from tidegate.bootstrap import kafka_connection
+from tidegate.bootstrap.log import kafka_connection
 from tidegate.contracts.codec import encode
 from tidegate.errors import ConfigurationError
 from tidegate.fleet.door import RestDoor

@@ -18,7 +18,8 @@ from tidegate.adapters.history import Database, Follower, migrate, prune
 from tidegate.adapters.history.export import FactKind, HistoryStatus, columns_of, exported, status_of
 from tidegate.adapters.history.writer import FactWriter
 from tidegate.adapters.memory import NullMetrics
-from tidegate.bootstrap import open_history, open_log
+from tidegate.bootstrap.history import open_history
+from tidegate.bootstrap.log import open_log
 from tidegate.cli.asking import Json
 from tidegate.cli.output import say, show, table
 from tidegate.cli.times import given_time

@@ -16,7 +16,7 @@ import typer
 from tidegate.adapters.clock import SystemClock
 from tidegate.adapters.history import SqlAudit, SqlKeys, migrate
 from tidegate.api.access.keys import new_key
-from tidegate.bootstrap import open_history
+from tidegate.bootstrap.history import open_history
 from tidegate.cli.wording import counted
 from tidegate.contracts.access import ApiKey, AuditEntry, AuditResult, KeyMade, KeyRequest, PrincipalKind
 from tidegate.contracts.codec import encode

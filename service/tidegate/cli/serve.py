@@ -9,7 +9,7 @@ import structlog
 import typer
 import uvloop
 
-from tidegate.bootstrap import run_service
+from tidegate.bootstrap.run import run_service
 from tidegate.cli.logging import configure_logging
 from tidegate.cli.memory import give_large_blocks_back
 from tidegate.settings import Settings, load_traced

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from tidegate.adapters.kafka import KafkaConnection, TopicPlan, check_topics, create_topics
-from tidegate.bootstrap import kafka_connection
+from tidegate.bootstrap.log import kafka_connection
 from tidegate.cli.asking import Json
 from tidegate.contracts.codec import encode
 from tidegate.errors import ConfigurationError

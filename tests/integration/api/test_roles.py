@@ -8,7 +8,7 @@ import pytest
 
 from tidegate.adapters.embedded import EmbeddedLog
 from tidegate.api.app import OPERATION, create_app
-from tidegate.bootstrap import join
+from tidegate.bootstrap.log import join
 from tidegate.errors import ConfigurationError
 from tidegate.settings import Settings, load_settings
 

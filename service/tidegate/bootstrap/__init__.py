@@ -1,0 +1,1 @@
+"""The one place that knows every concrete class: builds the service from settings and runs it until told to stop."""
