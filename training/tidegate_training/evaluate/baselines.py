@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate_training.evaluate.events import SECONDS_PER_DAY, open_alarms
+from tidegate_training.evaluate.half_space_trees import HalfSpaceTrees
 
 Float64 = NDArray[np.float64]
 
@@ -154,16 +155,23 @@ BASELINES: Final[dict[str, Callable[[Float64], Baseline]]] = {
     "AR": Autoregression,
     "PCA": PrincipalComponents,
     "isolation forest": RandomPartitions,
+    "half-space trees": HalfSpaceTrees,
 }
 """Baselines by the name figures use, each fitted by calling it with a train part float64 [T, M]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one detector said about the test part of one series: raw `surprise` [T] and the readings `alarms` opened at."""
+    """What one detector said about one series, or its test part: raw `surprise` [T] and the readings `alarms` opened at.
+
+    `rarity` [T] is what alarms go by, calibrated (Tidegate: −log10 p; NaN where not judged); None where that is the surprise
+    itself. `threshold` is the one it is held against; NaN where there is none.
+    """
 
     surprise: Float64
     alarms: list[int]
+    rarity: Float64 | None = None
+    threshold: float = np.nan
 
 
 def judge(name: str, values: Float64, train_rows: int, *, interval_seconds: float, budget: float, close_after: int) -> Judgement:
@@ -172,14 +180,27 @@ def judge(name: str, values: Float64, train_rows: int, *, interval_seconds: floa
     `budget` is alarms per device-day; the threshold that spends it is set on the later half of the train part, where
     running statistics have a past, and not touched again.
     """
+    surprise = surprise_of(name, values, train_rows)
+    return judge_surprise(name, surprise, train_rows, interval_seconds=interval_seconds, budget=budget, close_after=close_after)
+
+
+def surprise_of(name: str, values: Float64, train_rows: int) -> Float64:
+    """Surprise [T] of the baseline `name`, fitted on the first `train_rows` of `values` [T, M]; the costly half of `judge`."""
+    return np.zeros(len(values)) if name == ALWAYS_ALARM else BASELINES[name](values[:train_rows]).score(values)
+
+
+def judge_surprise(
+    name: str, surprise: Float64, train_rows: int, *, interval_seconds: float, budget: float, close_after: int
+) -> Judgement:
+    """The cheap half of `judge`: the threshold, and what is above it in the test part of `surprise` [T]."""
     if name == ALWAYS_ALARM:
-        length = len(values) - train_rows
+        length = len(surprise) - train_rows
         return Judgement(np.zeros(length), list(range(length)))
-    surprise = BASELINES[name](values[:train_rows]).score(values)
     settled = surprise[train_rows // 2 : train_rows]
     days = len(settled) * interval_seconds / SECONDS_PER_DAY
     threshold = alarm_threshold(settled, allowed=int(budget * days), close_after=close_after)
-    return Judgement(surprise[train_rows:], open_alarms(surprise[train_rows:], threshold, close_after=close_after))
+    opened = open_alarms(surprise[train_rows:], threshold, close_after=close_after)
+    return Judgement(surprise[train_rows:], opened, threshold=threshold)
 
 
 def alarm_threshold(surprise: Float64, *, allowed: int, close_after: int) -> float:

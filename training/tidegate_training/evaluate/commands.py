@@ -23,6 +23,12 @@ Data = Annotated[Path, typer.Option("--data", exists=True, help="File or folder 
 Out = Annotated[Path, typer.Option("--out", help="Results file to write (JSON); its page and plots go beside it.")]
 Bundles = Annotated[list[Path] | None, typer.Option("--bundle", help="Folder with another universal bundle to evaluate.")]
 
+Processes = Annotated[int, typer.Option(min=1, help="Processes that share the series; the figures are the same for any number.")]
+Cache = Annotated[Path, typer.Option(help="Folder where what baselines said is kept, by their code and the data.")]
+NabResults = Annotated[
+    Path | None, typer.Option(help="Folder to write NAB files' scores to in the benchmark's own layout.", show_default=False)
+]
+
 
 class Report(Protocol):
     """Told how far something is: what, how much is done, how much there is."""
@@ -55,6 +61,35 @@ def evaluate_detection(
     options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
     made = results.collect("Detection", _command("detection", out, options), figures, detection.NOTES)
     results.write(made, out, plots={picture.name: "VUS-PR by series and detector (at most 40 series)"})
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+@app.command(name="nab", epilog="Example: `tidegate evaluate nab --data ../shared/data/nab --out nab.json --processes 2`")
+def evaluate_nab(
+    data: Data,
+    out: Out,
+    detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
+    processes: Processes = 1,
+    cache: Cache = Path("runs/evaluate"),
+    nab_results: NabResults = None,
+    bundle: Bundles = None,
+) -> None:
+    """Score the files of the Numenta Anomaly Benchmark as its own scorer does: optimised, cross-fitted and shipped threshold."""
+    _check_extra()
+    from tidegate_training.evaluate import nab, nab_figures, nab_layout, results, scoring  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    files = nab.nab_files(data)
+    chosen = detectors or nab.DETECTORS
+    with _progress() as report:
+        said = nab.listen(files, configuration, bundle or [], detectors=chosen, processes=processes, cache=cache, report=report)
+    figures = nab_figures.study_figures(files, said, configuration, forecaster)
+    options = [f"--detectors '{name}'" for name in detectors or []]
+    made = results.collect("Numenta Anomaly Benchmark", _command("nab", out, options), figures, nab_figures.NOTES)
+    results.write(made, out)
+    if nab_results is not None:
+        for name, told in nab.told_scores(said).items():
+            nab_layout.write_layout(files, name, told, nab_results)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 

@@ -6,6 +6,7 @@ No clock: the tick is the newest event time of a batch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,11 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.reading import Reading
-from tidegate.core.detection.detection import Detection, DetectionResult
+from tidegate.core.detection.detection import Detection, Scores
 from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError, InputError
 from tidegate.fleet.series import Series
 from tidegate_training.evaluate.baselines import Float64, Judgement
-
-SITE: Final = SiteId("evaluation")
 
 ROUNDS_PER_BATCH: Final = 8
 """Readings of one device in a micro-batch; a worker that is behind sees the same."""
@@ -68,9 +67,9 @@ def judge_by_service(
 ) -> list[Judgement]:
     """Stream every reading of `taken` through one `Detection`, train part first, and return what it said of all rows.
 
-    `surprise` [T] is the combined evidence before the device's own calibration (NaN where a reading was not judged);
-    `alarms` are the rows at which an anomaly opened, silence aside: nothing in a file is silent. `progress` is called with
-    the number of readings taken in so far.
+    `surprise` [T] is the combined evidence before the device's own calibration, `rarity` [T] after it (NaN where a reading
+    was not judged); `alarms` are the rows at which an anomaly opened, silence aside: nothing in a file is silent. `progress`
+    is called with the number of readings taken in so far.
 
     Raises:
         InputError: two series are of the same device; they would be scored as one.
@@ -79,22 +78,33 @@ def judge_by_service(
     if len(position) != len(taken):
         raise InputError("two series are of the same device", advice="evaluate their folders one at a time")
     detection = Detection(configuration, {"universal": forecaster})
-    surprise = [np.full(len(series), np.nan) for series in taken]
-    opened: list[list[int]] = [[] for _ in taken]
+    kept = [_Kept.of(series) for series in taken]
     done = 0
     for places, readings in micro_batches(taken):
         result = detection.observe(readings, max(reading.event_time_ms for reading in readings))
-        _keep_surprise(result, places, surprise)
+        _keep_scores(result.scores, places, kept)
         for anomaly in newly_opened(result.anomalies):
             index = position[anomaly.device]
-            opened[index].append(row_of(taken[index], anomaly.opened_at_ms))
+            kept[index].opened.append(row_of(taken[index], anomaly.opened_at_ms))
         done += len(readings)
         progress(done)
-    return [Judgement(scores, sorted(rows)) for scores, rows in zip(surprise, opened, strict=True)]
+    return [Judgement(one.surprise, sorted(one.opened), one.rarity, one.threshold) for one in kept]
 
 
-def micro_batches(taken: Sequence[Series], site: SiteId = SITE) -> Iterator[tuple[list[tuple[int, int]], list[Reading]]]:
-    """Readings of all series side by side, `ROUNDS_PER_BATCH` rows of each at a time, with (series, row) of each reading."""
+def bytes_per_device(series: Series, configuration: CoreConfiguration, forecaster: Forecaster) -> int:
+    """Bytes of the arrays that hold the state of a device such as `series` is of; open anomalies come on top."""
+    detection = Detection(configuration, {"universal": forecaster})
+    _, readings = next(micro_batches([series]))
+    detection.observe(readings, readings[-1].event_time_ms)
+    return sum(value.nbytes for value in detection.export_state().values() if isinstance(value, np.ndarray))
+
+
+def micro_batches(taken: Sequence[Series]) -> Iterator[tuple[list[tuple[int, int]], list[Reading]]]:
+    """Readings of all series side by side, `ROUNDS_PER_BATCH` rows of each at a time, with (series, row) of each reading.
+
+    Each is at a site of its own: nothing says that devices of a data set are neighbours, and so they aren't judged as such.
+    """
+    sites = [SiteId(f"evaluation-{index}") for index in range(len(taken))]
     for start in range(0, max(map(len, taken), default=0), ROUNDS_PER_BATCH):
         places = [
             (index, row)
@@ -102,7 +112,7 @@ def micro_batches(taken: Sequence[Series], site: SiteId = SITE) -> Iterator[tupl
             for index, series in enumerate(taken)
             if row < len(series)
         ]
-        yield places, [reading_of(taken[index], row, site) for index, row in places]
+        yield places, [reading_of(taken[index], row, sites[index]) for index, row in places]
 
 
 def reading_of(series: Series, row: int, site: SiteId) -> Reading:
@@ -126,10 +136,31 @@ def row_of(series: Series, event_time_ms: int) -> int:
 
 def on_test_part(judgement: Judgement, train_rows: int) -> Judgement:
     """What `judgement` says of the rows from `train_rows` on."""
-    return Judgement(judgement.surprise[train_rows:], [row - train_rows for row in judgement.alarms if row >= train_rows])
+    return replace(
+        judgement,
+        surprise=judgement.surprise[train_rows:],
+        alarms=[row - train_rows for row in judgement.alarms if row >= train_rows],
+        rarity=None if judgement.rarity is None else judgement.rarity[train_rows:],
+    )
 
 
-def _keep_surprise(result: DetectionResult, places: Sequence[tuple[int, int]], surprise: Sequence[Float64]) -> None:
-    for index, value in zip(result.scores.index.tolist(), result.scores.surprise.tolist(), strict=True):
+@dataclass(slots=True)
+class _Kept:
+    """What was said about one series so far."""
+
+    surprise: Float64
+    rarity: Float64
+    opened: list[int]
+    threshold: float = np.nan
+
+    @classmethod
+    def of(cls, series: Series) -> "_Kept":
+        return cls(np.full(len(series), np.nan), np.full(len(series), np.nan), [])
+
+
+def _keep_scores(scores: Scores, places: Sequence[tuple[int, int]], kept: Sequence[_Kept]) -> None:
+    columns = (scores.index, scores.surprise, scores.neg_log10_p, scores.threshold)
+    for index, surprise, rarity, threshold in zip(*(column.tolist() for column in columns), strict=True):
         series, row = places[index]
-        surprise[series][row] = value
+        one = kept[series]
+        one.surprise[row], one.rarity[row], one.threshold = surprise, rarity, threshold
