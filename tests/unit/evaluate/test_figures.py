@@ -7,7 +7,9 @@ import pytest
 
 from tidegate_training.evaluate.baselines import Judgement
 from tidegate_training.evaluate.figures import (
+    alarm_rates,
     bootstrap_interval,
+    budget_by_profile,
     by_dataset,
     by_detector,
     outcome,
@@ -38,6 +40,20 @@ def test_a_series_without_events_counts_its_false_alarms_but_not_in_the_ranking(
     figures = summary([made(), quiet])
     assert figures["vus_pr"] == made().vus
     assert figures["false_alarms"] == 1
+
+
+def test_false_alarms_are_held_against_the_profiles_budget_with_their_interval():
+    row = budget_by_profile([made(alarms=(3, 70)), made(series="two", alarms=())], {"": 0.5})[""]
+    assert row["expected"] == pytest.approx(0.5 * 1.8)
+    assert row["times_budget"] == pytest.approx(2 / 1.8 / 0.5)
+    assert row["times_budget_low"] < row["times_budget"] < row["times_budget_high"]
+
+
+def test_alarm_rates_are_known_only_where_it_is_known_when_alarms_closed():
+    assert alarm_rates([made()]) == {}
+    said = Judgement(np.zeros(100), [45, 60], ends=(50, 65))
+    known = outcome("skab", "one", "PCA", said, LABELS, interval_seconds=1.0)
+    assert alarm_rates([known])["PCA"] == {"missed_alarm_rate": 0.5, "false_alarm_rate": pytest.approx(5 / 90)}
 
 
 def test_nothing_detected_leaves_delay_and_precision_undefined():

@@ -70,7 +70,7 @@ def test_a_judgement_of_the_test_part_counts_from_its_first_row(machines, foreca
 
 
 def test_every_detector_is_judged_on_every_labelled_series(machines, forecaster):
-    study = run_detection(machines, CONFIGURATION, forecaster)
+    study = run_detection(machines, CONFIGURATION)
     assert len(study.outcomes) == 2 * len(DETECTORS)
     figures = detection_figures(study, CONFIGURATION, forecaster)
     assert set(figures["data_sets"]) == {"smd", "asd"}
@@ -79,12 +79,12 @@ def test_every_detector_is_judged_on_every_labelled_series(machines, forecaster)
     assert figures["detectors"]["tidegate"]["vus_pr"] > figures["detectors"]["random"]["vus_pr"]
 
 
-def test_an_unknown_detector_or_a_folder_without_labels_is_refused(machines, forecaster, tmp_path):
+def test_an_unknown_detector_or_a_folder_without_labels_is_refused(machines, tmp_path):
     with pytest.raises(InputError, match="oracle"):
-        run_detection(machines, CONFIGURATION, forecaster, detectors=["oracle"])
+        run_detection(machines, CONFIGURATION, detectors=["oracle"])
     bitbrains_file(tmp_path / "vms.parquet")
     with pytest.raises(InputError, match="no labelled series"):
-        run_detection(tmp_path, CONFIGURATION, forecaster)
+        run_detection(tmp_path, CONFIGURATION)
 
 
 def test_the_detection_command_writes_results_page_and_plot(machines, tmp_path):

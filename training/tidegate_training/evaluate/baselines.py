@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate_training.evaluate.events import SECONDS_PER_DAY, open_alarms
+from tidegate_training.evaluate.events import SECONDS_PER_DAY, alarm_spans
 from tidegate_training.evaluate.half_space_trees import HalfSpaceTrees
 
 Float64 = NDArray[np.float64]
@@ -164,6 +164,7 @@ BASELINES: Final[dict[str, Callable[[Float64], Baseline]]] = {
 class Judgement:
     """What one detector said about one series, or its test part: raw `surprise` [T] and the readings `alarms` opened at.
 
+    `ends` are the readings at which they had closed again, one for each; none where nobody asked.
     `rarity` [T] is what alarms go by, calibrated (Tidegate: −log10 p; NaN where not judged); None where that is the surprise
     itself. `threshold` is the one it is held against; NaN where there is none.
     """
@@ -172,6 +173,7 @@ class Judgement:
     alarms: list[int]
     rarity: Float64 | None = None
     threshold: float = np.nan
+    ends: tuple[int, ...] = ()
 
 
 def judge(name: str, values: Float64, train_rows: int, *, interval_seconds: float, budget: float, close_after: int) -> Judgement:
@@ -195,12 +197,13 @@ def judge_surprise(
     """The cheap half of `judge`: the threshold, and what is above it in the test part of `surprise` [T]."""
     if name == ALWAYS_ALARM:
         length = len(surprise) - train_rows
-        return Judgement(np.zeros(length), list(range(length)))
+        return Judgement(np.zeros(length), list(range(length)), ends=tuple(range(1, length + 1)))
     settled = surprise[train_rows // 2 : train_rows]
     days = len(settled) * interval_seconds / SECONDS_PER_DAY
     threshold = alarm_threshold(settled, allowed=int(budget * days), close_after=close_after)
-    opened = open_alarms(surprise[train_rows:], threshold, close_after=close_after)
-    return Judgement(surprise[train_rows:], opened, threshold=threshold)
+    spans = alarm_spans(surprise[train_rows:], threshold, close_after=close_after)
+    opened, ends = [span.start for span in spans], tuple(span.end for span in spans)
+    return Judgement(surprise[train_rows:], opened, threshold=threshold, ends=ends)
 
 
 def alarm_threshold(surprise: Float64, *, allowed: int, close_after: int) -> float:

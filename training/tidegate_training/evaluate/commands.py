@@ -44,6 +44,9 @@ def evaluate_detection(
     out: Out,
     detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Series of each data set at most.")] = None,
+    processes: Processes = 1,
+    cache: Cache = Path("runs/evaluate"),
+    nab_results: NabResults = None,
     bundle: Bundles = None,
 ) -> None:
     """Judge every labelled series of a folder, reading by reading, by Tidegate and by the baselines."""
@@ -53,7 +56,14 @@ def evaluate_detection(
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
     with _progress() as report:
         study = detection.run_detection(
-            data, configuration, forecaster, detectors=detectors or detection.DETECTORS, limit=limit, progress=report
+            data,
+            configuration,
+            bundle or [],
+            detectors=detectors or detection.DETECTORS,
+            limit=limit,
+            processes=processes,
+            cache=cache,
+            report=report,
         )
     figures = detection.detection_figures(study, configuration, forecaster)
     picture = out.with_name(f"{out.stem}-vus-pr.svg")
@@ -61,7 +71,30 @@ def evaluate_detection(
     options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
     made = results.collect("Detection", _command("detection", out, options), figures, detection.NOTES)
     results.write(made, out, plots={picture.name: "VUS-PR by series and detector (at most 40 series)"})
+    if nab_results is not None:
+        _write_nab_layout(data, nab_results, detectors, processes, cache, bundle or [])
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+def _write_nab_layout(
+    data: Path, folder: Path, detectors: list[str] | None, processes: int, cache: Path, bundles: list[Path]
+) -> None:
+    """What each detector says about the benchmark's files below `data`, once more, in the benchmark's layout."""
+    from tidegate_training.evaluate import nab, nab_layout, scoring  # noqa: PLC0415  # see the module
+
+    files, chosen = nab.nab_files(data), detectors or nab.DETECTORS
+    with _progress() as report:
+        said = nab.listen(
+            files,
+            scoring.service_configuration(),
+            bundles,
+            detectors=chosen,
+            processes=processes,
+            cache=cache,
+            report=report,
+        )
+    for name, told in nab.told_scores(said).items():
+        nab_layout.write_layout(files, name, told, folder)
 
 
 @app.command(name="nab", epilog="Example: `tidegate evaluate nab --data ../shared/data/nab --out nab.json --processes 2`")

@@ -6,7 +6,7 @@ on its test part only. Nothing is tuned here and no threshold is chosen here. Do
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,16 +18,19 @@ from tidegate.core.forecaster import Forecaster
 from tidegate.errors import InputError
 from tidegate.fleet.readers import iter_dataset
 from tidegate.fleet.series import Series
-from tidegate_training.evaluate.baselines import ALWAYS_ALARM, BASELINES, Judgement, judge
+from tidegate_training.evaluate.baselines import ALWAYS_ALARM, BASELINES, Judgement, surprise_of
 from tidegate_training.evaluate.figures import (
     SeriesOutcome,
+    alarm_rates,
+    budget_by_profile,
     by_dataset,
     by_detector,
     outcome,
     paired_difference,
     vus_by_series,
 )
-from tidegate_training.evaluate.scoring import judge_by_service, on_test_part, profile_of
+from tidegate_training.evaluate.scoring import on_test_part
+from tidegate_training.evaluate.verdicts import Report, by_baseline, by_service, surprises
 
 TIDEGATE: Final = "tidegate"
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
@@ -48,6 +51,8 @@ NOTES: Final = (
     "An event is a run of labelled readings; it is detected when an alarm opens within it; a false alarm opens outside every "
     "event (no tolerance). Precision counts detected events against false alarms. Rates are per 24 h of unlabelled readings, "
     "with an exact Poisson 95 % interval. Delay is in readings, over detected events.",
+    "budget_by_profile is of Tidegate: false alarms against what the profile allows, Poisson 95 %. skab_alarm_rates count "
+    "readings: labelled ones not in alarm, and unlabelled ones in alarm, from the reading an alarm opened at until it closed.",
     DEVELOPMENT_NOTE,
     "Baselines are fitted on the train part; their threshold spends the profile's alert budget on its later half. `random` and "
     "`always-alarm` are what any detector must beat. Point-adjusted F1 is not computed: random scores reach the state of the art "
@@ -77,13 +82,17 @@ def labelled(folder: Path, limit: int | None = None) -> Iterator[list[Series]]:
 def run_detection(
     folder: Path,
     configuration: CoreConfiguration,
-    forecaster: Forecaster,
+    bundles: Sequence[Path] = (),
     *,
     detectors: Sequence[str] = DETECTORS,
     limit: int | None = None,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    processes: int = 1,
+    cache: Path | None = None,
+    report: Report = lambda *_: None,
 ) -> DetectionStudy:
-    """Judge every labelled series of `folder` by `detectors`. `progress` gets the data set, readings done and readings in all.
+    """Judge every labelled series of `folder` by `detectors`, on `processes` processes, which change no outcome.
+
+    `bundles` are folders with another universal bundle; what baselines said is kept in `cache`, if any.
 
     Raises:
         InputError: no labelled series there, or a detector's name is not known.
@@ -94,56 +103,55 @@ def run_detection(
     outcomes: list[SeriesOutcome] = []
     readings, seconds = 0, 0.0
     for taken in labelled(folder, limit):
-        started = time.perf_counter()
+        name = taken[0].dataset
         if TIDEGATE in detectors:
-            outcomes += _by_tidegate(taken, configuration, forecaster, progress)
+            started = time.perf_counter()
+            said = by_service(taken, configuration, bundles, processes=processes, report=_about(name, report))
+            outcomes += [
+                _outcome(one, TIDEGATE, on_test_part(whole, one.train_rows)) for one, whole in zip(taken, said, strict=True)
+            ]
             seconds += time.perf_counter() - started
             readings += sum(map(len, taken))
-        for name in detectors:
-            if name != TIDEGATE:
-                outcomes += [judge_by_baseline(series, name, configuration) for series in taken]
+        rivals = [rival for rival in detectors if rival != TIDEGATE]
+        found = surprises(taken, rivals, processes=processes, cache=cache, report=_about(name, report))
+        for rival, told in found.items():
+            outcomes += [
+                _outcome(one, rival, by_baseline(one, rival, surprise, configuration))
+                for one, surprise in zip(taken, told, strict=True)
+            ]
     if not outcomes:
         raise InputError(f"{folder}: no labelled series with a train part", advice="SMD, ASD, NAB, KPI, SKAB or MSL")
     return DetectionStudy(outcomes, readings / seconds if seconds else math.nan)
 
 
-def _by_tidegate(
-    taken: Sequence[Series],
-    configuration: CoreConfiguration,
-    forecaster: Forecaster,
-    progress: Callable[[str, int, int], None],
-) -> list[SeriesOutcome]:
-    total, name = sum(map(len, taken)), taken[0].dataset
-    judgements = judge_by_service(taken, configuration, forecaster, lambda done: progress(name, done, total))
-    return [
-        _outcome(series, TIDEGATE, on_test_part(judgement, series.train_rows))
-        for series, judgement in zip(taken, judgements, strict=True)
-    ]
+def _about(dataset: str, report: Report) -> Report:
+    return lambda what, done, total: report(f"{dataset}: {what}", done, total)
 
 
 def judge_by_baseline(series: Series, name: str, configuration: CoreConfiguration) -> SeriesOutcome:
     """The baseline `name` on the test part of `series`, fitted on its train part, with its profile's budget."""
-    policy = profile_of(series, configuration).alarm
-    judgement = judge(
-        name,
-        series.values,
-        series.train_rows,
-        interval_seconds=series.interval_seconds,
-        budget=policy.alerts_per_device_day,
-        close_after=policy.close_after,
-    )
-    return _outcome(series, name, judgement)
+    surprise = surprise_of(name, series.values, series.train_rows)
+    return _outcome(series, name, by_baseline(series, name, surprise, configuration))
 
 
 def _outcome(series: Series, detector: str, judgement: Judgement) -> SeriesOutcome:
     labels = series.part("test").labels
     assert labels is not None, "`labelled` lets no other series in"  # noqa: S101  # for the type checker; impossible otherwise
-    return outcome(series.dataset, series.device, detector, judgement, labels, interval_seconds=series.interval_seconds)
+    return outcome(
+        series.dataset,
+        series.device,
+        detector,
+        judgement,
+        labels,
+        interval_seconds=series.interval_seconds,
+        profile=series.profile,
+    )
 
 
 def detection_figures(study: DetectionStudy, configuration: CoreConfiguration, forecaster: Forecaster) -> dict[str, Any]:
     """The figures of `study` as a results file holds them, with what was frozen: bundle, tier, configuration."""
     table = vus_by_series(study.outcomes)
+    budgets = {name: profile.alarm.alerts_per_device_day for name, profile in configuration.profiles.items()}
     rivals = {item.detector for item in study.outcomes} - {TIDEGATE}
     return {
         "bundle": forecaster.identity,
@@ -152,6 +160,8 @@ def detection_figures(study: DetectionStudy, configuration: CoreConfiguration, f
         "scoring_readings_per_second": study.readings_per_second,
         "detectors": by_detector(study.outcomes),
         "data_sets": by_dataset(study.outcomes),
+        "budget_by_profile": budget_by_profile((item for item in study.outcomes if item.detector == TIDEGATE), budgets),
+        "skab_alarm_rates": alarm_rates(item for item in study.outcomes if item.dataset == "skab"),
         "vus_pr_tidegate_less_rival": {name: paired_difference(table, TIDEGATE, name) for name in sorted(rivals)},
         "vus_pr_by_series": table,
     }

@@ -134,14 +134,22 @@ def poisson_interval(count: int, exposure: float, confidence: float = 0.95) -> t
     return low / exposure, float(gammaincinv(count + 1, 1 - tail)) / exposure
 
 
-def open_alarms(surprise: ArrayLike, threshold: float, *, close_after: int) -> list[int]:
-    """Readings at which an alarm opens when `surprise` [T] exceeds `threshold`, declustered as the service's policy does.
+def alarm_spans(surprise: ArrayLike, threshold: float, *, close_after: int) -> list[Segment]:
+    """Readings during which an alarm is open when `surprise` [T] exceeds `threshold`, declustered as the service's policy does.
 
-    While an alarm is open no other opens; it closes after `close_after` readings in a row at or below the threshold.
+    While an alarm is open no other opens; it closes at the last of `close_after` readings in a row at or below the threshold.
     NaN never exceeds.
     """
-    above = np.flatnonzero(np.asarray(surprise, dtype=np.float64) > threshold)
+    told = np.asarray(surprise, dtype=np.float64)
+    above = np.flatnonzero(told > threshold)
     if len(above) == 0:
         return []
     fresh = np.diff(above, prepend=above[0] - close_after - 2) > close_after
-    return [int(index) for index in above[fresh]]
+    last = np.append(above[:-1][fresh[1:]], above[-1])
+    ends = np.minimum(last + max(close_after, 1), len(told))
+    return [Segment(int(start), int(end)) for start, end in zip(above[fresh], ends, strict=True)]
+
+
+def open_alarms(surprise: ArrayLike, threshold: float, *, close_after: int) -> list[int]:
+    """Readings at which an alarm opens; see `alarm_spans`."""
+    return [span.start for span in alarm_spans(surprise, threshold, close_after=close_after)]

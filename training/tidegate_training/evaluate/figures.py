@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tidegate_training.evaluate.baselines import Judgement
 from tidegate_training.evaluate.events import EventCounts, count_events, poisson_interval
+from tidegate_training.evaluate.points import PointCounts, count_points
 from tidegate_training.evaluate.vus import vus_pr
 
 Figures = dict[str, float | int]
@@ -16,21 +17,35 @@ Figures = dict[str, float | int]
 
 @dataclass(frozen=True, slots=True)
 class SeriesOutcome:
-    """One detector on the test part of one series: its ranking, `vus` 0 to 1 (NaN: no event), and its counts."""
+    """One detector on the test part of one series: its ranking, `vus` 0 to 1 (NaN: no event), and its counts.
+
+    `points` are None where it is not known when alarms closed.
+    """
 
     dataset: str
     series: str
     detector: str
     vus: float
     counts: EventCounts
+    profile: str = ""
+    points: PointCounts | None = None
 
 
 def outcome(
-    dataset: str, series: str, detector: str, judgement: Judgement, labels: NDArray[np.bool_], *, interval_seconds: float
+    dataset: str,
+    series: str,
+    detector: str,
+    judgement: Judgement,
+    labels: NDArray[np.bool_],
+    *,
+    interval_seconds: float,
+    profile: str = "",
 ) -> SeriesOutcome:
     """Hold `judgement` against `labels` [T] of the same test part."""
     counts = count_events(judgement.alarms, labels, interval_seconds=interval_seconds)
-    return SeriesOutcome(dataset, series, detector, vus_pr(judgement.surprise, labels), counts)
+    known = len(judgement.ends) == len(judgement.alarms)
+    points = count_points(judgement.alarms, judgement.ends, labels) if known else None
+    return SeriesOutcome(dataset, series, detector, vus_pr(judgement.surprise, labels), counts, profile, points)
 
 
 def summary(outcomes: Iterable[SeriesOutcome]) -> Figures:
@@ -77,6 +92,46 @@ def by_dataset(outcomes: Iterable[SeriesOutcome]) -> dict[str, dict[str, Figures
     for item in outcomes:
         grouped[item.dataset].append(item)
     return {name: by_detector(items) for name, items in grouped.items()}
+
+
+def budget_by_profile(outcomes: Iterable[SeriesOutcome], budgets: Mapping[str, float]) -> dict[str, Figures]:
+    """False alarms of one detector per device-day by profile, and how many times its budget that is, each with its interval.
+
+    `budgets` are alarms per device-day by profile. The intervals are Poisson, 95 %, exact: below about eight expected alarms
+    (days times budget) they tell little.
+    """
+    pooled: defaultdict[str, EventCounts] = defaultdict(EventCounts)
+    for item in outcomes:
+        pooled[item.profile] += item.counts
+    return {profile: _against_budget(counts, budgets[profile]) for profile, counts in pooled.items()}
+
+
+def _against_budget(counts: EventCounts, budget: float) -> Figures:
+    low, high = poisson_interval(counts.false_alarms, counts.exposure_days)
+    return {
+        "budget": budget,
+        "device_days": counts.exposure_days,
+        "expected": budget * counts.exposure_days,
+        "false_alarms": counts.false_alarms,
+        "per_device_day": counts.false_alarms_per_device_day,
+        "low": low,
+        "high": high,
+        "times_budget": counts.false_alarms_per_device_day / budget,
+        "times_budget_low": low / budget,
+        "times_budget_high": high / budget,
+    }
+
+
+def alarm_rates(outcomes: Iterable[SeriesOutcome]) -> dict[str, Figures]:
+    """Missed-alarm and false-alarm rate by detector, reading by reading, pooled over `outcomes`."""
+    pooled: defaultdict[str, PointCounts] = defaultdict(PointCounts)
+    for item in outcomes:
+        if item.points is not None:
+            pooled[item.detector] += item.points
+    return {
+        name: {"missed_alarm_rate": points.missed_alarm_rate, "false_alarm_rate": points.false_alarm_rate}
+        for name, points in pooled.items()
+    }
 
 
 def vus_by_series(outcomes: Iterable[SeriesOutcome]) -> dict[str, dict[str, float]]:

@@ -17,7 +17,7 @@ from tidegate.adapters.onnx import load_bundle
 from tidegate.adapters.profiles import shipped_profiles
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.ids import SiteId
+from tidegate.contracts.ids import AnomalyId, SiteId
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.reading import Reading
 from tidegate.core.detection.detection import Detection, Scores
@@ -83,12 +83,12 @@ def judge_by_service(
     for places, readings in micro_batches(taken):
         result = detection.observe(readings, max(reading.event_time_ms for reading in readings))
         _keep_scores(result.scores, places, kept)
-        for anomaly in newly_opened(result.anomalies):
+        for anomaly in result.anomalies:
             index = position[anomaly.device]
-            kept[index].opened.append(row_of(taken[index], anomaly.opened_at_ms))
+            _keep_fact(anomaly, taken[index], kept[index].spans)
         done += len(readings)
         progress(done)
-    return [Judgement(one.surprise, sorted(one.opened), one.rarity, one.threshold) for one in kept]
+    return [one.judgement() for one in kept]
 
 
 def bytes_per_device(series: Series, configuration: CoreConfiguration, forecaster: Forecaster) -> int:
@@ -122,13 +122,6 @@ def reading_of(series: Series, row: int, site: SiteId) -> Reading:
     return Reading(site, series.device, series.profile, int(series.event_time_ms[row]), metrics, sequence=row)
 
 
-def newly_opened(anomalies: Sequence[Anomaly]) -> Iterator[Anomaly]:
-    """Those facts that open an anomaly a reading gave rise to."""
-    for anomaly in anomalies:
-        if anomaly.status is AnomalyStatus.OPENED and anomaly.fault_kind is not FaultKind.SILENCE:
-            yield anomaly
-
-
 def row_of(series: Series, event_time_ms: int) -> int:
     """The row of `series` read at `event_time_ms`, or the next one."""
     return int(np.searchsorted(series.event_time_ms, event_time_ms))
@@ -140,6 +133,7 @@ def on_test_part(judgement: Judgement, train_rows: int) -> Judgement:
         judgement,
         surprise=judgement.surprise[train_rows:],
         alarms=[row - train_rows for row in judgement.alarms if row >= train_rows],
+        ends=tuple(end - train_rows for row, end in zip(judgement.alarms, judgement.ends, strict=True) if row >= train_rows),
         rarity=None if judgement.rarity is None else judgement.rarity[train_rows:],
     )
 
@@ -150,12 +144,25 @@ class _Kept:
 
     surprise: Float64
     rarity: Float64
-    opened: list[int]
+    spans: dict[AnomalyId, tuple[int, int]]
     threshold: float = np.nan
 
     @classmethod
     def of(cls, series: Series) -> "_Kept":
-        return cls(np.full(len(series), np.nan), np.full(len(series), np.nan), [])
+        return cls(np.full(len(series), np.nan), np.full(len(series), np.nan), {})
+
+    def judgement(self) -> Judgement:
+        spans = sorted(self.spans.values())
+        opened, ends = [start for start, _ in spans], tuple(end for _, end in spans)
+        return Judgement(self.surprise, opened, self.rarity, self.threshold, ends)
+
+
+def _keep_fact(anomaly: Anomaly, series: Series, spans: dict[AnomalyId, tuple[int, int]]) -> None:
+    """Note the rows an anomaly opened and ended at; one that is still open ends with the series."""
+    if anomaly.status is AnomalyStatus.OPENED and anomaly.fault_kind is not FaultKind.SILENCE:
+        spans[anomaly.id] = (row_of(series, anomaly.opened_at_ms), len(series))
+    elif anomaly.id in spans and anomaly.closed_at_ms is not None:
+        spans[anomaly.id] = (spans[anomaly.id][0], row_of(series, anomaly.closed_at_ms))
 
 
 def _keep_scores(scores: Scores, places: Sequence[tuple[int, int]], kept: Sequence[_Kept]) -> None:

@@ -58,7 +58,8 @@ def by_service(
         InputError: as `judge_by_service`, or a series' profile is unknown.
     """
     order = sorted(range(len(taken)), key=lambda index: -len(taken[index]))
-    chunks = [part.tolist() for part in np.array_split(order, min(len(taken), max(1, processes * CHUNKS_PER_PROCESS)))]
+    count = 1 if processes == 1 else processes * CHUNKS_PER_PROCESS
+    chunks = [part.tolist() for part in np.array_split(order, min(len(taken), count))]
     jobs = [ServiceJob([taken[index] for index in chunk], configuration, list(bundles)) for chunk in chunks if chunk]
     total, done = sum(map(len, taken)), 0
 
