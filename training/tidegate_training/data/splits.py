@@ -1,5 +1,6 @@
 """What training may see and what judges it: whole groups held out, and the end of every other series."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ def split(series: list[Series], held_out_ratio: float, random_state: int) -> Spl
 
     Of each data set at least one group is held out, unless it has only one.
     """
-    unseen_groups = _held_out_groups(series, held_out_ratio, random_state)
+    unseen_groups = held_out_groups({(one.dataset, one.group) for one in series}, held_out_ratio, random_state)
     kept = [one for one in series if (one.dataset, one.group) not in unseen_groups]
     cuts = [int(len(one.values) * (1.0 - held_out_ratio)) for one in kept]
     train = [replace(one, values=one.values[:cut]) for one, cut in zip(kept, cuts, strict=True)]
@@ -29,10 +30,11 @@ def split(series: list[Series], held_out_ratio: float, random_state: int) -> Spl
     return Split(train, later, [one for one in series if (one.dataset, one.group) in unseen_groups])
 
 
-def _held_out_groups(series: list[Series], ratio: float, random_state: int) -> set[tuple[str, str]]:
+def held_out_groups(members: Iterable[tuple[str, str]], ratio: float, random_state: int) -> set[tuple[str, str]]:
+    """Which of the (data set, group) `members` training never touches; a data set's draw does not depend on the others."""
     groups: dict[str, set[str]] = {}
-    for one in series:
-        groups.setdefault(one.dataset, set()).add(one.group)
+    for dataset, group in members:
+        groups.setdefault(dataset, set()).add(group)
     held_out: set[tuple[str, str]] = set()
     for dataset, names in sorted(groups.items()):
         count = min(max(1, round(ratio * len(names))), len(names) - 1)

@@ -146,6 +146,29 @@ def evaluate_allocation(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="forecast", epilog="Example: `tidegate evaluate forecast --data ../shared/data/bitbrains --out forecast.json`")
+def evaluate_forecast(
+    data: Data,
+    out: Out,
+    limit: Annotated[int | None, typer.Option(min=1, help="Devices at most.")] = None,
+    processes: Processes = 1,
+    bundle: Bundles = None,
+) -> None:
+    """Forecast recorded demand as the service does: pinball loss against naive forecasts, and coverage of the 90 % band."""
+    _check_extra()
+    from tidegate_training.evaluate import forecast, forecast_figures, results, scoring  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    with _progress() as report:
+        judged = forecast.run_forecast(
+            data, configuration, forecaster.manifest, bundle or [], limit=limit, processes=processes, report=report
+        )
+    figures = forecast_figures.forecast_figures(judged, configuration, forecaster)
+    options = [f"--limit {limit}"] if limit else []
+    results.write(results.collect("Demand forecast", _command("forecast", out, options), figures, forecast_figures.NOTES), out)
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="acceptance", epilog="Example: `tidegate evaluate acceptance --data ../shared/data --out acceptance.json`")
 def evaluate_acceptance(
     data: Data,
