@@ -169,6 +169,26 @@ def evaluate_forecast(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="classifier", epilog="Example: `tidegate evaluate classifier --data ../shared/data --out trees.json`")
+def evaluate_classifier(data: Data, out: Out, processes: Processes = 1) -> None:
+    """Judge the trees that a classifier of flow records has to beat, on class blocks and, labelled so, on a leaky split."""
+    _check_extra()
+    from tidegate_training.evaluate import classification, flow_table, results  # noqa: PLC0415  # see the module
+
+    table = flow_table.read_flows(data)
+    with _progress() as report:
+        trials = classification.run_trials(data, processes=processes, report=report)
+    figures = {
+        "rows": len(table.classes),
+        "duplicates_left_out": table.duplicates,
+        **classification.trial_figures(trials, table.class_names),
+    }
+    results.write(
+        results.collect("Classifiers of flow records", _command("classifier", out, []), figures, classification.NOTES), out
+    )
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="acceptance", epilog="Example: `tidegate evaluate acceptance --data ../shared/data --out acceptance.json`")
 def evaluate_acceptance(
     data: Data,
