@@ -189,6 +189,30 @@ def evaluate_classifier(data: Data, out: Out, processes: Processes = 1) -> None:
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="robustness", epilog="Example: `tidegate evaluate robustness --data ../shared/data --out robustness.json`")
+def evaluate_robustness(
+    data: Data,
+    out: Out,
+    detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Series of each data set at most.")] = None,
+    processes: Processes = 1,
+    bundle: Bundles = None,
+) -> None:
+    """Take a tenth of the sensors away, and shift levels by four standard deviations: what is still detected, and how soon."""
+    _check_extra()
+    from tidegate_training.evaluate import results, robustness, scoring  # noqa: PLC0415  # see the module
+
+    configuration, chosen = scoring.service_configuration(), detectors or robustness.DETECTORS
+    with _progress() as report:
+        study = robustness.run_robustness(
+            data, configuration, bundle or [], detectors=chosen, limit=limit, processes=processes, report=report
+        )
+    options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
+    figures = robustness.robustness_figures(study)
+    results.write(results.collect("Robustness", _command("robustness", out, options), figures, robustness.NOTES), out)
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="acceptance", epilog="Example: `tidegate evaluate acceptance --data ../shared/data --out acceptance.json`")
 def evaluate_acceptance(
     data: Data,
