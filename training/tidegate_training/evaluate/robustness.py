@@ -33,9 +33,9 @@ NOTES: Final = (
     "sensor_loss: in SMD, ASD and SKAB a tenth of each device's metrics (at least one) is never observed again from the test "
     "part on; event F1 pooled over devices, before and after, and the drop as a share; its interval is a bootstrap over devices.",
     "level_shifts: the longest unlabelled stretch of each labelled series, at most 3,000 readings, with one metric up or down by "
-    "4 of its standard deviations for the last 100; three draws a series. A shift counts as found when an alarm opens within "
-    "those 100; delays are in readings, a shift that is not found has an infinite one (shown as –). In a fleet of noise-free series 4 "
-    "standard deviations are much; in bursty ones they are everyday.",
+    "4 of its standard deviations for the last 100; three draws a series. A shift is found when an alarm opens within those 100; "
+    "delays are in readings, and one that is not found is infinite (shown as –). On a smooth series 4 standard deviations are "
+    "much, on a bursty one they are everyday.",
     "alarms_before counts alarms in the second half of the stretch before the shift: what the speed is paid with.",
 )
 
