@@ -128,6 +128,24 @@ def test_what_a_baseline_said_is_kept_and_not_computed_again(folder, tmp_path, m
         verdicts.surprises([taken[0].rows(0, 600)], ["EWMA"], cache=tmp_path)
 
 
+def test_a_series_in_other_units_is_judged_the_same(folder, said, tmp_path):
+    """Offset and scale of a metric are the unit's business; powers of two keep the numbers exact where they can be."""
+    source = folder / "data" / "group"
+    (tmp_path / "data" / "group").mkdir(parents=True)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "combined_windows.json").write_bytes((folder / "labels" / "combined_windows.json").read_bytes())
+    for path in source.glob("*.csv"):
+        head, *lines = path.read_text().splitlines()
+        rows = [line.split(",") for line in lines]
+        other = [f"{time},{float(value) * 1024 - 300:.6f}" for time, value in rows]
+        (tmp_path / "data" / "group" / path.name).write_text("\n".join([head, *other]) + "\n")
+    again = listen(nab_files(tmp_path), service_configuration(), detectors=["tidegate", "range check"])
+    for name, each in again.items():
+        for here, there in zip(each, said[name], strict=True):
+            np.testing.assert_allclose(here.score, there.score, rtol=1e-3, atol=1e-3)
+            assert here.alarms == there.alarms
+
+
 def test_the_number_of_processes_changes_no_figure(folder, said):
     again = listen(nab_files(folder), service_configuration(), detectors=["tidegate", "range check"], processes=2)
     for name, one in again.items():

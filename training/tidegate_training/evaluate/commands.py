@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 import typer
 from rich.console import Console
@@ -28,6 +28,8 @@ Cache = Annotated[Path, typer.Option(help="Folder where what baselines said is k
 NabResults = Annotated[
     Path | None, typer.Option(help="Folder to write NAB files' scores to in the benchmark's own layout.", show_default=False)
 ]
+
+VUS_CAPTION: Final = "VUS-PR by series and detector (at most 40 series)"
 
 
 class Report(Protocol):
@@ -70,7 +72,7 @@ def evaluate_detection(
     plots.bars_by_series(figures["vus_pr_by_series"], picture, label="VUS-PR")
     options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
     made = results.collect("Detection", _command("detection", out, options), figures, detection.NOTES)
-    results.write(made, out, plots={picture.name: "VUS-PR by series and detector (at most 40 series)"})
+    results.write(made, out, plots={picture.name: VUS_CAPTION})
     if nab_results is not None:
         _write_nab_layout(data, nab_results, detectors, processes, cache, bundle or [])
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
@@ -238,6 +240,21 @@ def evaluate_acceptance(
     if failed := verdict.broken_promises(figures):
         typer.echo(f"broken: {'; '.join(failed)}", err=True)
         raise typer.Exit(1)
+
+
+@app.command(name="table", epilog="Example: `tidegate evaluate table --results docs/results`")
+def evaluate_table(
+    results_folder: Annotated[Path, typer.Option("--results", exists=True, help="Folder with the studies' results files.")],
+) -> None:
+    """Put the figures that are promised, from all studies, into the detection study's results file and page."""
+    from tidegate_training.evaluate import headlines, results  # noqa: PLC0415  # see the module
+
+    out = results_folder / "detection.json"
+    made = results.read(out)
+    made.figures["table"] = headlines.headlines(results_folder)
+    picture = out.with_name("detection-vus-pr.svg")
+    results.write(made, out, plots={picture.name: VUS_CAPTION} if picture.exists() else {})
+    typer.echo(f"wrote {out}: {len(made.figures['table'])} figures")
 
 
 @contextmanager

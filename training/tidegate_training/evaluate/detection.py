@@ -27,6 +27,7 @@ from tidegate_training.evaluate.figures import (
     by_detector,
     outcome,
     paired_difference,
+    quiet_alerts,
     vus_by_series,
 )
 from tidegate_training.evaluate.scoring import on_test_part
@@ -160,6 +161,7 @@ def detection_figures(study: DetectionStudy, configuration: CoreConfiguration, f
         "scoring_readings_per_second": study.readings_per_second,
         "detectors": by_detector(study.outcomes),
         "data_sets": by_dataset(study.outcomes),
+        "quiet_alerts": quiet_alerts((item for item in study.outcomes if item.detector == TIDEGATE), budgets),
         "budget_by_profile": budget_by_profile((item for item in study.outcomes if item.detector == TIDEGATE), budgets),
         "skab_alarm_rates": alarm_rates(item for item in study.outcomes if item.dataset == "skab"),
         "vus_pr_tidegate_less_rival": {name: paired_difference(table, TIDEGATE, name) for name in sorted(rivals)},

@@ -1,7 +1,7 @@
 """From judgements to figures: what a detector is worth on a series, a data set and overall, under the names all pages use."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,13 +51,15 @@ def outcome(
 def summary(outcomes: Iterable[SeriesOutcome]) -> Figures:
     """Figures of one detector over `outcomes`: VUS-PR as the plain mean over series, events and alarms pooled.
 
-    The interval of false alarms is Poisson, 95 %, exact; that of VUS-PR is a bootstrap over series (95 %, 2,000 draws).
+    The interval of false alarms is Poisson, 95 %, exact; those of VUS-PR and event F1 are a bootstrap over series (95 %, 2,000
+    draws).
     """
     taken = list(outcomes)
     counts = sum((item.counts for item in taken), EventCounts())
     ranked = np.array([item.vus for item in taken if not np.isnan(item.vus)])
     low, high = poisson_interval(counts.false_alarms, counts.exposure_days)
     vus_low, vus_high = bootstrap_interval(ranked)
+    f1_low, f1_high = f1_interval([item.counts for item in taken])
     return {
         "vus_pr": float(ranked.mean()) if len(ranked) else np.nan,
         "vus_pr_low": vus_low,
@@ -65,6 +67,8 @@ def summary(outcomes: Iterable[SeriesOutcome]) -> Figures:
         "event_precision": counts.precision,
         "event_recall": counts.recall,
         "event_f1": counts.f1,
+        "event_f1_low": f1_low,
+        "event_f1_high": f1_high,
         "false_alarms_per_device_day": counts.false_alarms_per_device_day,
         "false_alarms_per_device_day_low": low,
         "false_alarms_per_device_day_high": high,
@@ -149,6 +153,37 @@ def bootstrap_interval(values: NDArray[np.float64], *, draws: int = 2_000, rando
     picked = np.random.default_rng(random_state).integers(0, len(values), size=(draws, len(values)))
     low, high = np.quantile(values[picked].mean(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def f1_interval(counts: Sequence[EventCounts], *, draws: int = 2_000, random_state: int = 0) -> tuple[float, float]:
+    """95 % interval of the pooled event F1, series resampled with replacement; NaN below two series or without an event."""
+    if len(counts) < 2:
+        return np.nan, np.nan
+    numbers = np.array([(one.detected, one.detected + one.false_alarms + one.events, one.events) for one in counts], np.float64)
+    picked = np.random.default_rng(random_state).integers(0, len(counts), size=(draws, len(counts)))
+    detected, either, events = np.moveaxis(numbers[picked].sum(axis=1), 1, 0)
+    known = events > 0
+    if not known.any():
+        return np.nan, np.nan
+    low, high = np.quantile(2 * detected[known] / either[known], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def quiet_alerts(outcomes: Iterable[SeriesOutcome], budgets: Mapping[str, float]) -> Figures:
+    """False alarms of one detector over all profiles against what their budgets allow together, with its Poisson interval."""
+    taken = list(outcomes)
+    false, expected = sum(one.counts.false_alarms for one in taken), 0.0
+    for one in taken:
+        expected += budgets[one.profile] * one.counts.exposure_days
+    low, high = poisson_interval(false, expected)
+    ratio = false / expected if expected > 0 else np.nan
+    return {
+        "false_alarms": false,
+        "expected": expected,
+        "times_budget": ratio,
+        "times_budget_low": low,
+        "times_budget_high": high,
+    }
 
 
 def paired_difference(table: Mapping[str, Mapping[str, float]], detector: str, rival: str) -> Figures:
