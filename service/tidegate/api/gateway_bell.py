@@ -53,10 +53,15 @@ class Watch:
         return True
 
 
+class _Coming(msgspec.Struct):
+    gateway: str
+
+
 class _Placed(msgspec.Struct):
     site: str
     device: str
     gateway: str | None = None
+    coming: _Coming | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Placed)
@@ -145,8 +150,9 @@ class GatewayBell:
             return
         placed = _DECODER.decode(event.data)
         watches = self._by_device.get((placed.site, placed.device), set())
-        if placed.gateway is not None:
-            watches = watches | self._by_gateway.get(placed.gateway, set())
+        for gateway in (placed.gateway, None if placed.coming is None else placed.coming.gateway):
+            if gateway is not None:
+                watches = watches | self._by_gateway.get(gateway, set())
         for watch in watches:
             watch.ring(event.partition, event.offset + 1)
 

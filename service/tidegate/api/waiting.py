@@ -23,10 +23,12 @@ Ask = Callable[[], Awaitable[Page[Assignment]]]
 
 
 def page_tag(page: Page[Assignment]) -> str:
-    """The entity tag of a page: of who is on it under which epoch, and of where it ends; not of how fresh it is."""
+    """The entity tag of a page: of who is on it, where it stands and under which epochs, and of where it ends; not of how
+    fresh it is."""
     hasher = blake2b(digest_size=12)
     for each in page.items:
-        hasher.update(f"{each.site}\0{each.device}\0{each.epoch}\n".encode("utf-8", "surrogatepass"))
+        stand = (each.site, each.device, each.epoch, each.phase, each.lease_ms, each.coming and each.coming.epoch)
+        hasher.update(("\0".join(map(str, stand)) + "\n").encode("utf-8", "surrogatepass"))
     hasher.update((page.next_cursor or "").encode())
     return tag_of(hasher.hexdigest())
 

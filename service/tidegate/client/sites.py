@@ -62,13 +62,14 @@ class Assignments:
         return Listing(self._wire, _OF_GATEWAY, Page[Assignment], {"gateway": gateway}, {"site": site})
 
     async def when_changed(
-        self, gateway: str, seen: str = "", *, site: str | None = None, wait_seconds: int = 5
+        self, gateway: str, seen: str = "", *, site: str | None = None, wait_seconds: int = 5, fresh: bool = False
     ) -> tuple[Page[Assignment], str] | None:
         """The first page of what a gateway shall serve, and its tag, once that is not `seen`; None when it stayed so.
 
-        `wait_seconds` (60 at most) has to be less than the client's own timeout.
+        `wait_seconds` (60 at most) has to be less than the client's own timeout. `fresh`: it has everything that was committed
+        when it was asked for; needs `site`.
         """
-        query = {"site": site, "wait_seconds": wait_seconds, "limit": MAX_PAGE}
+        query = {"site": site, "wait_seconds": wait_seconds, "limit": MAX_PAGE, "fresh": fresh or None}
         headers = {"if-none-match": seen} if seen else {}
         also = frozenset({HTTPStatus.NOT_MODIFIED.value})
         answer = await self._wire.send(_OF_GATEWAY, {"gateway": gateway}, query=query, headers=headers, also=also)

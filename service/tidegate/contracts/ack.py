@@ -34,6 +34,9 @@ class Ack:
 
     `sent_at_ms` is by the gateway's clock and orders its words: of one epoch the latest counts, and a repeat has no effect.
     `reason` has at most 500 characters, `detail` at most 16 entries of at most 128 characters each way.
+
+    With `leases` a heartbeat says that the gateway takes part in hand-overs: it serves only what it has a lease of, stops by
+    itself when the lease ends, and answers a reservation with `reserved` or `refused`, a revocation with `released`.
     """
 
     site: SiteField
@@ -45,20 +48,23 @@ class Ack:
     reason: str = ""
     detail: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    leases: bool = False
 
 
 def check_ack(ack: Ack) -> None:
     """Raise when `ack` breaks a rule that needs no state.
 
     Raises:
-        InputError: a heartbeat names a device or epoch, another kind lacks one, an identifier is not clean, or the text is
-            longer than what is kept.
+        InputError: a heartbeat names a device or epoch, another kind lacks one or speaks of leases, an identifier is not
+            clean, or the text is longer than what is kept.
     """
     about = (ack.device, ack.epoch)
     if ack.kind is AckKind.HEARTBEAT and about != (None, None):
         raise InputError("a heartbeat names a device or an epoch", advice="leave both out, or send another kind")
     if ack.kind is not AckKind.HEARTBEAT and None in about:
         raise InputError(f"ack {ack.kind} needs device and epoch", advice="take both from the assignment")
+    if ack.kind is not AckKind.HEARTBEAT and ack.leases:
+        raise InputError(f"ack {ack.kind} has leases", advice="say it in a heartbeat")
     for name, identifier in (("site", ack.site), ("gateway", ack.gateway), ("device", ack.device)):
         if identifier is not None and not is_clean(identifier):
             raise InputError(f"{name} {identifier!r} has control characters or surrounding blanks - at `$.{name}`")

@@ -75,6 +75,14 @@ class AllocationSettings:
     """Steps of search per plan: a budget in work, so that equal questions get equal plans."""
     random_state: int = 0
     """Where the planner's search starts."""
+    handover: bool = True
+    """Whether devices of gateways that follow leases are handed over step by step; of others, moves apply at once."""
+    lease_seconds: Annotated[float, msgspec.Meta(ge=1.0, le=86_400.0)] = 60.0
+    """For which a gateway may serve on what it last read. Longer than any outage of ours: after it, such gateways stop."""
+    clock_error_seconds: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = 5.0
+    """Added to a lease before its device is given to another: what clocks run apart by meanwhile, and jumps of ours."""
+    reserve_seconds: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 30.0
+    """For which a gateway is waited for that was asked to set aside room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,11 +155,28 @@ class Phase(StrEnum):
 
     ACTIVE = "active"
     UNSERVED = "unserved"
+    RESERVING = "reserving"
+    """`coming` is to set aside room and say so (`reserved`); `gateway`, if there is one, serves on meanwhile."""
+    REVOKING = "revoking"
+    """`gateway` is to stop serving and say so (`released`); `coming` does not serve yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """The gateway that is to have a device next, under which epoch and with what grant. It does not serve it yet."""
+
+    gateway: GatewayField
+    epoch: WholeField
+    grant: Resources
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Desired state of one device: which gateway serves it, with what, since which plan. `epoch` rises at each change."""
+    """Desired state of one device: which gateway serves it, with what, since which plan. `epoch` rises with each new gateway.
+
+    `lease_ms` is given to a gateway that follows leases: it serves while what it knows of its assignments is at most that
+    many milliseconds old, by its own clock; null: until it hears otherwise. An epoch's lease never changes once given.
+    """
 
     site: SiteField
     device: DeviceField
@@ -171,3 +188,5 @@ class Assignment:
     assigned_at_ms: int
     reason: str
     schema_version: int = SCHEMA_VERSION
+    coming: Coming | None = None
+    lease_ms: WholeField | None = None

@@ -183,6 +183,9 @@ class Partition:
         return AllocationResult()
 
     def _allocate(self, tick_ms: int, facts: Facts) -> None:
+        handed = self.allocator.advance(tick_ms)
+        self._follow(handed.assignments)
+        facts.add(handed)
         for site in self.allocator.sites():
             if tick_ms - self._reviewed_at_ms.get(site, tick_ms - REVIEW_EVERY_MS) < REVIEW_EVERY_MS:
                 continue

@@ -61,7 +61,7 @@ class Views(ScoreHistory, Notes, Protocol):
         ...
 
     async def assignments(self, page: PageRequest, *, site: str | None = None, gateway: str | None = None) -> Page[Assignment]:
-        """Desired state, by site and device."""
+        """Desired state, by site and device; of `gateway` what it has and what is coming to it."""
         ...
 
     async def forecast(self, site: str, device: str) -> Forecast | None:

@@ -77,7 +77,12 @@ def _decision(record: Record, changes: Changes) -> None:
 
 
 def _assignment(record: Record, changes: Changes) -> None:
-    _keyed(record, changes, tables.ASSIGNMENTS, lambda value: _columns(decode(value, Assignment), "site device gateway"))
+    _keyed(record, changes, tables.ASSIGNMENTS, _assignment_row)
+
+
+def _assignment_row(value: bytes) -> Row:
+    fact = decode(value, Assignment)
+    return _columns(fact, "site device gateway") | {"coming": None if fact.coming is None else clean(fact.coming.gateway)}
 
 
 def _forecast(record: Record, changes: Changes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.adapters.history import notes, tables
@@ -97,7 +97,9 @@ class SqlViews:
     async def assignments(self, page: PageRequest, *, site: str | None = None, gateway: str | None = None) -> Page[Assignment]:
         """Desired state, by site and device."""
         table = tables.ASSIGNMENTS
-        query = select(table.c.site, table.c.device, table.c.document).where(*_equal(table, site=site, gateway=gateway))
+        query = select(table.c.site, table.c.device, table.c.document).where(*_equal(table, site=site))
+        if gateway is not None:
+            query = query.where(or_(table.c.gateway == clean(gateway), table.c.coming == clean(gateway)))
         if page.after is not None:
             query = query.where(tuple_(table.c.site, table.c.device) > tuple_(*_texts(page.after)))
         query = query.order_by(table.c.site, table.c.device).limit(page.limit + 1)

@@ -93,9 +93,12 @@ ASSIGNMENTS: Final = Table(
     Column("device", ORDERED, nullable=False),
     Column("gateway", Text),
     Column("document", LargeBinary, nullable=False),
+    Column("coming", Text),
 )
+"""`coming` is the gateway that is to have the device next."""
 Index(None, ASSIGNMENTS.c.site, ASSIGNMENTS.c.device)
 Index(None, ASSIGNMENTS.c.gateway, ASSIGNMENTS.c.site, ASSIGNMENTS.c.device)
+Index(None, ASSIGNMENTS.c.coming, ASSIGNMENTS.c.site, ASSIGNMENTS.c.device)
 
 FORECASTS: Final = Table(
     "forecasts",

@@ -9,16 +9,23 @@ from tidegate.api import examples
 from tidegate.api.answers import as_json, example_of, found
 from tidegate.api.dependencies import Here
 from tidegate.api.etags import IfNoneMatch, names
+from tidegate.api.freshness import when_caught_up
 from tidegate.api.params import GatewayPath, Paging, SiteFilter, SitePath
 from tidegate.api.waiting import page_tag, when_changed
 from tidegate.contracts.access import Role
 from tidegate.contracts.paging import Page
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.views import SiteView
+from tidegate.errors import InputError
 
 router = APIRouter(tags=["sites"])
 
 WaitSeconds = Annotated[int, Query(ge=0, le=60, description="How long to wait for another answer than the one you have.")]
+
+Fresh = Annotated[
+    bool,
+    Query(description="The answer has everything that was committed when this was asked, or is 503: a lease may count on it."),
+]
 
 
 @router.get("/v1/sites", response_model=list[SiteView], responses=example_of([examples.SITE]))
@@ -52,12 +59,19 @@ async def list_gateway_assignments(
     door: Here,
     site: SiteFilter = None,
     wait_seconds: WaitSeconds = 0,
+    fresh: Fresh = False,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """List the devices a gateway shall serve: what a gateway polls to reconcile. Give `site` where gateway ids repeat.
+    """List the devices a gateway shall serve, and those coming to it: what a gateway polls to reconcile.
 
-    With the ETag of the last answer in `If-None-Match`, the answer comes when it is another one, or 304 after `wait_seconds`.
+    Give `site` where gateway ids repeat, and with `fresh`. With the ETag of the last answer in `If-None-Match`, the answer comes
+    when it is another one, or 304 after `wait_seconds`.
     """
+
+    if fresh and site is None:
+        raise InputError("fresh needs site", advice="give site=<the gateway's site>")
+    if fresh and site is not None:
+        await when_caught_up(door, site)
 
     async def ask() -> Page[Assignment]:
         return await door.ports.views.assignments(page, site=site, gateway=gateway)

@@ -30,6 +30,7 @@ from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
+from tidegate.core.allocation.transfers import Transfers
 from tidegate.core.allocation.undo import Undoing, undo
 from tidegate.core.demand import SiteDemand
 from tidegate.core.identity import fact_id
@@ -128,7 +129,7 @@ class Allocator:
                 self._refuse_when_held(site)
                 return self._request_for_operator(site, now_ms)
             case _:
-                return orders.give(site, command, now_ms)
+                return orders.give(site, command, settings, now_ms)
 
     def _refuse_when_held(self, site: Site) -> None:
         held = self._held(site)
@@ -158,6 +159,16 @@ class Allocator:
         site = self._sites.get(ack.site)
         return f"site {ack.site!r} has no topology" if site is None else hear(site, ack, now_ms)
 
+    # Hand-overs
+
+    def advance(self, now_ms: int) -> AllocationResult:
+        """Let words and time work on the hand-overs under way; at each batch, for a device may be waiting without service."""
+        result = AllocationResult()
+        for site in self._sites.values():
+            if site.transfers:
+                result.assignments += Transfers(site, self._configuration.allocation, now_ms).advance()
+        return result
+
     # Reviews
 
     def review(self, site: SiteId, now_ms: int, demand: SiteDemand, silent: frozenset[GatewayId]) -> AllocationResult:
@@ -169,6 +180,7 @@ class Allocator:
         if known is None:
             return result
         known.hear_demand(demand)
+        result.assignments += Transfers(known, self._configuration.allocation, now_ms).give_leases()
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
         if self._held(known) is None and known.in_flight is None:

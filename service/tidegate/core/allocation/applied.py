@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId
-from tidegate.contracts.plan import Assignment, Decision, Trigger
+from tidegate.contracts.plan import Decision, Trigger
 from tidegate.contracts.resources import Resources
 
 MAX_APPLIED: Final = 20
@@ -42,10 +42,8 @@ class Applied:
     undone_by: PlanId | None = None
 
     @classmethod
-    def by(cls, fact: Decision, before: Sequence[Assignment], after: Sequence[Assignment]) -> "Applied":
-        """The plan that `fact` says was applied, turning each of `before` into its neighbour in `after`."""
-        pairs = zip(before, after, strict=True)
-        formers = [Former(old.device, old.gateway, old.grant, new.epoch) for old, new in pairs]
+    def by(cls, fact: Decision, formers: list[Former]) -> "Applied":
+        """The plan that `fact` says was applied, which found its devices as `formers` say."""
         return cls(fact.plan_id, fact.version, fact.digest, fact.trigger, fact.move_count, fact.unserved_count, formers)
 
     def without(self, returned: set[DeviceId], undone_by: PlanId) -> "Applied":

@@ -4,10 +4,12 @@ Bounded by the topology: of what is not in it nothing is kept. Repeats and words
 """
 
 from collections import Counter
+from dataclasses import replace
 
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.contracts.views import GatewayView
+from tidegate.core.allocation import handover
 from tidegate.core.allocation.site import Heartbeat, Site
 
 
@@ -16,6 +18,8 @@ def hear(site: Site, ack: Ack, now_ms: int) -> str | None:
 
     A word about an epoch that is over has no effect: what it was about is no longer wanted.
     """
+    if ack.device in site.transfers:
+        _hear_of_transfer(site, ack, ack.device)
     if ack.gateway not in site.gateway_names():
         return f"gateway {ack.gateway!r} is not in revision {site.topology.revision} of site {site.id!r}"
     if ack.device is None or ack.epoch is None:
@@ -27,7 +31,13 @@ def hear(site: Site, ack: Ack, now_ms: int) -> str | None:
 def _hear_heartbeat(site: Site, ack: Ack, now_ms: int) -> None:
     before = site.heartbeats.get(ack.gateway)
     if before is None or ack.sent_at_ms > before.sent_at_ms:
-        site.heartbeats[ack.gateway] = Heartbeat(ack.sent_at_ms, now_ms)
+        site.heartbeats[ack.gateway] = Heartbeat(ack.sent_at_ms, now_ms, ack.leases)
+
+
+def _hear_of_transfer(site: Site, ack: Ack, device: DeviceId) -> None:
+    """Let the hand-over of `device` hear what its holder or its target says; it takes effect when time passes next."""
+    transfer = site.transfers[device]
+    site.transfers[device] = replace(transfer, handover=handover.hear(transfer.handover, ack))
 
 
 def _hear_word(site: Site, ack: Ack, device: DeviceId, epoch: int) -> str | None:
@@ -36,8 +46,13 @@ def _hear_word(site: Site, ack: Ack, device: DeviceId, epoch: int) -> str | None
         return f"device {device!r} is not in revision {site.topology.revision} of site {site.id!r}"
     if epoch < assignment.epoch:
         return None
+    coming = site.bound(device)
+    if coming == (ack.gateway, epoch) and epoch > assignment.epoch:
+        return None
+    if epoch > max(assignment.epoch, coming[1]):
+        return f"epoch {epoch} of device {device!r} was never given out, the last is {max(assignment.epoch, coming[1])}"
     if epoch > assignment.epoch:
-        return f"epoch {epoch} of device {device!r} was never given out, the last is {assignment.epoch}"
+        return f"device {device!r} is coming to {coming[0]!r} under epoch {epoch}, not to {ack.gateway!r}"
     if assignment.gateway != ack.gateway:
         return f"device {device!r} is assigned to {assignment.gateway!r} under epoch {epoch}, not to {ack.gateway!r}"
     before = site.words.get(device)

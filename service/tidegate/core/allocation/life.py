@@ -7,13 +7,14 @@ from typing import Final
 
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import CommandId
-from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Plan
-from tidegate.core.allocation.applied import Applied
+from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Move, Plan
+from tidegate.core.allocation.applied import Applied, Former
 from tidegate.core.allocation.goals import compare
 from tidegate.core.allocation.recheck import differences
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import OpenPlan, Site
 from tidegate.core.allocation.standing import problem_now
+from tidegate.core.allocation.transfers import Transfers, Wanted
 
 ALLOCATOR: Final = "tidegate"
 """Who decides where nobody was asked: approval by policy, expiry, guard, supersession."""
@@ -54,14 +55,22 @@ class Life:
             self.site.ask_again(plan.trigger)
             return
         self._decide(OpenPlan(plan, 1), DecisionStatus.APPROVED, "every move holds at the demand of now")
-        before = [self.site.assignments[move.device] for move in plan.moves]
-        after = [self.site.assign(move.device, move.target, move.grant, plan.id, self.now_ms, move.reason) for move in plan.moves]
-        self.result.assignments += after
-        self.close(DecisionStatus.APPLIED, f"{len(plan.moves)} assignments set")
-        self.site.applied.remember(Applied.by(self.result.decisions[-1], before, after))
+        formers = [self._moved(move, plan, settings) for move in plan.moves]
+        under_way = sum(move.device in self.site.transfers for move in plan.moves)
+        handed = f", {under_way} of them by a hand-over that has begun" if under_way else ""
+        self.close(DecisionStatus.APPLIED, f"{len(plan.moves)} assignments set{handed}")
+        self.site.applied.remember(Applied.by(self.result.decisions[-1], formers))
         undone = self.site.applied.get(plan.undoes)
         if undone is not None:
             self._undo(undone, plan)
+
+    def _moved(self, move: Move, plan: Plan, settings: AllocationSettings) -> Former:
+        """Carry out `move`; returns where its device was bound for, and the epoch that it gets."""
+        site, device = self.site, move.device
+        (source, _), grant = site.bound(device), site.grant(device)
+        wanted = Wanted(move.target, move.grant, plan.id, move.reason)
+        self.result.assignments.append(Transfers(site, settings, self.now_ms).move(device, wanted))
+        return Former(device, source, grant, site.bound(device)[1])
 
     def _undo(self, record: Applied, by: Plan) -> None:
         """Say of an applied plan that another one has returned devices of it."""

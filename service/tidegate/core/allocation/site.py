@@ -20,6 +20,7 @@ from tidegate.core.allocation.applied import AppliedPlans
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
 from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.ground import Ground, demand_on, ground_of
+from tidegate.core.allocation.handover import Handover
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.demand import SiteDemand
 
@@ -45,10 +46,12 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A gateway's last heartbeat: when it was sent by the gateway's clock, and the tick at which it was taken in."""
+    """A gateway's last heartbeat: when it was sent by the gateway's clock, the tick at which it was taken in, and whether it
+    follows leases."""
 
     sent_at_ms: int
     heard_at_ms: int
+    leases: bool = False
 
 
 URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigger.UNSERVED_DEVICES})
@@ -74,19 +77,38 @@ class OpenPlan:
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Assignments in the order of the topology's devices, int64 [device]: gateway (`NOWHERE` for none), epoch, and the tick
-    of the last move by a plan (long ago for none)."""
+    of the last move by a plan (long ago for none). A device that is handed over is where it goes to."""
 
     gateway: Int64
     epoch: Int64
     moved_at_ms: Int64
 
     @classmethod
-    def of(cls, assignments: Mapping[DeviceId, Assignment], frame: Frame) -> "Placed":
+    def of(cls, assignments: Mapping[DeviceId, Assignment], transfers: Mapping[DeviceId, "Transfer"], frame: Frame) -> "Placed":
         """`assignments`, of which there is one for every device of `frame`."""
         rows = [assignments[device] for device in frame.devices]
-        gateways = [NOWHERE if row.gateway is None else frame.gateway_index[row.gateway] for row in rows]
+        bound = [bound_for(row, transfers.get(row.device)) for row in rows]
+        gateways = [NOWHERE if gateway is None else frame.gateway_index.get(gateway, NOWHERE) for gateway, _ in bound]
         moved = [_LONG_AGO_MS if row.plan_id is None else row.assigned_at_ms for row in rows]
-        return cls(np.array(gateways, np.int64), np.array([row.epoch for row in rows], np.int64), np.array(moved, np.int64))
+        columns = (gateways, [epoch for _, epoch in bound], moved)
+        return cls(*(np.array(column, np.int64) for column in columns))
+
+
+def bound_for(assignment: Assignment, transfer: "Transfer | None") -> tuple[GatewayId | None, int]:
+    """Where a device is to be and under which epoch: where it goes to if it is handed over, else where it is."""
+    if transfer is None or transfer.handover.target is None:
+        return assignment.gateway, assignment.epoch
+    return transfer.handover.target, transfer.handover.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A hand-over under way, and what its device is given at its end: by which plan, with what grant, why."""
+
+    handover: Handover
+    grant: Resources
+    plan: PlanId | None
+    reason: str
 
 
 @dataclass(slots=True)
@@ -97,6 +119,10 @@ class Site:
     highest epoch of any device that left the topology: whoever comes, or comes back, starts above it, so none is reused.
     `requests` counts plans asked for; `asked` holds, by trigger, what the last request was about. `words` holds the last ack
     about each device's present epoch; `applied` the plans that can still be undone.
+
+    `followers` are the gateways that follow leases. `transfers` are the hand-overs under way, also of devices that have left
+    the topology while somebody may still serve them. `spent` holds epochs above a device's own that were given to somebody
+    who did not get it. `unwilling` gateways gave no room when asked: they get nobody until the tick.
     """
 
     id: SiteId
@@ -120,6 +146,10 @@ class Site:
     heartbeats: dict[GatewayId, Heartbeat] = field(default_factory=dict)
     words: dict[DeviceId, Ack] = field(default_factory=dict)
     applied: AppliedPlans = field(default_factory=AppliedPlans)
+    followers: set[GatewayId] = field(default_factory=set)
+    transfers: dict[DeviceId, Transfer] = field(default_factory=dict)
+    spent: dict[DeviceId, int] = field(default_factory=dict)
+    unwilling: dict[GatewayId, int] = field(default_factory=dict)
     _placed: Placed | None = None
 
     @classmethod
@@ -133,8 +163,38 @@ class Site:
     def placed(self) -> Placed:
         """The assignments as arrays, built anew after a change."""
         if self._placed is None:
-            self._placed = Placed.of(self.assignments, self.ground.frame)
+            self._placed = Placed.of(self.assignments, self.transfers, self.ground.frame)
         return self._placed
+
+    def bound(self, device: DeviceId) -> tuple[GatewayId | None, int]:
+        """Where a device of the topology is to be, and under which epoch."""
+        return bound_for(self.assignments[device], self.transfers.get(device))
+
+    def grant(self, device: DeviceId) -> Resources:
+        """What `device` is to have where it is to be."""
+        transfer = self.transfers.get(device)
+        under_way = transfer is not None and transfer.handover.target is not None
+        return transfer.grant if transfer is not None and under_way else self.assignments[device].grant
+
+    def replace(self, assignment: Assignment, transfer: Transfer | None) -> bool:
+        """Let `assignment` and `transfer` be what stands of their device; true when the assignment is another one now."""
+        device, before = assignment.device, self.assignments.get(assignment.device)
+        self.assignments[device] = assignment
+        if transfer is None:
+            self.transfers.pop(device, None)
+        else:
+            self.transfers[device] = transfer
+        if before is None or before.epoch != assignment.epoch:
+            self.words.pop(device, None)
+        self._placed = None
+        return before != assignment
+
+    def next_epoch(self, device: DeviceId) -> int:
+        """An epoch above all that `device` ever had."""
+        before = self.assignments.get(device)
+        known = self.epoch_floor if before is None else before.epoch
+        transfer = self.transfers.get(device)
+        return max(known, self.spent.get(device, 0), 0 if transfer is None else transfer.handover.epoch) + 1
 
     def gateway_names(self) -> Set[GatewayId]:
         """The gateways of the topology."""
@@ -150,6 +210,8 @@ class Site:
         self.silent &= names
         self.deaths = {gateway: death for gateway, death in self.deaths.items() if gateway in names}
         self.heartbeats = {gateway: beat for gateway, beat in self.heartbeats.items() if gateway in names}
+        self.followers &= names
+        self.unwilling = {gateway: until for gateway, until in self.unwilling.items() if gateway in names}
 
     def replace_ground(self, configuration: CoreConfiguration) -> None:
         """Stand on another configuration; what readings said of demand is unknown until the next review."""
@@ -159,22 +221,18 @@ class Site:
     def assign(
         self, device: DeviceId, gateway: GatewayId | None, grant: Resources, plan: PlanId | None, now_ms: int, reason: str
     ) -> Assignment:
-        """Set the desired state of `device` under the next epoch and return it."""
-        before = self.assignments.get(device)
-        epoch = (self.epoch_floor if before is None else before.epoch) + 1
+        """Set the desired state of `device` under the next epoch and return it; a hand-over of it ends."""
         phase = Phase.UNSERVED if gateway is None else Phase.ACTIVE
-        assignment = Assignment(self.id, device, gateway, epoch, grant, phase, plan, now_ms, reason)
-        self.assignments[device] = assignment
-        self.words.pop(device, None)
-        self._placed = None
+        assignment = Assignment(self.id, device, gateway, self.next_epoch(device), grant, phase, plan, now_ms, reason)
+        self.spent.pop(device, None)
+        self.replace(assignment, None)
         return assignment
 
-    def forget(self, device: DeviceId, now_ms: int, reason: str) -> Assignment:
-        """Take `device` out of the site; returns its last assignment, to nowhere. Its epochs stay used."""
-        last = self.assign(device, None, {}, None, now_ms, reason)
-        del self.assignments[device]
-        self.epoch_floor = max(self.epoch_floor, last.epoch)
-        return last
+    def forget(self, device: DeviceId) -> None:
+        """Take `device`, which is assigned to nowhere, out of the site. Its epochs stay used."""
+        self.epoch_floor = max(self.epoch_floor, self.assignments.pop(device).epoch)
+        self.words.pop(device, None)
+        self._placed = None
 
     def ask_again(self, trigger: Trigger) -> None:
         """Forget that a plan was asked for; only where devices are in need, for the others there is time."""
@@ -196,6 +254,10 @@ class Site:
             begun = Death(before.count + 1, now_ms, now_ms)
             self.deaths[gateway] = replace(before, last_ms=now_ms) if gateway in self.silent else begun
         self.silent = present
+
+    def turned_away(self, now_ms: int) -> set[GatewayId]:
+        """Gateways that gave no room when they were asked lately."""
+        return {gateway for gateway, until_ms in self.unwilling.items() if now_ms < until_ms}
 
     def on_hold(self, now_ms: int, hold_ms: int) -> set[GatewayId]:
         """Gateways back from silence that get no devices yet: for `hold_ms`, doubled with every further death, at most a day.

@@ -18,7 +18,7 @@ def problem_now(site: Site, settings: AllocationSettings, now_ms: int) -> Proble
         cooling=now_ms - placed.moved_at_ms < hold_ms,
         dead=marked(frame.gateway_index, site.silent),
         draining=marked(frame.gateway_index, site.draining),
-        closed=marked(frame.gateway_index, site.cordoned | site.on_hold(now_ms, hold_ms)),
+        closed=marked(frame.gateway_index, site.cordoned | site.on_hold(now_ms, hold_ms) | site.turned_away(now_ms)),
     )
     return build_problem(frame, site.demand, occupancy)
 

@@ -13,7 +13,7 @@ from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import Applied, AppliedPlans
 from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
-from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site
+from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class _SiteState:
     heartbeats: dict[GatewayId, Heartbeat] = field(default_factory=dict)
     words: dict[DeviceId, Ack] = field(default_factory=dict)
     applied: list[Applied] = field(default_factory=list)
+    followers: list[GatewayId] = field(default_factory=list)
+    transfers: dict[DeviceId, Transfer] = field(default_factory=dict)
+    spent: dict[DeviceId, int] = field(default_factory=dict)
+    unwilling: dict[GatewayId, int] = field(default_factory=dict)
 
 
 def export_site(site: Site) -> bytes:
@@ -70,6 +74,10 @@ def export_site(site: Site) -> bytes:
             heartbeats=dict(sorted(site.heartbeats.items())),
             words=dict(sorted(site.words.items())),
             applied=site.applied.export(),
+            followers=sorted(site.followers),
+            transfers=site.transfers,
+            spent=dict(sorted(site.spent.items())),
+            unwilling=dict(sorted(site.unwilling.items())),
         )
     )
 
@@ -103,6 +111,10 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         heartbeats=state.heartbeats,
         words=state.words,
         applied=AppliedPlans(state.applied),
+        followers=set(state.followers),
+        transfers=state.transfers,
+        spent=state.spent,
+        unwilling=state.unwilling,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)

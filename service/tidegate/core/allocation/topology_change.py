@@ -6,6 +6,7 @@ from tidegate.contracts.topology import DevicePlacement, Topology
 from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import Asked, Site
+from tidegate.core.allocation.transfers import Transfers, Wanted
 from tidegate.errors import CommandRefused
 
 
@@ -28,26 +29,29 @@ def set_topology(site: Site, topology: Topology, configuration: CoreConfiguratio
     Life(site, now_ms, result).close(DecisionStatus.EXPIRED, f"superseded by {reason}")
     site.in_flight = None
     site.replace_topology(topology, configuration)
-    result.assignments = _gone(site, topology, now_ms, reason) + _placed(site, topology, now_ms, reason)
+    transfers = Transfers(site, configuration.allocation, now_ms)
+    result.assignments = _gone(transfers, topology, reason) + _placed(transfers, topology, reason)
     site.asked = {Trigger.PERIOD: Asked("", now_ms)}
     return result
 
 
-def _gone(site: Site, topology: Topology, now_ms: int, reason: str) -> list[Assignment]:
+def _gone(transfers: Transfers, topology: Topology, reason: str) -> list[Assignment]:
     present = {device.id for device in topology.devices}
-    absent = [device for device in site.assignments if device not in present]
-    return [site.forget(device, now_ms, f"not in {reason}") for device in absent]
+    absent = [device for device in transfers.site.assignments if device not in present]
+    return [transfers.forget(device, f"not in {reason}") for device in absent]
 
 
-def _placed(site: Site, topology: Topology, now_ms: int, reason: str) -> list[Assignment]:
+def _placed(transfers: Transfers, topology: Topology, reason: str) -> list[Assignment]:
+    site = transfers.site
     changed, gateways, resources = [], site.gateway_names(), site.ground.frame.resources
     for device, demand in zip(topology.devices, site.demand.tolist(), strict=True):
         before = site.assignments.get(device.id)
         if before is None:
             grant = dict(zip(resources, demand, strict=True)) if device.gateway is not None else {}
-            changed.append(site.assign(device.id, device.gateway, grant, None, now_ms, _found(device, reason)))
+            wanted = Wanted(device.gateway, grant, None, _found(device, reason), found=True)
+            changed.append(transfers.move(device.id, wanted))
         elif before.gateway is not None and before.gateway not in gateways:
-            changed.append(site.assign(device.id, None, {}, None, now_ms, f"{before.gateway} is not in {reason}"))
+            changed.append(transfers.move(device.id, Wanted(None, {}, None, f"{before.gateway} is not in {reason}")))
     return changed
 
 

@@ -118,9 +118,10 @@ def _not_ours(site: Site, record: Applied) -> list[Kept]:
         now = site.assignments.get(former.device)
         if now is None:
             kept.append(Kept(former.device, KeptBy.SUPERSEDED, f"it has left the topology (revision {site.topology.revision})"))
-        elif now.epoch != former.epoch:
-            by = f"plan {now.plan_id}" if now.plan_id is not None else "a new topology"
-            kept.append(Kept(former.device, KeptBy.SUPERSEDED, f"{by} has moved it since: epoch {now.epoch}, not {former.epoch}"))
+        elif (epoch := site.bound(former.device)[1]) != former.epoch:
+            by = f"plan {now.plan_id} has moved it" if now.plan_id is not None else "a new topology has moved it"
+            by = by if epoch > former.epoch else "its hand-over was called off"
+            kept.append(Kept(former.device, KeptBy.SUPERSEDED, f"{by} since: epoch {epoch}, not {former.epoch}"))
     return kept
 
 
@@ -148,7 +149,7 @@ def _returned(walk: Walk, site: Site, formers: Sequence[Former], record: Applied
 def _move_back(site: Site, former: Former, record: Applied) -> Move:
     return Move(
         device=former.device,
-        source=site.assignments[former.device].gateway,
+        source=site.bound(former.device)[0],
         target=former.gateway,
         epoch=former.epoch,
         grant=former.grant,
