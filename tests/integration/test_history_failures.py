@@ -3,6 +3,7 @@ nothing is lost, and it goes on by itself once it is mended."""
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sqlite3
@@ -356,3 +357,26 @@ async def _failed_with(here: Scene, code: str) -> bool:
 
 async def _level(here: Scene) -> bool:
     return here.follower.lag().records == 0 and here.follower.lag().seconds == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("end", ["given back", "cancelled"])
+async def test_a_connection_in_use_while_the_database_closes_is_closed_when_it_is_given_back(tmp_path: Path, end: str) -> None:
+    opened = open_database(f"sqlite:///{tmp_path / 'history.db'}")
+    inside, go = asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        async with opened.reading() as connection:
+            await connection.execute(select(1))
+            inside.set()
+            await go.wait()
+
+    reading = asyncio.create_task(read())
+    await inside.wait()
+    await opened.close()
+    if end == "cancelled":
+        reading.cancel()
+    go.set()
+    await asyncio.gather(reading, return_exceptions=True)
+    del reading
+    gc.collect()  # what is still open would warn now, and fail this test

@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from tidegate.adapters.history.failures import translated
 from tidegate.errors import ConfigurationError, HistoryError, HistoryUnavailableError
@@ -50,7 +51,7 @@ class Database:
         """
         self._admit()
         with translated(self.name):
-            async with self.engine.connect() as connection:
+            async with self._connection() as connection:
                 one_moment = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
                 reader = await connection.execution_options(**one_moment)
                 async with reader.begin():
@@ -69,17 +70,28 @@ class Database:
         if not migrates:
             self._admit()
         with translated(self.name):
-            async with self.engine.connect() as connection:
+            async with self._connection() as connection:
                 writer = await connection.execution_options(tidegate_writes=True, tidegate_durable=durable)
                 async with writer.begin():
                     yield writer
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool. One that was in use while the database was closed is closed once it is given back."""
+        pool = self.engine.pool
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        finally:
+            if pool is not self.engine.pool:
+                await greenlet_spawn(pool.dispose)
 
     def _admit(self) -> None:
         if self.refusal is not None:
             raise type(self.refusal)(self.refusal.message, advice=self.refusal.advice)
 
     async def close(self) -> None:
-        """Close all connections; the next question opens one. Idempotent."""
+        """Close all connections, those in use when they are given back; the next question opens one. Idempotent."""
         await self.engine.dispose()
 
 
