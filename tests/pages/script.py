@@ -11,7 +11,7 @@ from pages.blocks import Block
 DOOR = "127.0.0.1:8080"
 BROKER = "localhost:9092"
 
-READING_SECONDS = 2
+READING_SECONDS = 1
 """Between two blocks: a reader takes longer, and by then what was sent is scored and in the history."""
 
 _PRELUDE = """\
