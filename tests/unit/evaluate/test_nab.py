@@ -164,4 +164,5 @@ def test_the_command_writes_results_page_and_layout(folder, tmp_path):
     assert figures["files"] == 2
     assert figures["bytes_per_device"] > 0
     assert (tmp_path / "layout" / "tidegate" / "group" / "tidegate_quiet.csv").is_file()
+    assert (tmp_path / "nab-standard.svg").read_text().startswith("<?xml")
     assert "tidegate less rival" in out.with_suffix(".md").read_text()

@@ -111,7 +111,7 @@ def evaluate_nab(
 ) -> None:
     """Score the files of the Numenta Anomaly Benchmark as its own scorer does: optimised, cross-fitted and shipped threshold."""
     _check_extra()
-    from tidegate_training.evaluate import nab, nab_figures, nab_layout, results, scoring  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate import nab, nab_figures, nab_layout, plots, results, scoring  # noqa: PLC0415  # see the module
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
     files = nab.nab_files(data)
@@ -121,7 +121,11 @@ def evaluate_nab(
     figures = nab_figures.study_figures(files, said, configuration, forecaster)
     options = [f"--detectors '{name}'" for name in detectors or []]
     made = results.collect("Numenta Anomaly Benchmark", _command("nab", out, options), figures, nab_figures.NOTES)
-    results.write(made, out)
+    picture = out.with_name(f"{out.stem}-standard.svg")
+    plots.dots_with_intervals(figures["standard"], nab_figures.WAYS, picture, label="NAB score, standard profile")
+    results.write(
+        made, out, plots={picture.name: "Standard score by detector and way of choosing the threshold, 95 % over files"}
+    )
     if nab_results is not None:
         for name, told in nab.told_scores(said).items():
             nab_layout.write_layout(files, name, told, nab_results)

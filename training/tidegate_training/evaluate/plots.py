@@ -43,6 +43,29 @@ def bars_by_series(table: Mapping[str, Mapping[str, float]], path: Path, *, labe
     _save(figure, path)
 
 
+def dots_with_intervals(
+    table: Mapping[str, Mapping[str, float]], ways: Sequence[str], path: Path, *, label: str, least: float = -20.0
+) -> None:
+    """A row per detector, a dot per way with its interval (`<way>`, `<way>_low`, `<way>_high`); cut off below `least`."""
+    names = list(table)[::-1]
+    figure, axes = _figure(width=7.0, height=0.6 + 0.42 * len(names))
+    shades = ("#1f5fa8", "#d9822b", "#7a9a3a")
+    for place, way in enumerate(ways):
+        at = np.arange(len(names)) + 0.22 * (len(ways) / 2 - place - 0.5)
+        middle, low, high = (np.array([table[name][key] for name in names]) for key in (way, f"{way}_low", f"{way}_high"))
+        shown = middle >= least
+        error = np.abs(np.stack([middle - np.maximum(low, least), high - middle]))[:, shown]
+        axes.errorbar(
+            middle[shown], at[shown], xerr=error, fmt="o", markersize=4, color=shades[place % 3], label=way, linewidth=1
+        )
+    axes.set_yticks(np.arange(len(names)), names, fontsize=8)
+    axes.set_xlim(left=least)
+    axes.axvline(0.0, color=OTHER, linewidth=0.8)
+    axes.set_xlabel(label)
+    axes.legend(fontsize=7, frameon=False, loc="lower right")
+    _save(figure, path)
+
+
 def before_and_after(before: Mapping[str, float], after: Mapping[str, float], path: Path, *, label: str) -> None:
     """Two dots per gateway, before and after, with the line at which it is full; gateways in order of load before."""
     names = sorted(before, key=lambda name: before[name])
