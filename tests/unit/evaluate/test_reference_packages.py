@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from half_space_cases import TRAIN, readings
 from tidegate_training.evaluate.events import count_events
+from tidegate_training.evaluate.half_space_trees import HalfSpaceTrees
 from tidegate_training.evaluate.vus import vus_pr
 
 CASES = json.loads((Path(__file__).parent / "metric_cases.json").read_text())
@@ -31,3 +33,14 @@ def test_event_precision_and_recall_are_the_range_based_ones_of_prts(number):
     assert counts.recall == pytest.approx(case["recall"])
     assert not math.isnan(counts.precision)
     assert counts.precision == pytest.approx(case["precision"])
+
+
+def test_half_space_trees_rank_readings_as_those_of_river():
+    """`half_space_cases.py` says how the scores were made."""
+    values = readings()
+    ours = HalfSpaceTrees(values[:TRAIN]).score(values)[TRAIN:]
+    theirs = np.array(json.loads((Path(__file__).parent / "half_space_cases.json").read_text()))[TRAIN:]
+    ranks = np.stack([np.argsort(np.argsort(scores)) for scores in (ours, theirs)])
+    assert np.corrcoef(ranks)[0, 1] > 0.85
+    excursions = {row - TRAIN for start in (700, 1_000, 1_300) for row in range(start, start + 5)}
+    assert set(np.argsort(ours)[-15:].tolist()) == excursions

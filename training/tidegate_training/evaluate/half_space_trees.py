@@ -1,6 +1,6 @@
 """Half-space trees (Tan, Ting and Liu, IJCAI 2011): how few of the last window's readings fell where this one falls.
 
-The paper's algorithm, not a library's: `river` has it too, one reading and one tree at a time in Python. Here a forest of
+The paper's algorithm, for all readings of a window at once; `river` has it too, one reading and one tree at a time. A forest of
 full trees cuts the train part's range, widened at random, at midpoints of random metrics; each window of readings is scored
 by the masses that the window before it left in the nodes.
 """
@@ -47,7 +47,7 @@ class HalfSpaceTrees:
         return np.where(np.isnan(values).all(axis=1), np.nan, surprise)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _forest(metrics: int, random_state: int) -> list["_Tree"]:
     """The trees do not depend on the readings: made once for all devices with as many metrics."""
     random = np.random.default_rng(random_state)
