@@ -1,7 +1,7 @@
 """Makes `half_space_cases.json`: `river`'s half-space trees on random readings with three short excursions, to hold ours against.
 
-Run once, in an environment of its own (`pip install river==0.26.1`): `python half_space_cases.py half_space_cases.json`. Two forests
-cut at random are never equal; their rankings agree.
+Run once, in an environment of its own (`pip install river==0.26.1`): `python half_space_cases.py half_space_cases.json`. Two
+forests cut at random are never equal; their rankings agree.
 """
 
 import json

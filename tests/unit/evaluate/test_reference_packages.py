@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from half_space_cases import TRAIN, readings
+
 from tidegate_training.evaluate.events import count_events
 from tidegate_training.evaluate.half_space_trees import HalfSpaceTrees
 from tidegate_training.evaluate.vus import vus_pr
