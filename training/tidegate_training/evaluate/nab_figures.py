@@ -38,7 +38,7 @@ NOTES: Final = (
     "data: the bundle was trained on them, and the profiles' budget and the constants of calibration were chosen with this score "
     "in sight. All three ways are therefore an upper bound of what unseen series will see.",
     "half-space trees are implemented from the paper (25 trees, depth 15, window 250); they rank readings as river's do.",
-    "Baselines' surprise is as they give it, on one scale for all files: calibrated file by file, AR and EWMA would stand higher.",
+    "Baselines' surprise is as they give it, on one scale for all files; calibrated by file, AR and EWMA would stand higher.",
 )
 WAYS: Final = ("optimised", "cross_fitted", "shipped")
 
