@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-COMMANDS: Final = ("serve", "demo", "simulate", "replay", "watch", "follow")
+COMMANDS: Final = ("serve", "demo", "simulate", "replay", "gateway", "watch", "follow")
 """Modules of this package with a `register`."""
 
 GROUPS: Final = ("site", "plan", "anomaly", "deadletter", "history", "keys", "bundle", "config", "topics", "schemas")

@@ -57,9 +57,10 @@ class Assignments:
         """Who serves each device of a site, by device."""
         return Listing(self._wire, _OF_SITE, Page[Assignment], {"site": site})
 
-    def of_gateway(self, gateway: str, *, site: str | None = None) -> Listing[Assignment]:
-        """The devices a gateway shall serve; give `site` where gateway ids repeat."""
-        return Listing(self._wire, _OF_GATEWAY, Page[Assignment], {"gateway": gateway}, {"site": site})
+    def of_gateway(self, gateway: str, *, site: str | None = None, fresh: bool = False) -> Listing[Assignment]:
+        """The devices a gateway shall serve; give `site` where gateway ids repeat, and with `fresh` (see `when_changed`)."""
+        query = {"site": site, "fresh": fresh or None}
+        return Listing(self._wire, _OF_GATEWAY, Page[Assignment], {"gateway": gateway}, query)
 
     async def when_changed(
         self, gateway: str, seen: str = "", *, site: str | None = None, wait_seconds: int = 5, fresh: bool = False

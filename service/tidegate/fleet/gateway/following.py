@@ -86,9 +86,11 @@ class Following:
         """That it lives, and whether it follows leases."""
         return Ack(self.site, self.gateway, AckKind.HEARTBEAT, sent_at_ms, leases=not self.without_lease)
 
-    def forget_released(self) -> None:
-        """Say no more of what was released and is named no more; call it once that is known to be heard."""
-        self._released = {}
+    def forget(self, words: Iterable[Ack]) -> None:
+        """Say no more that what `words` name was released; call it once they are durable."""
+        for word in words:
+            if word.kind is AckKind.RELEASED and word.device is not None and self._released.get(word.device) == word.epoch:
+                del self._released[word.device]
 
     def _is_coming(self, assignment: Assignment) -> bool:
         return assignment.coming is not None and assignment.coming.gateway == self.gateway
