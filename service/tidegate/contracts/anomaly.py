@@ -51,6 +51,7 @@ class FaultKind(StrEnum):
     UNKNOWN = "unknown"
     OUT_OF_PATTERN = "out-of-pattern"
     OUT_OF_RANGE = "out-of-range"
+    LEVEL_SHIFT = "level-shift"
     STUCK = "stuck"
     SILENCE = "silence"
     DROPOUT = "dropout"

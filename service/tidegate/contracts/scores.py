@@ -5,7 +5,7 @@ texts themselves can be made from it. Sampled: a device now and then, and when a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.ids import AnomalyId, DeviceId, GatewayId, MetricName, ProfileName, SiteId
@@ -26,9 +26,10 @@ class ScoredMetric:
 class DeviceColumns:
     """Devices after their last reading, one entry each. NaN: not known.
 
-    `neg_log10_p` is of the reading and `heard` of what policy lets raise an alarm; `surprise` is in decades, `missed` in
-    intervals, `dropout` the −log10 p of the dropout stream; `settled` readings count to the warm-up; `anomaly` is the open
-    one, `held` the maintenance window in force, in words.
+    `neg_log10_p` is of the reading and `heard` of what policy lets raise an alarm; `surprise` is in decades, `sustained` over
+    about ten readings with slow evidence (empty in samples of earlier releases), `missed` in intervals, `dropout` the −log10 p
+    of the dropout stream; `settled` readings count to the warm-up; `anomaly` is the open one, `held` the maintenance window in
+    force, in words.
     """
 
     device: list[DeviceId]
@@ -44,6 +45,7 @@ class DeviceColumns:
     dropout: list[float]
     anomaly: list[AnomalyId | None]
     held: list[str | None]
+    sustained: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class MetricColumns:
     """The metrics of the same devices, one device after the other, in the order of the group's `metrics`. NaN: not known.
 
     The last `observed` value and whether it is `missing` in the last reading; what was expected of it (5 %, 50 % and 95 %
-    quantile); the `run` of equal values; −log10 p of the streams `residual`, `range` and `stuck`.
+    quantile); the `run` of equal values; −log10 p of the streams `residual`, `range`, `stuck`, `level` and `cross`. Where it
+    stands: its `recent` mean over the last `over` intervals, its `usual` level and half the `width` of the usual band; and what
+    the other metrics `suggested` of the value. The latter are empty in samples of releases before there were those streams.
     """
 
     observed: list[float]
@@ -63,6 +67,13 @@ class MetricColumns:
     residual: list[float]
     range: list[float]
     stuck: list[float]
+    level: list[float] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+    usual: list[float] = field(default_factory=list)
+    width: list[float] = field(default_factory=list)
+    over: list[int] = field(default_factory=list)
+    cross: list[float] = field(default_factory=list)
+    suggested: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

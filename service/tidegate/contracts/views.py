@@ -11,7 +11,11 @@ from tidegate.contracts.plan import Decision, DecisionStatus, Plan, PlanScore, T
 
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A device after its last committed reading. `score` 0 to 1 and `neg_log10_p` are null until it can be judged."""
+    """A device after its last committed reading. `score` 0 to 1 and `neg_log10_p` are null until it can be judged.
+
+    `unrest` is the evidence of all its streams over about ten readings, in decades: what to rank devices by, as it knows also
+    what is slow; no alarm goes by it. Null as `score` is.
+    """
 
     site: SiteId
     device: DeviceId
@@ -24,6 +28,7 @@ class DeviceView:
     neg_log10_p: float | None
     anomaly: AnomalyId | None
     metrics: dict[MetricName, float | None]
+    unrest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class TailShape:
 
 RESIDUAL: Final = "residual"
 NOVELTY: Final = "novelty"
+LEVEL: Final = "level"
+CROSS: Final = "cross"
 DROPOUT: Final = "dropout"
 DEVICE: Final = "device"
 
@@ -71,6 +73,11 @@ SHAPES: Final[dict[str, TailShape]] = {
     RESIDUAL: TailShape(48, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
     # Distance beyond the range seen, in ranges. First edge 1/32: less is a record of ordinary noise.
     NOVELTY: TailShape(24, 1 / 32, 3, 16_384, 64.0, 0.004, 1.0),
+    # Usual distances from the usual level, as if they were residuals: the prior is a Student t's, and soon outweighed. Forty
+    # distances are the last edge's.
+    LEVEL: TailShape(20, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
+    # What the device's axes leave, in the same units.
+    CROSS: TailShape(20, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
     # Intervals missed of about the last 16; fewer than three are nobody's business. Prior: one stretch of 16 readings in 200
     # misses three, and a doubling is 32 times as rare.
     DROPOUT: TailShape(24, 3.0, 3, 4096, 64.0, 0.005, 5.0),

@@ -26,6 +26,8 @@ KINDS: Final = {
     "residual": FaultKind.OUT_OF_PATTERN,
     "range": FaultKind.OUT_OF_RANGE,
     "stuck": FaultKind.STUCK,
+    "level": FaultKind.LEVEL_SHIFT,
+    "cross": FaultKind.OUT_OF_PATTERN,
     "dropout": FaultKind.DROPOUT,
     "silence": FaultKind.SILENCE,
 }
@@ -53,14 +55,14 @@ def heard_reasons(subject: Subject) -> list[Reason]:
 
 def _is_heard(reason: Reason, metrics: Mapping[MetricName, Metric]) -> bool:
     """As in `row_scores`: direction and minimum deviation hold back what leaves the expected band, not what sticks or breaks."""
-    if reason.stream not in ("residual", "range") or reason.metric is None or reason.observed is None:
+    if reason.stream not in ("residual", "range", "level", "cross") or reason.metric is None or reason.observed is None:
         return True
     metric, value = metrics[reason.metric], reason.observed
     if outside(value, metric.low, metric.high):
         return True
-    low, high = reason.expected_low, reason.expected_high
-    if low is None or high is None or reason.expected is None:
+    if reason.expected is None:
         return True
+    low, high = (reason.expected if bound is None else bound for bound in (reason.expected_low, reason.expected_high))
     side = Direction.ABOVE if value > reason.expected else Direction.BELOW
     return metric.direction in (Direction.BOTH, side) and max(value - high, low - value, 0.0) >= metric.minimum_deviation
 
@@ -73,8 +75,12 @@ def silence_reason(subject: Subject, gap_ms: float) -> Reason:
 
 
 def fault_kind(said: list[Reason]) -> FaultKind:
-    """The kind of the strongest reason."""
-    return KINDS[said[0].stream] if said else FaultKind.UNKNOWN
+    """The kind of the strongest reason. A level that the forecast does not take for granted yet is no shift yet."""
+    if not said:
+        return FaultKind.UNKNOWN
+    first = said[0]
+    fresh = first.stream == "level" and any(each.stream == "residual" and each.metric == first.metric for each in said)
+    return FaultKind.OUT_OF_PATTERN if fresh else KINDS[first.stream]
 
 
 def suppressions(look: Look) -> list[str]:
@@ -106,13 +112,38 @@ def would_fire(look: Look) -> str:
 
 def _metric_reason(look: Look, metric: MetricLook, stream: int) -> Reason:
     rarity, name = metric.rarity[stream], STREAMS[stream]
+    if name == "level":
+        return _level_reason(look, metric, rarity)
+    if name == "cross":
+        return _cross_reason(look, metric, rarity)
     low, high = metric.expected_low, metric.expected_high
     if name == "range" and metric.impossible:
         low, high = metric.low, metric.high
-    text = f"{metric.name} {_said(metric, name, low, high)}"
-    if rarity < RARITY_CAP:
-        text += f" ({how_often(rarity, look.interval_ms)})"
+    text = f"{metric.name} {_said(metric, name, low, high)}" + _often(rarity, look.interval_ms)
     return Reason(name, metric.name, metric.value, metric.expected, low, high, rarity, text)
+
+
+def _level_reason(look: Look, metric: MetricLook, rarity: float) -> Reason:
+    stands = metric.stands
+    recent, usual = stands.recent or 0.0, stands.usual or 0.0
+    low, high = usual - stands.width, usual + stands.width
+    shown = number(recent, metric.unit)
+    now = (
+        f"is {shown}" if stands.over == 1 else f"has been around {shown} for {duration(stands.over * look.interval_ms / 1000.0)}"
+    )
+    text = f"{metric.name} {now}, usually {_bounds(low, high, metric.unit)}" + _often(rarity, look.interval_ms)
+    return Reason("level", metric.name, recent, usual, low, high, rarity, text)
+
+
+def _cross_reason(look: Look, metric: MetricLook, rarity: float) -> Reason:
+    shown = "missing" if metric.value is None else number(metric.value, metric.unit)
+    others = "nothing in particular" if metric.suggested is None else number(metric.suggested, metric.unit)
+    text = f"{metric.name} is {shown}, where the other metrics suggest {others}" + _often(rarity, look.interval_ms)
+    return Reason("cross", metric.name, metric.value, metric.suggested, None, None, rarity, text)
+
+
+def _often(rarity: float, interval_ms: float) -> str:
+    return f" ({how_often(rarity, interval_ms)})" if rarity < RARITY_CAP else ""
 
 
 def _said(metric: MetricLook, stream: str, low: float | None, high: float | None) -> str:

@@ -10,13 +10,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.core.detection.calibration import DEVICE, DROPOUT, NOVELTY, RESIDUAL, SHAPES, TailShape, forget, learn
+from tidegate.core.detection.calibration import CROSS, DEVICE, DROPOUT, LEVEL, NOVELTY, RESIDUAL, SHAPES, TailShape, forget, learn
 from tidegate.core.detection.evidence import DROPOUT_DECAY, NOVELTY_AFTER
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.row_scores import Taken
 from tidegate.core.detection.scoring import Scored, device_position
 from tidegate.core.detection.state import NEVER, RECENT_TIMES, Devices
+from tidegate.core.detection.streams import cross, level
 from tidegate.core.detection.table import Table
 from tidegate.core.forecaster import Float64
 
@@ -42,13 +43,16 @@ def learn_rows(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> Bo
     _learn_tails(devices, lane, taken, scored)
     _learn_range(lane, taken, scored)
     _learn_repeats(lane, taken, scored)
+    clean = scored.rows.clean
+    cross.learn(rows, row, scored.rows.cross)
+    level.learn(rows, row[clean], taken.values[clean], scored.rows.level.means[clean])
     rows.observed[row] += scored.rows.clean
     rows.rarity[row] = scored.rows.rarity
     rows.missing[row] = np.isnan(taken.values)
     seen = ~rows.missing[row]
     rows.value[row[seen]] = taken.values[seen]
     rows.band[row[seen]] = scored.rows.residual.band[seen]
-    return _step(lane, taken, scored.rows.clean)
+    return _step(lane, taken, clean)
 
 
 def _step(lane: Lane, taken: Taken, clean: Bool) -> Bool:
@@ -82,6 +86,8 @@ def _learn_tails(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> 
     for name, shape, surprise in (
         ("residual", SHAPES[RESIDUAL], scored.rows.residual.surprise),
         ("novelty", SHAPES[NOVELTY], scored.rows.novelty),
+        ("level", SHAPES[LEVEL], scored.rows.level.surprise),
+        ("cross", SHAPES[CROSS], scored.rows.cross.surprise),
     ):
         said = scored.rows.clean & ~np.isnan(surprise)
         _learn_tail(lane.rows, name, taken.row[said], shape, shape.position(surprise[said]), weight[said])

@@ -6,6 +6,9 @@ What reads it cannot tell where it came from, so a question about the past is an
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.ids import MetricName
@@ -15,6 +18,7 @@ from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.state import Devices
+from tidegate.core.detection.streams import level as levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,24 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelLook:
+    """The `recent` mean over the last `over` intervals, the `usual` level, and half the `width` of the usual band."""
+
+    recent: float | None
+    usual: float | None
+    width: float
+    over: int
+
+
+NOWHERE: Final = LevelLook(None, None, 0.0, 1)
+"""Of a sample that was recorded before there were levels."""
+
+
+@dataclass(frozen=True, slots=True)
 class MetricLook:
     """One metric: the `value` observed last and whether it is `missing` in the last reading, the band expected of it, how
-    many equal values in a row, −log10 p by stream; `low` and `high` bound what the sensor can say. Null: not known."""
+    many equal values in a row, −log10 p by stream; `low` and `high` bound what the sensor can say; where it `stands`, and
+    what the other metrics `suggested` of it. Null: not known."""
 
     name: MetricName
     unit: str
@@ -58,7 +77,9 @@ class MetricLook:
     expected: float | None
     expected_high: float | None
     run: int
-    rarity: tuple[float, float, float]
+    rarity: tuple[float, ...]
+    stands: LevelLook
+    suggested: float | None
 
     @property
     def impossible(self) -> bool:
@@ -109,7 +130,13 @@ def look_at(subject: Subject, held: str | None = None) -> Look:
 def look_back(group: ScoreGroup) -> Look:
     """The one device of `group` as it stood then."""
     devices, values = group.devices, group.values
-    numbers = zip(values.residual, values.range, values.stuck, strict=True)
+    silent, unknown = [0.0] * len(values.stuck), [math.nan] * len(values.stuck)
+    numbers = zip(values.residual, values.range, values.stuck, values.level or silent, values.cross or silent, strict=True)
+    suggested = values.suggested or unknown
+    stands = [
+        LevelLook(finite(recent), finite(usual), width, over)
+        for recent, usual, width, over in zip(values.recent, values.usual, values.width, values.over, strict=True)
+    ] or [NOWHERE] * len(values.stuck)
     return Look(
         state=devices.state[0],
         settled=devices.settled[0],
@@ -135,6 +162,8 @@ def look_back(group: ScoreGroup) -> Look:
                 finite(values.expected_high[place]),
                 values.run[place],
                 rarity,
+                stands[place],
+                finite(suggested[place]),
             )
             for place, (metric, rarity) in enumerate(zip(group.metrics, numbers, strict=True))
         ],
@@ -144,7 +173,7 @@ def look_back(group: ScoreGroup) -> Look:
 def _metric_at(lane: Lane, row: int, name: MetricName, metric: Metric) -> MetricLook:
     rows = lane.rows
     low, median, high = (finite(bound) for bound in rows.band[row].tolist())
-    residual, novelty, stuck = rows.rarity[row].tolist()
+    standing = levels.stand(rows, np.array([row]))
     return MetricLook(
         name,
         metric.unit,
@@ -156,7 +185,9 @@ def _metric_at(lane: Lane, row: int, name: MetricName, metric: Metric) -> Metric
         median,
         high,
         int(rows.run[row]),
-        (residual, novelty, stuck),
+        tuple(rows.rarity[row].tolist()),
+        LevelLook(finite(standing.recent[0]), finite(standing.usual[0]), float(standing.width[0]), int(standing.over[0])),
+        finite(float(rows.cross_expected[row])),
     )
 
 

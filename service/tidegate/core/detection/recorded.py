@@ -23,6 +23,7 @@ def explained(sample: ScoreSample) -> Explanation:
             neg_log10_p=finite(look.rarity),
             anomaly=columns.anomaly[0],
             metrics={metric.name: None if metric.missing else metric.value for metric in look.metrics},
+            unrest=columns.sustained[0] if columns.sustained and finite(look.rarity) is not None else None,
         ),
         threshold=look.threshold,
         alarming=columns.anomaly[0] is not None,

@@ -16,6 +16,7 @@ from tidegate.contracts.scores import DeviceColumns, MetricColumns, ScoreBatch, 
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.streams import level as levels
 
 Int64 = NDArray[np.int64]
 
@@ -23,7 +24,7 @@ BATCH_BYTES: Final = 800_000
 """Bytes of one message, estimated from above: with its frame it stays below the megabyte that a broker takes by default."""
 
 _DEVICE_BYTES: Final = 700
-_METRIC_BYTES: Final = 80
+_METRIC_BYTES: Final = 143
 """Of a device with names of a hundred characters, and of one metric's numbers."""
 
 
@@ -121,6 +122,7 @@ def _devices(roster: Roster, anomalies: Anomalies, slots: Int64) -> DeviceColumn
         neg_log10_p=devices.rarity[slots].tolist(),
         heard=devices.alarm_rarity[slots].tolist(),
         surprise=devices.surprise[slots].tolist(),
+        sustained=devices.sustained[slots].tolist(),
         missed=devices.missed[slots].tolist(),
         dropout=devices.dropout_rarity[slots].tolist(),
         anomaly=[None if fact is None else fact.id for fact in opened],
@@ -133,7 +135,8 @@ def _values(roster: Roster, width: int, slots: Int64) -> MetricColumns:
     rows = roster.lanes[roster.devices.lane[slots[0]]].rows
     place = (roster.devices.first_row[slots][:, None] + np.arange(width)).ravel()
     low, median, high = rows.band[place].T.tolist()
-    residual, novelty, stuck = rows.rarity[place].T.tolist()
+    residual, novelty, stuck, level, cross = rows.rarity[place].T.tolist()
+    standing = levels.stand(rows, place)
     return MetricColumns(
         observed=rows.value[place].tolist(),
         missing=rows.missing[place].tolist(),
@@ -144,4 +147,11 @@ def _values(roster: Roster, width: int, slots: Int64) -> MetricColumns:
         residual=residual,
         range=novelty,
         stuck=stuck,
+        level=level,
+        recent=standing.recent.tolist(),
+        usual=standing.usual.tolist(),
+        width=standing.width.tolist(),
+        over=standing.over.tolist(),
+        cross=cross,
+        suggested=rows.cross_expected[place].tolist(),
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.contracts.manifest import StateTensor
-from tidegate.core.detection.calibration import DEVICE, DROPOUT, NOVELTY, RESIDUAL, SHAPES
+from tidegate.core.detection.calibration import CROSS, DEVICE, DROPOUT, LEVEL, NOVELTY, RESIDUAL, SHAPES
+from tidegate.core.detection.streams import cross, level
 from tidegate.core.detection.table import Column, Table
 from tidegate.core.forecaster import State
 
@@ -30,7 +31,7 @@ NO_GATEWAY: Final = -1
 NO_PAST: Final = -1
 """`Devices.past` of a device whose order of readings is final."""
 
-STREAMS: Final = ("residual", "range", "stuck")
+STREAMS: Final = ("residual", "range", "stuck", "level", "cross")
 """Evidence streams of a row, in the order of `Rows.rarity`."""
 
 
@@ -112,6 +113,15 @@ class Rows(Table):
     residual_readings: NDArray[np.float64]
     novelty_survivors: NDArray[np.float32]
     novelty_readings: NDArray[np.float64]
+    level_usual: NDArray[np.float64]  # long-run mean
+    level_means: NDArray[np.float64]  # over the longer spans of `streams.level`
+    level_distances: NDArray[np.float64]  # usual distance from the long-run mean, by span
+    level_survivors: NDArray[np.float32]
+    level_readings: NDArray[np.float64]
+    cross_axes: NDArray[np.float64]  # weight in each leading axis of the device
+    cross_expected: NDArray[np.float64]  # what its device's other metrics suggested of the last value
+    cross_survivors: NDArray[np.float32]
+    cross_readings: NDArray[np.float64]
 
     def __init__(self, tensors: list[StateTensor]) -> None:
         layout = {name: Column("i4") for name in ("device", "metric", "run")}
@@ -120,7 +130,9 @@ class Rows(Table):
         layout |= {"low": Column("f8", fill=np.inf), "high": Column("f8", fill=-np.inf), "value": Column("f8", fill=np.nan)}
         layout |= {"quantiles": Column("f8", (len(HORIZONS), len(QUANTILE_LEVELS)), np.nan), "band": Column("f8", (3,), np.nan)}
         layout |= {"rarity": Column("f8", (len(STREAMS),))}
-        layout |= _tail(RESIDUAL, "residual") | _tail(NOVELTY, "novelty")
+        layout |= level.columns() | cross.columns()
+        for stream in (RESIDUAL, NOVELTY, LEVEL, CROSS):
+            layout |= _tail(stream, "novelty" if stream == NOVELTY else stream)
         self.tensors = [tensor.name for tensor in tensors]
         super().__init__(layout | {f"model/{tensor.name}": Column(tensor.dtype, (tensor.width,)) for tensor in tensors})
 

@@ -125,6 +125,7 @@ def _view(roster: Roster, anomalies: Anomalies, slot: int) -> DeviceView:
         neg_log10_p=None if np.isnan(rarity) else rarity,
         anomaly=None if opened is None else opened.id,
         metrics={name: _value(subject, row) for row, name, _ in subject.rows()},
+        unrest=None if np.isnan(rarity) else float(devices.sustained[slot]),
     )
 
 
