@@ -199,7 +199,7 @@ INCIDENT: Final = Incident(
 INCIDENTS: Final = _page(INCIDENT)
 
 DEVICE: Final = DeviceView(
-    _SITE, _PUMP, _PROFILE, _GATEWAY, DeviceState.OK, 1041, _NOW_MS, 0.999996, 5.4, _ANOMALY_ID, {_MOTOR: 93.2}
+    _SITE, _PUMP, _PROFILE, _GATEWAY, DeviceState.OK, 1041, _NOW_MS, 0.999996, 5.4, _ANOMALY_ID, {_MOTOR: 93.2}, 3.1
 )
 DEVICE_PAGE: Final = _page(DEVICE)
 EXPLANATION: Final = Explanation(DEVICE, 4.2, True, [REASON], [], "fires above 4.2", _BUNDLE, "a1b2c3")

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 Int64 = NDArray[np.int64]
 
-AXES: Final = 2
-"""Of a device; at most half as many as it has metrics. On SMD and ASD 2 beat 4 and 8 (VUS-PR .46, .41, .39 on SMD)."""
+METRICS_PER_AXIS: Final = (2, 8)
+"""Fewest metrics of a device with a first and a second axis: of four metrics, two axes explain a fault of one away. On SMD and
+ASD 2 axes beat 4 and 8 (VUS-PR .46, .41, .39 on SMD)."""
 
 MEMORY: Final = 4096.0
 """Readings over which axes are averaged; as the level's."""
@@ -53,7 +54,7 @@ class Cross:
 
 def columns() -> dict[str, Column]:
     """What a row keeps: its weight in each axis of its device, and what the others suggested last."""
-    return {"cross_axes": Column("f8", (AXES,)), "cross_expected": Column("f8", fill=np.nan)}
+    return {"cross_axes": Column("f8", (len(METRICS_PER_AXIS),)), "cross_expected": Column("f8", fill=np.nan)}
 
 
 def weigh(rows: "Rows", row: Int64, values: Float64, owner: Int64, seen: Int64) -> Cross:
@@ -67,8 +68,8 @@ def weigh(rows: "Rows", row: Int64, values: Float64, owner: Int64, seen: Int64) 
     share = np.minimum((1.0 + AMNESIA) / (np.minimum(seen, MEMORY) + 1.0), 1.0)[owner]
     left, new = distance, distance
     axes = rows.cross_axes[row]
-    for number in range(AXES):
-        used = (width > 2 * number + 1)[owner]
+    for number, fewest in enumerate(METRICS_PER_AXIS):
+        used = (width >= fewest)[owner]
         axis = np.where(used, axes[:, number], 0.0)
         size = _within(owner, axis, axis, len(seen))
         left = left - _ratio(_within(owner, axis, left, len(seen)), size)[owner] * axis
@@ -76,7 +77,7 @@ def weigh(rows: "Rows", row: Int64, values: Float64, owner: Int64, seen: Int64) 
         axes[:, number] = np.where(used, np.where((size > 0.0)[owner], turned, new), 0.0)
         axis = axes[:, number]
         new = new - _ratio(_within(owner, axis, new, len(seen)), _within(owner, axis, axis, len(seen)))[owner] * axis
-    said = ~np.isnan(values) & (rows.observed[row] >= KNOWN_AFTER) & (width > 1)[owner]
+    said = ~np.isnan(values) & (rows.observed[row] >= KNOWN_AFTER) & (width >= METRICS_PER_AXIS[0])[owner]
     expected = rows.level_usual[row] + (distance - left) * scale
     return Cross(
         surprise=np.where(said, np.abs(left), np.nan),
