@@ -6,12 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tidegate.errors import DependencyError, InputError
-from tidegate_training.evaluate import commands
+from tidegate_training.evaluate import commands, running
 
 
 @pytest.mark.parametrize("name", ["detection", "nab", "forecast", "classifier", "robustness", "allocation", "acceptance"])
 def test_without_the_extra_a_command_names_what_to_install(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "find_spec", lambda library: None)
+    monkeypatch.setattr(running, "find_spec", lambda library: None)
     done = CliRunner().invoke(commands.app, [name, "--data", str(tmp_path), "--out", str(tmp_path / "out.json")])
     assert isinstance(done.exception, DependencyError)
     assert "pip install 'tidegate[evaluate]'" in str(done.exception)
@@ -26,5 +26,5 @@ def test_a_folder_without_data_is_an_input_error_and_nothing_is_written(name, tm
 
 
 def test_the_command_in_a_results_file_names_no_folder_of_the_machine():
-    shown = commands._command("detection", Path("/somewhere/private/d.json"), ["--limit 3"])
+    shown = running.cited("detection", Path("/somewhere/private/d.json"), ["--limit 3"])
     assert shown == "tidegate evaluate detection --data <folder> --out docs/results/d.json --limit 3"

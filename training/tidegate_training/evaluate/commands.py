@@ -6,57 +6,49 @@ The studies are imported when one is run: these commands are part of every start
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tidegate.errors import DependencyError
+from tidegate_training.evaluate.running import (
+    Bundles,
+    Cache,
+    Data,
+    Detectors,
+    Limit,
+    NabResults,
+    Out,
+    Processes,
+    check_extra,
+    cited,
+    progress_shown,
+    repeated,
+)
 
 app = typer.Typer(no_args_is_help=True, help="How good it is: the service's own code on recorded data, beside plain baselines.")
 
-Data = Annotated[Path, typer.Option("--data", exists=True, help="File or folder in the formats of the data sets.")]
-Out = Annotated[Path, typer.Option("--out", help="Results file to write (JSON); its page and plots go beside it.")]
-Bundles = Annotated[list[Path] | None, typer.Option("--bundle", help="Folder with another universal bundle to evaluate.")]
-
-Processes = Annotated[int, typer.Option(min=1, help="Processes that share the series; the figures are the same for any number.")]
-Cache = Annotated[Path, typer.Option(help="Folder where what baselines said is kept, by their code and the data.")]
-NabResults = Annotated[
-    Path | None, typer.Option(help="Folder to write NAB files' scores to in the benchmark's own layout.", show_default=False)
-]
-
 VUS_CAPTION: Final = "VUS-PR by series and detector (at most 40 series)"
-
-
-class Report(Protocol):
-    """Told how far something is: what, how much is done, how much there is."""
-
-    def __call__(self, what: str, done: int, total: int, /) -> None:
-        """Show it."""
-        ...
 
 
 @app.command(name="detection", epilog="Example: `tidegate evaluate detection --data ../shared/data --out detection.json`")
 def evaluate_detection(
     data: Data,
     out: Out,
-    detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Series of each data set at most.")] = None,
+    detectors: Detectors = None,
+    limit: Limit = None,
     processes: Processes = 1,
     cache: Cache = Path("runs/evaluate"),
     nab_results: NabResults = None,
     bundle: Bundles = None,
 ) -> None:
     """Judge every labelled series of a folder, reading by reading, by Tidegate and by the baselines."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import detection, plots, results, scoring  # noqa: PLC0415  # see the module
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
-    with _progress() as report:
+    with progress_shown() as report:
         study = detection.run_detection(
             data,
             configuration,
@@ -70,8 +62,8 @@ def evaluate_detection(
     figures = detection.detection_figures(study, configuration, forecaster)
     picture = out.with_name(f"{out.stem}-vus-pr.svg")
     plots.bars_by_series(figures["vus_pr_by_series"], picture, label="VUS-PR")
-    options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
-    made = results.collect("Detection", _command("detection", out, options), figures, detection.NOTES)
+    options = repeated(detectors, limit)
+    made = results.collect("Detection", cited("detection", out, options), figures, detection.NOTES)
     results.write(made, out, plots={picture.name: VUS_CAPTION})
     if nab_results is not None:
         _write_nab_layout(data, nab_results, detectors, processes, cache, bundle or [])
@@ -85,7 +77,7 @@ def _write_nab_layout(
     from tidegate_training.evaluate import nab, nab_layout, scoring  # noqa: PLC0415  # see the module
 
     files, chosen = nab.nab_files(data), detectors or nab.DETECTORS
-    with _progress() as report:
+    with progress_shown() as report:
         said = nab.listen(
             files,
             scoring.service_configuration(),
@@ -103,24 +95,24 @@ def _write_nab_layout(
 def evaluate_nab(
     data: Data,
     out: Out,
-    detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
+    detectors: Detectors = None,
     processes: Processes = 1,
     cache: Cache = Path("runs/evaluate"),
     nab_results: NabResults = None,
     bundle: Bundles = None,
 ) -> None:
     """Score the files of the Numenta Anomaly Benchmark as its own scorer does: optimised, cross-fitted and shipped threshold."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import nab, nab_figures, nab_layout, plots, results, scoring  # noqa: PLC0415  # see the module
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
     files = nab.nab_files(data)
     chosen = detectors or nab.DETECTORS
-    with _progress() as report:
+    with progress_shown() as report:
         said = nab.listen(files, configuration, bundle or [], detectors=chosen, processes=processes, cache=cache, report=report)
     figures = nab_figures.study_figures(files, said, configuration, forecaster)
-    options = [f"--detectors '{name}'" for name in detectors or []]
-    made = results.collect("Numenta Anomaly Benchmark", _command("nab", out, options), figures, nab_figures.NOTES)
+    options = repeated(detectors)
+    made = results.collect("Numenta Anomaly Benchmark", cited("nab", out, options), figures, nab_figures.NOTES)
     picture = out.with_name(f"{out.stem}-standard.svg")
     plots.dots_with_intervals(figures["standard"], nab_figures.WAYS, picture, label="NAB score, standard profile")
     results.write(
@@ -140,14 +132,14 @@ def evaluate_allocation(
     bundle: Bundles = None,
 ) -> None:
     """Replay recorded demand on gateways under Tidegate's allocator, under a greedy rival, and left alone."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import allocation, results, scoring  # noqa: PLC0415  # see the module
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
-    with _progress() as report:
+    with progress_shown() as report:
         scenario, figures = allocation.run_allocation(data, configuration, forecaster, days=days, progress=report)
     notes = [*scenario.notes, *allocation.NOTES]
-    command = _command("allocation", out, [f"--days {days:g}"] if days else [])
+    command = cited("allocation", out, [f"--days {days:g}"] if days else [])
     results.write(results.collect("Allocation", command, {"policies": figures}, notes), out)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
@@ -161,28 +153,28 @@ def evaluate_forecast(
     bundle: Bundles = None,
 ) -> None:
     """Forecast recorded demand as the service does: pinball loss against naive forecasts, and coverage of the 90 % band."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import forecast, forecast_figures, results, scoring  # noqa: PLC0415  # see the module
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
-    with _progress() as report:
+    with progress_shown() as report:
         judged = forecast.run_forecast(
             data, configuration, forecaster.manifest, bundle or [], limit=limit, processes=processes, report=report
         )
     figures = forecast_figures.forecast_figures(judged, configuration, forecaster)
     options = [f"--limit {limit}"] if limit else []
-    results.write(results.collect("Demand forecast", _command("forecast", out, options), figures, forecast_figures.NOTES), out)
+    results.write(results.collect("Demand forecast", cited("forecast", out, options), figures, forecast_figures.NOTES), out)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
 @app.command(name="classifier", epilog="Example: `tidegate evaluate classifier --data ../shared/data --out trees.json`")
 def evaluate_classifier(data: Data, out: Out, processes: Processes = 1) -> None:
     """Judge the trees that a classifier of flow records has to beat, on class blocks and, labelled so, on a leaky split."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import classification, flow_table, results  # noqa: PLC0415  # see the module
 
     table = flow_table.read_flows(data)
-    with _progress() as report:
+    with progress_shown() as report:
         trials = classification.run_trials(data, processes=processes, report=report)
     figures = {
         "rows": len(table.classes),
@@ -190,7 +182,7 @@ def evaluate_classifier(data: Data, out: Out, processes: Processes = 1) -> None:
         **classification.trial_figures(trials, table.class_names),
     }
     results.write(
-        results.collect("Classifiers of flow records", _command("classifier", out, []), figures, classification.NOTES), out
+        results.collect("Classifiers of flow records", cited("classifier", out, []), figures, classification.NOTES), out
     )
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
@@ -199,23 +191,23 @@ def evaluate_classifier(data: Data, out: Out, processes: Processes = 1) -> None:
 def evaluate_robustness(
     data: Data,
     out: Out,
-    detectors: Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Series of each data set at most.")] = None,
+    detectors: Detectors = None,
+    limit: Limit = None,
     processes: Processes = 1,
     bundle: Bundles = None,
 ) -> None:
     """Take a tenth of the sensors away, and shift levels by four standard deviations: what is still detected, and how soon."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import results, robustness, scoring  # noqa: PLC0415  # see the module
 
     configuration, chosen = scoring.service_configuration(), detectors or robustness.DETECTORS
-    with _progress() as report:
+    with progress_shown() as report:
         study = robustness.run_robustness(
             data, configuration, bundle or [], detectors=chosen, limit=limit, processes=processes, report=report
         )
-    options = [f"--detectors '{name}'" for name in detectors or []] + ([f"--limit {limit}"] if limit else [])
+    options = repeated(detectors, limit)
     figures = robustness.robustness_figures(study)
-    results.write(results.collect("Robustness", _command("robustness", out, options), figures, robustness.NOTES), out)
+    results.write(results.collect("Robustness", cited("robustness", out, options), figures, robustness.NOTES), out)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
@@ -227,17 +219,17 @@ def evaluate_acceptance(
     work: Annotated[Path | None, typer.Option(help="Empty folder for the service's log; kept. Default a temporary one.")] = None,
 ) -> None:
     """Send recorded fleets through the running service, kill it on the way, and hold what it said against the truth."""
-    _check_extra()
+    check_extra()
     from tidegate_training.evaluate import results, scoring  # noqa: PLC0415  # see the module
     from tidegate_training.evaluate.acceptance import fleet, page, study, verdict  # noqa: PLC0415
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster()
     loaded = fleet.load_fleet(data, configuration, demand_days=demand_days)
-    with _work_folder(work) as folder, _progress() as report:
+    with _work_folder(work) as folder, progress_shown() as report:
         run = asyncio.run(study.run_acceptance(loaded, folder, configuration, forecaster, report))
     pictures = page.draw(run, out.parent, out.stem)
     options = [f"--demand-days {demand_days:g}"] if demand_days != 10 else []
-    command = _command("acceptance", out, options)
+    command = cited("acceptance", out, options)
     figures = verdict.acceptance_figures(run)
     results.write(results.collect("Acceptance", command, figures, page.notes(run, demand_days)), out, plots=pictures)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
@@ -269,34 +261,3 @@ def _work_folder(wanted: Path | None) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="tidegate-acceptance-") as folder:
         yield Path(folder)
-
-
-def _check_extra() -> None:
-    """Raise now rather than after minutes of work.
-
-    Raises:
-        DependencyError: a library of the `evaluate` extra is not installed.
-    """
-    missing = [name for name in ("sklearn", "matplotlib") if find_spec(name) is None]
-    if missing:
-        raise DependencyError(f"evaluation needs {' and '.join(missing)}", advice="pip install 'tidegate[evaluate]'")
-
-
-def _command(name: str, out: Path, options: list[str]) -> str:
-    """What to type to get the same again; the folder of the data is the reader's own."""
-    return " ".join([f"tidegate evaluate {name} --data <folder> --out docs/results/{out.name}", *options])
-
-
-@contextmanager
-def _progress() -> Iterator[Report]:
-    """A bar per thing under way, on standard error; lines without a terminal are rich's business."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(what: str, done: int, total: int, /) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done)
-
-        yield report
