@@ -188,6 +188,9 @@ class ApiSettings(_Area):
     """Whether the page for people is served under `/console` (docs/console.md); loaded with the first visit."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://panel.example.org`) whose pages may read answers in a browser; none by default."""
+    hosts: tuple[str, ...] = ()
+    """Names besides `localhost` by which the door is asked while access control is off (docs/access.md#names). Beyond loopback,
+    without any, every name will do."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else could make them up."""
     workers: tuple[str, ...] = ()
@@ -196,7 +199,7 @@ class ApiSettings(_Area):
     worker_seconds: float = Field(default=5.0, gt=0, le=60)
     """Longest time for a worker's answer."""
 
-    _split = field_validator("cors_origins", "trusted_proxies", "workers", mode="before")(_listed)
+    _split = field_validator("cors_origins", "hosts", "trusted_proxies", "workers", mode="before")(_listed)
 
 
 class OidcSettings(_Area):

@@ -15,6 +15,7 @@ from tidegate.api.access.guard import guard
 from tidegate.api.access.rules import OPEN, Route, Rule, rule_for
 from tidegate.api.dependencies import ApiDependencies, open_door
 from tidegate.api.edge import Edge
+from tidegate.api.hosts import Hosts
 from tidegate.api.routers import (
     access,
     acks,
@@ -92,6 +93,8 @@ def create_app(dependencies: ApiDependencies, routers: Sequence[ModuleType] = RO
     app.add_middleware(Gate, control=dependencies.access, rules=rules, auditor=dependencies.auditor, clock=dependencies.clock)
     if dependencies.cors_origins:
         _let_pages_read(app, dependencies.cors_origins)
+    if dependencies.hosts is not None:
+        app.add_middleware(Hosts, names=dependencies.hosts)
     app.add_middleware(Edge, metrics=dependencies.metrics, clock=dependencies.clock)
     if dependencies.tracing.on:
         app.add_middleware(Traced, tracing=dependencies.tracing)

@@ -91,7 +91,8 @@ class ApiDependencies:
 
     `live` is what the door tells of; `own` what the workers of this process know, where that is another thing.
     `caller` is whoever makes the request that these are handed to a route for, `key` its idempotency key: what makes a command
-    asks `new_command_id`, which then gives the key. `adviser` answers questions about plans, None in a process that has none.
+    asks `new_command_id`, which then gives the key. `hosts` are names that the door may be asked by; None: by
+    every name. `adviser` answers questions about plans, None in a process that has none.
     """
 
     log: Log
@@ -107,6 +108,7 @@ class ApiDependencies:
     keys: KeyStore | None = None
     audit: AuditTrail | None = None
     cors_origins: Sequence[str] = ()
+    hosts: Sequence[str] | None = None
     caller: Caller = field(default_factory=Caller)
     recent: RecentCommands = field(default_factory=RecentCommands)
     key: CommandId | None = None

@@ -6,6 +6,7 @@ TidegateError
 │   ├── BodyTooLargeError         more bytes or readings than one request may carry
 │   ├── BodyTooSlowError          a body that does not arrive
 │   ├── MediaTypeError            a body that is not JSON, or is compressed
+│   ├── HostUnknownError          asked under a name that is not ours
 │   ├── UnauthenticatedError      whoever asks did not show who they are
 │   ├── ForbiddenError            a command that REST does not take
 │   │   └── RoleMissingError      whoever asks may not do this here
@@ -44,6 +45,12 @@ class MediaTypeError(InputError):
     """The body is not of a kind we read."""
 
     code = "media-type-unsupported"
+
+
+class HostUnknownError(InputError):
+    """The request was made to a name that is not this service's."""
+
+    code = "host-unknown"
 
 
 class ForbiddenError(InputError):

@@ -1,6 +1,7 @@
 """Who may come in."""
 
 import ipaddress
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -48,6 +49,14 @@ def access_control(settings: Settings, keys: KeyStore, clock: Clock, stack: Asyn
     ring = KeyRing(keys, clock) if "keys" in access.accept else None
     desk = _token_desk(access.oidc, clock, stack) if "oidc" in access.accept else None
     return AccessControl(Authenticator(ring, desk, token), rate, metrics_open=access.metrics == "open")
+
+
+def hosts_of(settings: Settings) -> Sequence[str] | None:
+    """By which names the door may be asked; None where that is not looked at, for callers show who they are."""
+    api = settings.api
+    if settings.access.accept or not (api.hosts or _is_loopback(api.host)):
+        return None
+    return api.hosts
 
 
 def worker_token(settings: Settings) -> str:

@@ -26,7 +26,7 @@ from tidegate.api.alerting.teller import AlertTeller
 from tidegate.api.app import INTERNAL, OPERATION, ROUTERS, create_app
 from tidegate.api.dependencies import ApiDependencies, ApiLimits
 from tidegate.api.feed import Feed
-from tidegate.bootstrap.access import access_control, check_exposure
+from tidegate.bootstrap.access import access_control, check_exposure, hosts_of
 from tidegate.bootstrap.configuration import bundle_folders, core_configuration, load_forecasters
 from tidegate.bootstrap.connections import open_crew, open_teller, open_tracing
 from tidegate.bootstrap.history import open_history
@@ -183,6 +183,7 @@ def _dependencies(
         keys=keys,
         audit=audit,
         cors_origins=settings.api.cors_origins,
+        hosts=hosts_of(settings),
         own=own,
         adviser=adviser,
         desk=desk,
