@@ -13,6 +13,7 @@ from tidegate.api import examples
 from tidegate.api.errors import OverloadedError
 from tidegate.api.gateway_bell import GatewayBell
 from tidegate.contracts import topics
+from tidegate.contracts.plan import Coming, Phase
 
 PATH = "/v1/gateways/gw-b/assignments"
 HERE = examples.ASSIGNMENT
@@ -121,3 +122,23 @@ async def test_more_than_the_limit_may_not_wait(told: Any) -> None:
 @pytest.mark.parametrize("seconds", [-1, 61, "x", 1.5])
 async def test_a_wait_out_of_bounds_is_refused(told: Any, seconds: Any) -> None:
     assert (await ask(told, wait_seconds=seconds)).status_code == 422
+
+
+async def test_a_fresh_answer_waits_for_what_was_committed_when_it_was_asked_for(told: Any) -> None:
+    await publish(told, replace(HERE, device="pump-2"))
+    answer = await ask(told, fresh="true", site=HERE.site)
+    assert [each["device"] for each in answer.json()["items"]] == ["pump-1", "pump-2"]
+
+
+async def test_fresh_needs_a_site(told: Any) -> None:
+    answer = await ask(told, fresh="true")
+    assert (answer.status_code, "fresh needs site" in answer.text) == (422, True)
+
+
+async def test_who_is_to_have_a_device_next_reads_of_it_too(told: Any) -> None:
+    tag = (await ask(told)).headers["etag"]
+    question = asyncio.create_task(ask(told, tag, wait_seconds=60))
+    await waiting(told)
+    await publish(told, replace(HERE, device="pump-3", gateway="gw-a", phase=Phase.RESERVING, coming=Coming("gw-b", 9, {})))
+    answer = await asyncio.wait_for(question, 20)
+    assert [(each["device"], each["gateway"]) for each in answer.json()["items"]] == [("pump-1", "gw-b"), ("pump-3", "gw-a")]
