@@ -16,7 +16,7 @@ MINUTES ?= 60
 DEVICES ?= 50000
 export DATA SPEED DURATION
 
-.PHONY: api-fuzz api-bench compose-check python312 help run kafka test check acceptance chaos explore fuzz soak stack-test sbom bench docs lock screenshots train clean
+.PHONY: api-fuzz api-bench compose-check python312 help run kafka test check acceptance chaos explore explore-handover fuzz soak stack-test sbom bench docs lock screenshots train clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ chaos: $(VENV)/dev.stamp ## N faults (6) drawn from SEED against WORKERS workers
 
 explore: $(VENV)/dev.stamp ## search the take-over and commit protocol by machine: make explore EXAMPLES=500 OUT=<results>
 	PYTHONPATH=tests $(BIN)/python -m support.simulated.exploring --examples $(or $(EXAMPLES),500) $(if $(OUT),--out '$(OUT)')
+
+explore-handover: $(VENV)/dev.stamp ## search for a device with two owners, and for moves nobody approved: make explore-handover N=1000 OUT=<results>
+	PYTHONPATH=tests:tests/property $(BIN)/python -m support.handing.safety --runs $(or $(N),1000) --seed $(SEED) $(if $(OUT),--out '$(OUT)')
 
 fuzz: $(VENV)/dev.stamp ## N spoiled messages (100,000) drawn from SEED through decoding and state; DATA=<folder> to start from, OUT=<results>
 	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(or $(N),100000) --seed $(SEED) $(if $(DATA),--data '$(DATA)') $(if $(OUT),--out '$(OUT)')

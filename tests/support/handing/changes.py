@@ -1,0 +1,102 @@
+"""Random histories of random sites: is anything moved that was not approved, and what becomes of an undo?"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import Phase as Stage
+from hypothesis import strategies as st
+from test_allocator_replay import SITE, Event, Run, histories
+
+from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
+
+
+@dataclass
+class Changes:
+    """What was counted. `returned` and `explained` are devices of undone plans; `lost` are the others."""
+
+    histories: int = 0
+    events: int = 0
+    moves: int = 0
+    unapproved: int = 0
+    returned: int = 0
+    explained: int = 0
+    lost: int = 0
+
+    def count(self, run: Run) -> None:
+        """Count in a run that has ended."""
+        self.histories += 1
+        self.events += run.events
+        moved = Counter((a.plan_id, a.device, a.gateway, a.epoch) for a in run.assignments() if a.plan_id is not None)
+        allowed = Counter(
+            (plan_id, move.device, move.target, move.epoch + 1)
+            for plan_id, life in _lives(run.decisions()).items()
+            if _is_approved(life, run.auto_approve)
+            for move in next(fact.plan.moves for fact in life if fact.plan is not None)
+        )
+        self.moves += moved.total()
+        self.unapproved += (moved - allowed).total()
+
+    def count_undo(self, run: Run, ago: int) -> None:
+        """Undo a plan of `run` and see what becomes of every device that it moved."""
+        before, known = run.assignments(), len(run.decisions())
+        run.through([("undo", ago)])
+        made = next((fact.plan for fact in run.decisions()[known:] if fact.plan is not None and fact.plan.undoes), None)
+        if made is None:
+            return
+        applied = any(fact.plan_id == made.id and fact.status is DecisionStatus.APPLIED for fact in run.decisions())
+        kept = {each.device for each in made.kept}
+        earlier = {
+            move.device
+            for fact in run.decisions()[:known]
+            if fact.plan is not None and fact.plan.undoes == made.undoes
+            for move in fact.plan.moves
+        }
+        here = {each.device: each for each in run.allocator.assignments(SITE)}
+        for moved in (fact for fact in before if fact.plan_id == made.undoes):
+            if moved.device in kept | earlier:
+                self.explained += 1
+            elif moved.device in {move.device for move in made.moves} and (not applied or _is_back(moved, before, here)):
+                self.returned += 1
+            else:
+                self.lost += 1
+
+
+def count_changes(examples: int, random_state: int) -> Changes:
+    """Go through `examples` random histories, and undo a plan at the end of each."""
+    changes = Changes()
+
+    @seed(random_state)
+    @settings(
+        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Stage.generate]
+    )
+    @given(histories, st.booleans(), st.integers(0, 2))
+    def one(history: list[Event], auto: bool, ago: int) -> None:
+        run = Run(auto).through(history)
+        changes.count(run)
+        changes.count_undo(run, ago)
+
+    one()
+    return changes
+
+
+def _lives(decisions: list[Decision]) -> dict[str, list[Decision]]:
+    lives: dict[str, list[Decision]] = {}
+    for fact in decisions:
+        lives.setdefault(fact.plan_id, []).append(fact)
+    return {name: life for name, life in lives.items() if any(fact.plan is not None for fact in life)}
+
+
+def _is_approved(life: list[Decision], auto: bool) -> bool:
+    """Whether the plan was approved under the digest it was proposed with: by policy where there is one, else by a command."""
+    return any(
+        fact.status is DecisionStatus.APPROVED and fact.digest == life[0].digest and (auto or fact.command is not None)
+        for fact in life
+    )
+
+
+def _is_back(moved: Assignment, before: list[Assignment], here: dict[Any, Assignment]) -> bool:
+    former = [each for each in before if each.device == moved.device and each.epoch < moved.epoch][-1]
+    now = here[moved.device]
+    return (now.gateway, now.grant) == (former.gateway, former.grant)
