@@ -58,9 +58,9 @@ def by_service(
         InputError: as `judge_by_service`, or a series' profile is unknown.
     """
     order = sorted(range(len(taken)), key=lambda index: -len(taken[index]))
-    count = 1 if processes == 1 else processes * CHUNKS_PER_PROCESS
-    chunks = [part.tolist() for part in np.array_split(order, min(len(taken), count))]
-    jobs = [ServiceJob([taken[index] for index in chunk], configuration, list(bundles)) for chunk in chunks if chunk]
+    count = min(len(taken), 1 if processes == 1 else processes * CHUNKS_PER_PROCESS)
+    chunks = [order[place::count] for place in range(count)]  # dealt out, so that no chunk has all the long ones
+    jobs = [ServiceJob([taken[index] for index in chunk], configuration, list(bundles)) for chunk in chunks]
     total, done = sum(map(len, taken)), 0
 
     def finished(job: ServiceJob) -> None:
