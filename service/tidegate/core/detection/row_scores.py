@@ -98,6 +98,8 @@ def score_rows(profiles: Profiles, lane: Lane, taken: Taken, settled: Int64) -> 
 
 
 def _rarity(lane: Lane, row: Int64, stream: str, shape: TailShape, surprise: Float64) -> Float64:
+    if np.isnan(surprise).all():  # a third of the time of devices with one metric, which have no company to leave
+        return np.zeros(len(row))
     survivors, readings = lane.rows.arrays[f"{stream}_survivors"][row], lane.rows.arrays[f"{stream}_readings"][row]
     fitted = fit(survivors, readings, lane.priors[stream], shape)
     return fitted.rarity(shape.position(np.nan_to_num(surprise)))

@@ -62,12 +62,15 @@ def weigh(rows: "Rows", row: Int64, values: Float64, owner: Int64, seen: Int64) 
 
     `owner` [n] is the reading a row belongs to, `seen` [reading] how many its device had before.
     """
+    width = np.bincount(owner, minlength=len(seen))
+    axes = rows.cross_axes[row]
+    if width.max(initial=0) < METRICS_PER_AXIS[0]:
+        nothing = np.full(len(row), np.nan)
+        return Cross(nothing, nothing, axes)
     scale = _scale(rows, row, values)
     distance = _distance(rows, row, values, scale)
-    width = np.bincount(owner, minlength=len(seen))
     share = np.minimum((1.0 + AMNESIA) / (np.minimum(seen, MEMORY) + 1.0), 1.0)[owner]
     left, new = distance, distance
-    axes = rows.cross_axes[row]
     for number, fewest in enumerate(METRICS_PER_AXIS):
         used = (width >= fewest)[owner]
         axis = np.where(used, axes[:, number], 0.0)
