@@ -91,6 +91,26 @@ def _write_nab_layout(
         nab_layout.write_layout(files, name, told, folder)
 
 
+@app.command(name="ablation", epilog="Example: `tidegate evaluate ablation --data ../shared/data --out ablation.json`")
+def evaluate_ablation(
+    data: Data,
+    out: Out,
+    limit: Limit = None,
+    longest: Annotated[int | None, typer.Option(min=1, help="Leave out series of more rows.")] = None,
+    bundle: Bundles = None,
+) -> None:
+    """Say how well surprise ranks labelled stretches without each evidence stream."""
+    check_extra()
+    from tidegate_training.evaluate import ablation, results, scoring  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    with progress_shown() as report:
+        figures = ablation.run_ablation(data, configuration, forecaster, limit=limit, longest=longest, report=report)
+    options = repeated(None, limit) + ([f"--longest {longest}"] if longest else [])
+    results.write(results.collect("Ablation of evidence", cited("ablation", out, options), figures, ablation.NOTES), out)
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="nab", epilog="Example: `tidegate evaluate nab --data ../shared/data/nab --out nab.json --processes 2`")
 def evaluate_nab(
     data: Data,

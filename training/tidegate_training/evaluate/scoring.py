@@ -99,19 +99,16 @@ def bytes_per_device(series: Series, configuration: CoreConfiguration, forecaste
     return sum(value.nbytes for value in detection.export_state().values() if isinstance(value, np.ndarray))
 
 
-def micro_batches(taken: Sequence[Series]) -> Iterator[tuple[list[tuple[int, int]], list[Reading]]]:
-    """Readings of all series side by side, `ROUNDS_PER_BATCH` rows of each at a time, with (series, row) of each reading.
+def micro_batches(
+    taken: Sequence[Series], rounds: int = ROUNDS_PER_BATCH
+) -> Iterator[tuple[list[tuple[int, int]], list[Reading]]]:
+    """Readings of all series side by side, `rounds` rows of each at a time, with (series, row) of each reading.
 
     Each is at a site of its own: nothing says that devices of a data set are neighbours, and so they aren't judged as such.
     """
     sites = [SiteId(f"evaluation-{index}") for index in range(len(taken))]
-    for start in range(0, max(map(len, taken), default=0), ROUNDS_PER_BATCH):
-        places = [
-            (index, row)
-            for row in range(start, start + ROUNDS_PER_BATCH)
-            for index, series in enumerate(taken)
-            if row < len(series)
-        ]
+    for start in range(0, max(map(len, taken), default=0), rounds):
+        places = [(index, row) for row in range(start, start + rounds) for index, series in enumerate(taken) if row < len(series)]
         yield places, [reading_of(taken[index], row, sites[index]) for index, row in places]
 
 
