@@ -154,6 +154,19 @@ def test_the_number_of_processes_changes_no_figure(folder, said):
             assert here.alarms == there.alarms
 
 
+def test_the_detection_command_writes_the_layout_too_also_of_files_whose_labels_are_kept_back(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    group = tmp_path / "blind" / "data" / "group"
+    group.mkdir(parents=True)
+    (group / "spike.csv").write_bytes((folder / "data" / "group" / "spike.csv").read_bytes())
+    command = ["detection", "--data", str(tmp_path / "blind"), "--nab-results", "layout", "--detectors", "tidegate"]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, InputError), "there is nothing to figure without labels"
+    rows = (tmp_path / "layout" / "tidegate" / "group" / "tidegate_spike.csv").read_text().splitlines()
+    assert len(rows) == ROWS + 1
+    assert {row.rsplit(",", 1)[1] for row in rows[1:]} == {"0"}
+
+
 def test_the_command_writes_results_page_and_layout(folder, tmp_path):
     out = tmp_path / "nab.json"
     options = ["--detectors", "tidegate", "--detectors", "EWMA", "--cache", str(tmp_path / "cache")]

@@ -35,7 +35,7 @@ VUS_CAPTION: Final = "VUS-PR by series and detector (at most 40 series)"
 @app.command(name="detection", epilog="Example: `tidegate evaluate detection --data ../shared/data --out detection.json`")
 def evaluate_detection(
     data: Data,
-    out: Out,
+    out: Out = Path("runs/detection.json"),
     detectors: Detectors = None,
     limit: Limit = None,
     processes: Processes = 1,
@@ -47,6 +47,8 @@ def evaluate_detection(
     check_extra()
     from tidegate_training.evaluate import detection, plots, results, scoring  # noqa: PLC0415  # see the module
 
+    if nab_results is not None:
+        _write_nab_layout(data, nab_results, detectors, processes, cache, bundle or [])
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
     with progress_shown() as report:
         study = detection.run_detection(
@@ -65,18 +67,16 @@ def evaluate_detection(
     options = repeated(detectors, limit)
     made = results.collect("Detection", cited("detection", out, options), figures, detection.NOTES)
     results.write(made, out, plots={picture.name: VUS_CAPTION})
-    if nab_results is not None:
-        _write_nab_layout(data, nab_results, detectors, processes, cache, bundle or [])
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
 def _write_nab_layout(
     data: Path, folder: Path, detectors: list[str] | None, processes: int, cache: Path, bundles: list[Path]
 ) -> None:
-    """What each detector says about the benchmark's files below `data`, once more, in the benchmark's layout."""
+    """What each detector says about the benchmark's files below `data`, labelled or not, in the benchmark's layout."""
     from tidegate_training.evaluate import nab, nab_layout, scoring  # noqa: PLC0415  # see the module
 
-    files, chosen = nab.nab_files(data), detectors or nab.DETECTORS
+    files, chosen = nab.nab_files(data, unlabelled=True), detectors or nab.DETECTORS
     with progress_shown() as report:
         said = nab.listen(
             files,
@@ -89,6 +89,7 @@ def _write_nab_layout(
         )
     for name, told in nab.told_scores(said).items():
         nab_layout.write_layout(files, name, told, folder)
+    typer.echo(f"wrote {folder}: {len(said)} detectors, {len(files)} files each")
 
 
 @app.command(name="ablation", epilog="Example: `tidegate evaluate ablation --data ../shared/data --out ablation.json`")

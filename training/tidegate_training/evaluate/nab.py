@@ -35,7 +35,7 @@ UNUSUAL_SHARE: Final = 0.99
 
 @dataclass(frozen=True, slots=True)
 class NabFile:
-    """A labelled file of the benchmark."""
+    """A file of the benchmark; one without labels has no windows."""
 
     path: Path
     series: Series
@@ -60,17 +60,19 @@ class Said:
     alarms: list[int]
 
 
-def nab_files(folder: Path) -> list[NabFile]:
-    """The labelled files of the benchmark below `folder`, in name order.
+def nab_files(folder: Path, *, unlabelled: bool = False) -> list[NabFile]:
+    """The labelled files of the benchmark below `folder`, in name order; with `unlabelled` also those without labels.
 
     Raises:
         InputError: there is none, or one is malformed.
     """
     found = [(path, series) for path, reader in scan(folder).known if reader.name == "nab" for series in reader.read(path)]
-    labelled = [NabFile(path, one, ground(len(one), one.label_windows)) for path, one in found if one.labels is not None]
-    if not labelled:
+    taken = [
+        NabFile(path, one, ground(len(one), one.label_windows)) for path, one in found if unlabelled or one.labels is not None
+    ]
+    if not taken:
         raise InputError(f"{folder}: no labelled file of the Numenta benchmark", advice="`data/` beside `labels/`, as it comes")
-    return labelled
+    return taken
 
 
 def listen(
