@@ -1,6 +1,7 @@
 """Which scores are recorded, and that what is recorded explains as the live state did."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -95,3 +96,19 @@ def test_a_point_shows_what_was_observed_and_expected_and_nothing_for_what_was_m
     assert heat.expected_low is not None
     assert heat.expected_high is not None
     assert heat.expected_low < heat.expected_high
+
+
+def test_a_sample_of_a_release_without_slow_evidence_still_explains_itself() -> None:
+    subject = partition()
+    step(subject, [reading(minute, value) for minute, value in enumerate(noise(100))])
+    (batch,) = step(subject, [reading(100, 150.0)]).scores
+    (group,) = batch.groups
+    older = replace(
+        group,
+        devices=replace(group.devices, sustained=[]),
+        values=replace(group.values, level=[], recent=[], usual=[], width=[], over=[], cross=[], suggested=[]),
+    )
+    (sample,) = samples_of(unpack(pack(replace(batch, groups=[older])), ScoreBatch))
+    found = explained(sample)
+    assert {reason.stream for reason in found.streams} == {"residual", "range"}
+    assert found.device.unrest is None

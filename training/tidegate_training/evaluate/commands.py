@@ -108,7 +108,9 @@ def evaluate_ablation(
     with progress_shown() as report:
         figures = ablation.run_ablation(data, configuration, forecaster, limit=limit, longest=longest, report=report)
     options = repeated(None, limit) + ([f"--longest {longest}"] if longest else [])
-    results.write(results.collect("Ablation of evidence", cited("ablation", out, options), figures, ablation.NOTES), out)
+    results.write(
+        results.collect("Ablation of evidence", cited("ablation", out, options), figures, [*ablation.NOTES, *ablation.TRIED]), out
+    )
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
