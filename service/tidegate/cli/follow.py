@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from tidegate.cli.asking import DOOR, Json, OnlySite, Token, Url
+from tidegate.cli.interrupting import until_interrupted
 from tidegate.cli.output import say
 from tidegate.cli.wording import because, clock_time, counted, incident_line
 from tidegate.client import Retry, StreamEvent, TidegateClient
@@ -48,7 +49,7 @@ def _command(
 
     With --json a line is {"kind", "position", "fact"}; give the last position to --after to go on where you stopped.
     """
-    asyncio.run(_follow(url, token, site, kind or [], after, count, as_json))
+    asyncio.run(until_interrupted(_follow(url, token, site, kind or [], after, count, as_json)))
 
 
 async def _follow(
