@@ -36,7 +36,8 @@ NOTES: Final = (
     "4 of its standard deviations for the last 100; three draws a series. A shift is found when an alarm opens within those 100; "
     "delays are in readings, and one that is not found is infinite (shown as –). On a smooth series 4 standard deviations are "
     "much, on a bursty one they are everyday.",
-    "alarms_before counts alarms in the second half of the stretch before the shift: what the speed is paid with.",
+    "alarms_before counts alarms in the second half of the stretch before the shift, once for each draw: what the speed is paid "
+    "with.",
 )
 
 
