@@ -234,6 +234,30 @@ def evaluate_robustness(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="irap", epilog="Example: `tidegate evaluate irap --out irap.json --datasets DS1 --datasets DS5`")
+def evaluate_irap(
+    out: Out,
+    datasets: Annotated[list[str] | None, typer.Option(help="Only these: DS1 … DS8 (repeatable).")] = None,
+    random_states: Annotated[int, typer.Option(min=1, help="Searches of each solver, from states 0, 1, ….")] = 10,
+    evaluations: Annotated[int, typer.Option(min=1, help="Solutions that each search may price.")] = 200_000,
+) -> None:
+    """Solve the papers' resource allocation problem by whales, genes, search economics and our planner, beside its optimum."""
+    check_extra()
+    from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module
+    from tidegate_training.study.irap import instance, page, study  # noqa: PLC0415
+
+    chosen = datasets or list(instance.SIZES)
+    with progress_shown() as report:
+        figures = study.run_study(chosen, random_states=random_states, evaluations=evaluations, report=report)
+    options = [f"--datasets {name}" for name in datasets or []]
+    options += [f"--random-states {random_states}"] if random_states != 10 else []
+    options += [f"--evaluations {evaluations}"] if evaluations != 200_000 else []
+    command = " ".join([f"tidegate evaluate irap --out docs/results/{out.name}", *options])
+    made = results.collect("IoT resource allocation (IRAP)", command, figures, page.NOTES)
+    results.write(made, out, plots=page.draw(figures, chosen, out.parent, out.stem))
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="acceptance", epilog="Example: `tidegate evaluate acceptance --data ../shared/data --out acceptance.json`")
 def evaluate_acceptance(
     data: Data,

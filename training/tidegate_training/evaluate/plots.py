@@ -66,6 +66,22 @@ def dots_with_intervals(
     _save(figure, path)
 
 
+def lines_by_name(
+    table: Mapping[str, Mapping[str, float]], path: Path, *, across: str, label: str, logarithmic: bool = True
+) -> None:
+    """A line per column of `table` over its rows, in order, the vertical axis logarithmic by default; NaN is a gap."""
+    names = list(table)
+    figure, axes = _figure(width=6.5, height=3.4)
+    for column in dict.fromkeys(key for name in names for key in table[name]):
+        axes.plot(names, [table[name].get(column, np.nan) for name in names], marker="o", markersize=4, label=column)
+    if logarithmic:
+        axes.set_yscale("log")
+    axes.set_xlabel(across)
+    axes.set_ylabel(label)
+    axes.legend(fontsize=7, frameon=False)
+    _save(figure, path)
+
+
 def before_and_after(before: Mapping[str, float], after: Mapping[str, float], path: Path, *, label: str) -> None:
     """Two dots per gateway, before and after, with the line at which it is full; gateways in order of load before."""
     names = sorted(before, key=lambda name: before[name])

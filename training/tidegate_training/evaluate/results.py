@@ -168,7 +168,10 @@ def _group(name: str, group: dict[str, Any], depth: int) -> list[str]:
         columns = list(dict.fromkeys(key for member in members for key in member))
         rows = [[key, *(shown(member.get(column)) for column in columns)] for key, member in group.items()]
         return heading + _table(["", *columns], rows)
-    return heading + _table(["figure", "value"], [[key, shown(value)] for key, value in group.items()])
+    plain = {key: value for key, value in group.items() if not isinstance(value, dict)}
+    lines = heading + _table(["figure", "value"], [[key, shown(value)] for key, value in plain.items()])
+    nested = {key: value for key, value in group.items() if isinstance(value, dict)}
+    return lines + (_group(f"{name}, each", nested, depth + 1) if nested else [])
 
 
 def _table(header: list[str], rows: list[list[str]]) -> list[str]:
