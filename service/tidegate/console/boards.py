@@ -14,8 +14,8 @@ from tidegate.console.board import Board
 from tidegate.console.transport import InProcess
 from tidegate.errors import TidegateError
 
-_IN_PROCESS: Final = "http://tidegate.console"
-"""Nobody resolves it: the service is in this process. A name all the same, for the messages of errors."""
+_IN_PROCESS: Final = "http://localhost"
+"""Nobody resolves it: the service is in this process. A name that every door answers to, and for the messages of errors."""
 
 _BRIEF: Final = Retry(busy_seconds=1.0, unreachable_seconds=1.0)
 """A page that waits is asked again soon; better it says what is wrong."""

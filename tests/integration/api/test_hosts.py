@@ -9,6 +9,7 @@ import pytest
 from tidegate.api.app import create_app
 from tidegate.api.hosts import Hosts
 from tidegate.bootstrap.access import hosts_of
+from tidegate.console.boards import Boards
 from tidegate.settings import AccessSettings, ApiSettings, Settings
 
 
@@ -35,6 +36,12 @@ async def test_any_other_name_is_refused_with_what_to_do(house: Any, host: str) 
     assert (answer.status_code, answer.json()["code"]) == (421, "host-unknown")
     assert "api.hosts" in answer.json()["advice"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_console_asks_by_a_name_that_is_ours(house: Any) -> None:
+    board, leave = Boards(create_app(replace(house.app.state.door.ports, hosts=()))).look("", "127.0.0.1")
+    assert list(await board.client.sites.list()) == []
+    leave()
 
 
 async def test_a_socket_to_another_name_is_closed() -> None:
