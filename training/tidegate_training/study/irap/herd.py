@@ -10,8 +10,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from tidegate_training.study.irap.instance import Float64, Instance
 
@@ -54,7 +52,7 @@ def price(instance: Instance, genes: Genes) -> Herd:
 
 def reprice(instance: Instance, old: Herd, genes: Genes) -> Herd:
     """What `genes` cost, from `old` (row by row their ancestors) and the genes that differ: equal to `price`, and cheaper."""
-    rows, places = np.nonzero(genes != old.genes)
+    rows, places = differing(genes, old.genes)
     before, after = old.genes[rows, places].astype(np.int64), genes[rows, places].astype(np.int64)
     change = instance.link_costs[places, after] - instance.link_costs[places, before]
     links = old.links + np.bincount(rows, weights=change, minlength=len(old))
@@ -93,16 +91,25 @@ def choose(better: Bool, new: Herd, old: Herd) -> Herd:
     )
 
 
+def differing(genes: Genes, others: Genes) -> tuple[Int64, Int64]:
+    """Rows and positions where `genes` differ from `others`, int64 each, row by row."""
+    cells = np.flatnonzero((genes != others).ravel())  # three times faster than on two dimensions
+    rows = cells // genes.shape[1]
+    return rows, cells - rows * genes.shape[1]
+
+
 def parts_of(talks_to: Genes) -> Int64:
-    """Connected parts of each gateways' graph, directions ignored; `talks_to` int16 [solution, gateway]."""
+    """Connected parts of each gateways' graph, directions ignored; `talks_to` int16 [solution, gateway].
+
+    Everybody talks to one, so each part has exactly one circle, and parts are counted by circles: jumps of doubled length lead
+    everybody into theirs, which is known by the least number on it.
+    """
     count, m = talks_to.shape
-    nodes = count * m
-    targets = (talks_to.astype(np.int32) + m * np.arange(count, dtype=np.int32)[:, None]).ravel()
-    graph = csr_array((np.ones(nodes, np.int8), targets, np.arange(nodes + 1, dtype=np.int32)), shape=(nodes, nodes))
-    found, labels = connected_components(graph, directed=True, connection="weak")
-    owner = np.zeros(found, np.int64)
-    owner[labels] = np.repeat(np.arange(count), m)
-    return np.bincount(owner, minlength=count)
+    jump = (talks_to + m * np.arange(count)[:, None]).ravel()
+    least = everybody = np.arange(count * m)
+    for _ in range(m.bit_length()):
+        least, jump = np.minimum(least, least[jump]), jump[jump]
+    return np.asarray((least[jump] == everybody).reshape(count, m).sum(axis=1))
 
 
 def _herd(instance: Instance, genes: Genes, links: Float64, loads: Int64, parts: Int64) -> Herd:

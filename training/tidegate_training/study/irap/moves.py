@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from tidegate_training.study.irap.herd import Genes, Int64
+from tidegate_training.study.irap.herd import Genes, Int64, differing
 from tidegate_training.study.irap.instance import Float64, Instance
 from tidegate_training.study.irap.start import random_genes
 
@@ -28,10 +28,10 @@ def toward(rng: np.random.Generator, instance: Instance, genes: Genes, best: Gen
 
     `best` is int16 [position].
     """
-    rows, places = np.nonzero(genes != best)
+    rows, places = differing(genes, np.broadcast_to(best, genes.shape))
     order = np.argsort(rows + 0.999 * rng.random(len(rows)))  # below 1 also after rounding
-    differing = np.bincount(rows, minlength=len(genes))
-    rank = np.arange(len(rows)) - np.repeat(np.cumsum(differing) - differing, differing)
+    apart = np.bincount(rows, minlength=len(genes))
+    rank = np.arange(len(rows)) - np.repeat(np.cumsum(apart) - apart, apart)
     taken = order[rank < steps[rows]]
     rows, places = rows[taken], places[taken]
     moved = genes.copy()
