@@ -53,5 +53,5 @@ def draw(figures: Mapping[str, Any], datasets: Sequence[str], folder: Path, stem
             herds.setdefault(str(row["rounds"]), {})[name] = row["mean"] / figures[name]["optimum"]
     if herds:
         captions[f"{stem}-rounds.svg"] = "Final cost ÷ optimum by rounds, at the same number of evaluations"
-        plots.lines_by_name(herds, folder / f"{stem}-rounds.svg", across="rounds", label="cost ÷ optimum")
+        plots.lines_by_name(herds, folder / f"{stem}-rounds.svg", across="rounds", label="cost ÷ optimum", logarithmic=False)
     return captions
