@@ -39,7 +39,7 @@ def export_graph(model: UniversalForecaster, path: Path) -> None:
         )
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
-    graph = _anonymous(program.model_proto)
+    graph = anonymous(program.model_proto)
     onnx.checker.check_model(graph, full_check=True)
     path.write_bytes(graph.SerializeToString())
 
@@ -54,7 +54,7 @@ def state_bytes(model: UniversalForecaster) -> int:
     return sum(tensor.width * (8 if tensor.dtype == "float64" else 4) for tensor in state_tensors(model))
 
 
-def _anonymous(graph: onnx.ModelProto) -> onnx.ModelProto:
+def anonymous(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Drop what the exporter notes for debugging: source lines, folders, module names; it is most of the file."""
     del graph.metadata_props[:]
     del graph.graph.metadata_props[:]

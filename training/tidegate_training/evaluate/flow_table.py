@@ -36,6 +36,15 @@ def read_flows(folder: Path) -> FlowTable:
     """The RT-IoT2022 file at or below `folder`, without exact duplicates of features and class, in file order.
 
     Raises:
+        InputError: as `read_every_flow`.
+    """
+    return deduplicated(read_every_flow(folder))
+
+
+def read_every_flow(folder: Path) -> FlowTable:
+    """The RT-IoT2022 file at or below `folder`, each row of it, in file order.
+
+    Raises:
         InputError: there is none, more than one, or it is malformed.
     """
     found = [(path, reader) for path, reader in scan(folder).known if reader.name == "rt-iot2022"]
@@ -45,14 +54,13 @@ def read_flows(folder: Path) -> FlowTable:
     series = next(iter(reader.read(path)))
     assert series.classes is not None, "the format names every row's class"  # noqa: S101  # for the type checker
     identifiers = read_numbers(path, list(LEAKS))
-    table = FlowTable(
+    return FlowTable(
         series.values,
         series.classes.astype(np.int64),
         np.column_stack([identifiers[name] for name in LEAKS]),
         tuple(series.metrics),
         series.class_names,
     )
-    return deduplicated(table)
 
 
 def deduplicated(table: FlowTable) -> FlowTable:
