@@ -50,7 +50,7 @@ class FlowGraph(nn.Module):
         self.log = preparation.log
         self.clip = preparation.clip
         self.temperature = temperature
-        for name in ("amount", "fill", "centre", "spread", "coded"):
+        for name in ("amount", "fill", "centre", "unit", "mean", "deviation", "coded"):
             self.register_buffer(name, torch.as_tensor(getattr(preparation, name)))
         self.register_buffer("expected_code", torch.as_tensor(preparation.code))  # a module's `code` is its source
         self.register_buffer("log_prior", log_prior)
@@ -60,9 +60,10 @@ class FlowGraph(nn.Module):
         amounts = records.index_select(1, self.get_buffer("amount"))
         known = torch.isfinite(amounts)
         amounts = torch.where(known, amounts, self.get_buffer("fill"))
-        amounts = (amounts - self.get_buffer("centre")) / self.get_buffer("spread")
+        amounts = (amounts - self.get_buffer("centre")) / self.get_buffer("unit")
         if self.log:
             amounts = torch.sign(amounts) * torch.log(1.0 + torch.abs(amounts))
+        amounts = (amounts - self.get_buffer("mean")) / self.get_buffer("deviation")
         amounts = torch.clamp(amounts, -self.clip, self.clip)
         codes = records.index_select(1, self.get_buffer("coded")) == self.get_buffer("expected_code")
         inputs = torch.cat([amounts, codes.to(torch.float64)], dim=1).to(torch.float32)
