@@ -1,21 +1,22 @@
 """`tidegate train …` and `tidegate evaluate …`: how training joins the command line. Without torch it says what to install."""
 
-import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.errors import TidegateError
+from tidegate_training.asking import cited_command, explained, need_torch
+from tidegate_training.flows import command as flows
 
 if TYPE_CHECKING:
     from tidegate_training.data.series import Series
     from tidegate_training.settings import UniversalSettings
 
 train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships, offline; needs torch.")
+
+
+train.command(name="flows")(flows.train_flows)
 
 
 def __getattr__(name: str) -> Any:
@@ -55,7 +56,7 @@ def universal(
 
     tidegate train universal --smoke --out /tmp/bundles
     """
-    _need_torch()
+    need_torch()
     from tidegate_training import universal as making  # noqa: PLC0415  # torch
     from tidegate_training.progress import epochs_shown  # noqa: PLC0415
 
@@ -68,10 +69,10 @@ def universal(
         "--hidden": hidden,
         "--random-state": random_state,
     }
-    command = _command("universal", {**options, "--version": version})
+    command = cited_command("universal", {**options, "--version": version})
     steps = 1000 if smoke else 30_000
     order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)
-    with _explained(), epochs_shown(settings) as shown:
+    with explained(), epochs_shown(settings) as shown:
         making.train_universal(_series(data, smoke), settings, order, shown.on_update, shown.say)
     typer.echo(f"{order.folder}: ready")
 
@@ -91,19 +92,10 @@ def prior(
     from tidegate_training.data.sources import DATASETS, recordings  # noqa: PLC0415  # numpy and readers, for one command
     from tidegate_training.prior import make_prior  # noqa: PLC0415
 
-    command = _command("prior", {"--bundle": bundle, "--data": data, "--readings": readings})
-    with _explained():
+    command = cited_command("prior", {"--bundle": bundle, "--data": data, "--readings": readings})
+    with explained():
         make_prior(bundle, {name: recordings(data, name) for name in DATASETS}, command, readings, typer.echo)
     typer.echo(f"{bundle}: prior written")
-
-
-def _need_torch() -> None:
-    """Leave with exit code 2 and the remedy where only the service is installed."""
-    try:
-        import torch  # noqa: F401, PLC0415  # heavy; `--help` must not pay for it
-    except ImportError:
-        typer.echo("Training needs torch, which is not installed: pip install 'tidegate[train]'", err=True)
-        raise typer.Exit(2) from None
 
 
 def _settings(smoke: bool, epochs: int | None, hidden: int | None, random_state: int) -> "UniversalSettings":
@@ -122,23 +114,3 @@ def _series(data: Path | None, smoke: bool) -> "list[Series]":
     if data is None and not smoke:
         raise typer.BadParameter("give the folder of the data sets, or --smoke", param_hint="--data")
     return small_series() if data is None else read_all(data)
-
-
-def _command(name: str, options: Mapping[str, object]) -> str:
-    """Return the command as a stranger would type it; `--resume` and `--work` change nothing about the result."""
-    words = [word for option, value in options.items() if value not in (None, False) for word in _words(option, value)]
-    return shlex.join(["tidegate", "train", name, *words])
-
-
-def _words(option: str, value: object) -> list[str]:
-    return [option] if value is True else [option, str(value)]
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn our errors into one line and exit code 1; others are bugs and keep their traceback."""
-    try:
-        yield
-    except TidegateError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error

@@ -28,7 +28,7 @@ SILENT: Report = lambda *_: None  # noqa: E731  # a default, not a function to r
 
 
 def paper_preparation(every: FlowTable, settings: FlowSettings = PAPER) -> tuple[Figures, Figures]:
-    """The paper's way on all rows, duplicates and ports included, split at random 80 to 20; and what its outlier rule removes."""
+    """The paper's way: all rows, duplicates and ports with them, split at random 80 to 20; and what its outlier rule removes."""
     seen = np.column_stack([every.features, every.identifiers])
     names = (*every.feature_names, *(f"identifier_{i}" for i in range(every.identifiers.shape[1])))
     kept = paper_rows(seen)
@@ -55,7 +55,7 @@ def paper_preparation(every: FlowTable, settings: FlowSettings = PAPER) -> tuple
 def calibration_and_int8(
     table: FlowTable, settings: FlowSettings, random_states: Sequence[int] = RANDOM_STATES, report: Report = SILENT
 ) -> tuple[Figures, Figures]:
-    """On class blocks: calibration before and after the temperature; macro-F1, speed and size of the graph in float32 and int8."""
+    """On class blocks: calibration before and after the temperature; quality, speed and size of the graph in float32 and int8."""
     calibration, graphs = [], []
     for done, state in enumerate(random_states, 1):
         train, test = block_split(table.classes, state)

@@ -77,6 +77,4 @@ def _trial(folder: Path, job: tuple[str, str, int]) -> Trial:
     split, name, state = job
     table = _table(folder)
     settings = replace(NETWORKS[name], random_state=state)
-    return trial(
-        table, split, name, state, lambda _: DenseFlows(table.feature_names, len(table.class_names), settings)
-    )
+    return trial(table, split, name, state, lambda _: DenseFlows(table.feature_names, len(table.class_names), settings))

@@ -5,6 +5,7 @@ Without torch only the trees are judged, and the page says so.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,23 +15,24 @@ from tidegate_training.evaluate.flow_table import read_every_flow, read_flows
 from tidegate_training.evaluate.verdicts import Report
 
 NETWORK_NOTES: Final = (
-    "DNN: the paper's 128-64-32 with ReLU and Adam; dropout 0.1, batches of 128, 30 epochs, amounts by sign and logarithm, clipped "
-    "at limits from training rows, names as inputs of their own, classes weighed by one over the root of their rows. Chosen by "
-    "hand, in a few trials, on a block within the train part of random state 0; rows of the other states' test parts were seen "
-    "by that choice.",
+    "DNN: the paper's 128-64-32 with ReLU and Adam; dropout 0.1, batches of 128, 30 epochs, amounts by sign and logarithm, "
+    "clipped at limits from training rows, names as inputs of their own, classes weighed by one over the root of their rows. "
+    "Chosen by hand, in a few trials, on a block within the train part of random state 0; rows of the other states' test parts "
+    "were seen by that choice.",
     "DNN as the paper trains it: dropout 0.5, batches of 32, 10 epochs, deviations as the only scale, no weights; on the honest "
     "features and splits.",
-    "as_the_paper_prepares_it is leaky on purpose: duplicates and ports stay, rows beyond three deviations go before the split, and "
-    "the split is at random, 80 to 20. The paper's own data (97 % accuracy, 98.57 % recall) is not available; nothing here "
-    "reproduces or refutes those figures, but this is how such figures come about.",
+    "as_the_paper_prepares_it is leaky on purpose: duplicates and ports stay, rows beyond three deviations go before the split, "
+    "and the split is at random, 80 to 20. The paper's own data (97 % accuracy, 98.57 % recall) is not available; nothing here "
+    "reproduces or refutes those figures.",
     "removed_by_three_sigma: what that rule does to each class.",
     "unknown_classes: the class is left out of training; the limit is the energy that 95 % of set-apart known rows reach. "
     "known_rows_called_unknown is the price, on test blocks; auroc 0.5 is guessing.",
-    "float32 and int8 are the same network exported twice; speeds are of one thread, and of a machine that others use too.",
-    "NSL-KDD's official test set is not among the shared data, and TON_IoT's normal and attack days do not overlap: neither is judged.",
+    "float32 and int8 are the same network exported twice; speeds are of one thread of a machine that others used too.",
+    "NSL-KDD's official test set is not among the shared data, and TON_IoT's normal and attack days do not overlap: neither is "
+    "judged.",
 )
 
-WITHOUT_TORCH: Final = "Only the trees were judged: torch is not installed."
+WITHOUT_NETWORKS: Final = "Only the trees were judged: networks were not asked for, or torch is not installed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class ClassifierStudy:
 
     figures: dict[str, Any]
     notes: tuple[str, ...]
+
+
+def torch_there() -> bool:
+    """Whether networks can be trained here."""
+    return find_spec("torch") is not None
 
 
 def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Report = lambda *_: None) -> ClassifierStudy:
@@ -52,7 +59,7 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
     head: dict[str, Any] = {"rows": len(table.classes), "duplicates_left_out": table.duplicates}
     if not networks:
         figures = classification.trial_figures(trials, table.class_names)
-        return ClassifierStudy({**head, **_headlines(figures), **figures}, (*classification.NOTES, WITHOUT_TORCH))
+        return ClassifierStudy({**head, **_headlines(figures), **figures}, (*classification.NOTES, WITHOUT_NETWORKS))
     from tidegate_training.evaluate import classifier_checks as checks  # noqa: PLC0415  # torch
     from tidegate_training.evaluate import classifier_networks  # noqa: PLC0415  # torch
     from tidegate_training.flows.settings import FlowSettings  # noqa: PLC0415
@@ -79,5 +86,9 @@ def _headlines(figures: Mapping[str, Any]) -> dict[str, float | str]:
     """The promised figures first: the shipped network's macro-F1 on blocks, the best trees', and the canary's."""
     blocks = figures["blocks"]
     best = max(TREES, key=lambda name: blocks[name]["macro_f1"])
-    head = {"rtiot_best_tree_macro_f1": blocks[best]["macro_f1"], "best_tree": best, "canary_macro_f1": blocks[CANARY]["macro_f1"]}
+    head = {
+        "rtiot_best_tree_macro_f1": blocks[best]["macro_f1"],
+        "best_tree": best,
+        "canary_macro_f1": blocks[CANARY]["macro_f1"],
+    }
     return {**({"rtiot_macro_f1": blocks["DNN"]["macro_f1"]} if "DNN" in blocks else {}), **head}

@@ -190,22 +190,24 @@ def evaluate_forecast(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
-@app.command(name="classifier", epilog="Example: `tidegate evaluate classifier --data ../shared/data --out trees.json`")
-def evaluate_classifier(data: Data, out: Out, processes: Processes = 1) -> None:
-    """Judge the trees that a classifier of flow records has to beat, on class blocks and, labelled so, on a leaky split."""
+@app.command(name="classifier", epilog="Example: `tidegate evaluate classifier --data ../shared/data --out classifier.json`")
+def evaluate_classifier(
+    data: Data,
+    out: Out,
+    processes: Processes = 1,
+    networks: Annotated[bool, typer.Option(help="Judge the dense networks too; needs torch.")] = True,
+) -> None:
+    """Judge networks and trees on flow records: on class blocks and, labelled so, on a split that leaks."""
     check_extra()
-    from tidegate_training.evaluate import classification, flow_table, results  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate import classifier_study, results  # noqa: PLC0415  # see the module
 
-    table = flow_table.read_flows(data)
     with progress_shown() as report:
-        trials = classification.run_trials(data, processes=processes, report=report)
-    figures = {
-        "rows": len(table.classes),
-        "duplicates_left_out": table.duplicates,
-        **classification.trial_figures(trials, table.class_names),
-    }
+        study = classifier_study.run_study(
+            data, networks=networks and classifier_study.torch_there(), processes=processes, report=report
+        )
+    options = [] if networks else ["--no-networks"]
     results.write(
-        results.collect("Classifiers of flow records", cited("classifier", out, []), figures, classification.NOTES), out
+        results.collect("Classifiers of flow records", cited("classifier", out, options), study.figures, study.notes), out
     )
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 

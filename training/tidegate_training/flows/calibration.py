@@ -30,7 +30,8 @@ def energy(logits: NDArray[np.floating]) -> Float64:
     """Logarithm of the sum of exponentials over the last axis: high where some class fits well."""
     wide = np.asarray(logits, np.float64)
     top: Float64 = wide.max(-1)
-    return top + np.log(np.exp(wide - top[..., None]).sum(-1))
+    total: Float64 = top + np.log(np.exp(wide - top[..., None]).sum(-1))
+    return total
 
 
 def negative_log_likelihood(logits: NDArray[np.floating], classes: Int64) -> float:
@@ -60,7 +61,7 @@ def best_temperature(logits: Float32, classes: Int64) -> float:
 
 
 def calibration_error(probabilities: Float64, classes: Int64) -> float:
-    """Expected calibration error, 0 to 1: how far confidence is from accuracy, over `BINS` bins of confidence; NaN without rows."""
+    """Expected calibration error, 0 to 1: distance of confidence from accuracy over `BINS` bins of it; NaN without rows."""
     if not len(classes):
         return float("nan")
     confidence, right = probabilities.max(1), probabilities.argmax(1) == classes
@@ -82,7 +83,8 @@ def group_log_odds(log_likelihood: NDArray[np.floating], attacks: NDArray[np.boo
     """
     wide = np.asarray(log_likelihood, np.float64)
     attack, ordinary = wide[:, attacks], wide[:, ~attacks]
-    return energy(attack) - np.log(attack.shape[1]) - energy(ordinary) + np.log(ordinary.shape[1])
+    odds: Float64 = energy(attack) - np.log(attack.shape[1]) - energy(ordinary) + np.log(ordinary.shape[1])
+    return odds
 
 
 def _loss(logits: Float32, classes: Int64, log_temperature: float) -> float:

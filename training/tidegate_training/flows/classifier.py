@@ -123,7 +123,8 @@ def log_shares(classes: Int64, count: int, settings: FlowSettings) -> Float32:
     """Logarithm of each class's share as the loss weighed it, float32 [count]; a class without rows counts as one row."""
     rows = np.maximum(np.bincount(classes, minlength=count), 1.0)
     weighed = np.ones(count) if settings.imbalance == "smote" else rows * class_weights(classes, count, settings.imbalance)
-    return np.log(weighed / weighed.sum()).astype(np.float32)
+    logarithms: Float32 = np.log(weighed / weighed.sum()).astype(np.float32)
+    return logarithms
 
 
 class DenseFlows:

@@ -1,4 +1,4 @@
-"""From torch to the graph a bundle ships, in float32 and with static int8 weights and activations; and how far each is from torch.
+"""From torch to the graphs a bundle ships, in float32 and static int8, and how far they are from torch and how fast.
 
 The int8 graph is made by onnxruntime: per-channel weights, activation ranges from training rows. Only dense layers are
 quantised; preparation and softmax stay as they are. Its scales are fixed, so that a record's result does not depend on its batch.

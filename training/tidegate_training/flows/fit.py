@@ -50,7 +50,7 @@ def fit_network(
         optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
         for epoch in range(settings.epochs):
             network.train()
-            for index in torch.randperm(len(rows)).split(settings.batch):
+            for index in torch.split(torch.randperm(len(rows)), settings.batch):
                 loss = functional.cross_entropy(network(rows[index]), targets[index], weights)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it

@@ -84,11 +84,12 @@ def learn_preparation(features: Float64, names: Sequence[str], settings: FlowSet
 
 
 def paper_rows(features: Float64) -> Bool:
-    """Which rows the paper keeps: those with every feature within three deviations, mean and deviation over all rows, bool [N]."""
+    """Which rows the paper keeps, bool [N]: every feature within three deviations, both measured over all rows."""
     known = np.isfinite(features)
     centre, spread = np.nanmean(features, axis=0), np.nanstd(features, axis=0)
     far = np.abs(features - centre) > SIGMAS * spread
-    return ~(far & known).any(axis=1)
+    kept: Bool = ~(far & known).any(axis=1)
+    return kept
 
 
 def _seen(column: Float64) -> list[float]:

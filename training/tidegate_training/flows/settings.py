@@ -37,7 +37,7 @@ class FlowSettings:
 PAPER: Final = FlowSettings(
     dropout=0.5, batch=32, epochs=10, learning_rate=1e-3, imbalance="none", scale="linear", clip=float("inf")
 )
-"""The network as the paper trains it (sections 4.1 to 4.3; Adam at its library's rate). Its preparation: `preparation.paper_rows`."""
+"""The network as the paper trains it (sections 4.1 to 4.3); how it prepares rows is `preparation.paper_rows`."""
 
 SMOKE: Final = FlowSettings(epochs=2)
 """A run of a second or two that still trains, calibrates, quantises and reports."""

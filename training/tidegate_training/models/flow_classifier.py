@@ -4,6 +4,7 @@ Paper, section 4: dense layers of 128, 64 and 32 units, ReLU, dropout 0.5 after 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,7 @@ class DenseClassifier(nn.Module):
     def __init__(self, width: int, hidden: Sequence[int], classes: int, dropout: float) -> None:
         super().__init__()
         widths = [width, *hidden]
-        blocks = [
-            nn.Sequential(nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout))
-            for before, after in zip(widths, widths[1:], strict=False)
-        ]
+        blocks = [nn.Sequential(nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)) for before, after in pairwise(widths)]
         self.blocks = nn.ModuleList(blocks)
         self.out = nn.Linear(widths[-1], classes)
 
@@ -38,10 +36,11 @@ class DenseClassifier(nn.Module):
 
 
 class FlowGraph(nn.Module):
-    """A record as measured, float64 [B, F], missing as NaN → `probabilities`, `log_likelihood` float32 [B, class], `energy` [B].
+    """Records as measured, float64 [B, F], to `probabilities` and `log_likelihood` float32 [B, class] and `energy` [B].
 
-    `probabilities` are tempered. `energy` is the free energy of the raw logits: low where no class fits. `log_likelihood` is their logarithm less that of the share each class had in training (as the
-    loss weighed it): differences between its columns are log-odds as if every class were equally common.
+    What is missing is NaN. `probabilities` are tempered. `log_likelihood` is their logarithm less that of the share each class
+    had in training (as the loss weighed it): differences between its columns are log-odds as if every class were equally common.
+    `energy` is the free energy of the raw logits: low where no class fits.
     """
 
     def __init__(self, network: DenseClassifier, preparation: Preparation, temperature: float, log_prior: Tensor) -> None:

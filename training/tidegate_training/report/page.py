@@ -13,13 +13,16 @@ from tidegate_training.train import Trained
 
 EXAMPLES_PER_DATASET: Final = 1
 
+STYLE: Final = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse}
+td,th{padding:.15rem .7rem;border-bottom:1px solid #ddd;text-align:right} td:first-child,th:first-child{text-align:left}
+img{max-width:100%} code{background:#f4f4f4;padding:0 .2rem}
+"""
+"""Of every report."""
+
 PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Bundle {name}/{version}</title>
-<style>
-body{{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}} table{{border-collapse:collapse}}
-td,th{{padding:.15rem .7rem;border-bottom:1px solid #ddd;text-align:right}} td:first-child,th:first-child{{text-align:left}}
-img{{max-width:100%}} code{{background:#f4f4f4;padding:0 .2rem}}
-</style>
+<style>{style}</style>
 <h1>Bundle {name}/{version}</h1>
 <p>Task {task}, tier {tier}, {state_bytes} bytes of state per device and metric. Made {created_at} from commit
 <code>{commit}</code> by <code>{command}</code>.</p>
@@ -44,6 +47,7 @@ on the batch they came in; largest magnitude of recurrent memory over {readings:
 def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged: list[Judged]) -> None:
     """Write the report; everything it needs is inside."""
     text = PAGE.format(
+        style=STYLE,
         name=escape(manifest.name),
         version=escape(manifest.version),
         task=manifest.task,
@@ -82,7 +86,7 @@ def _quality(judged: list[Judged]) -> str:
         for dataset in sorted({one.series.dataset for one in members}):
             rows.append(_quality_row(f"{kind}, {dataset}", [one for one in members if one.series.dataset == dataset]))
     head = ("held-out part", "lanes", "ratio to last value", "ratio to daily-seasonal", "coverage of 90 %")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _quality_row(name: str, members: list[Judged]) -> tuple[str, ...]:
@@ -99,10 +103,11 @@ def _data(manifest: BundleManifest) -> str:
         (one.dataset, f"{one.series}", f"{one.rows:,}", one.start or "–", one.end or "–", one.sha256[:16])
         for one in manifest.data
     ]
-    return _table(("data set", "series", "values", "from", "to", "sha256"), rows)
+    return table(("data set", "series", "values", "from", "to", "sha256"), rows)
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows of text as an HTML table with a head."""
     lines = [
         "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) for tag, row in [("th", head), *(("td", row) for row in rows)]
     ]

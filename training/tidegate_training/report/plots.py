@@ -24,7 +24,7 @@ def losses(trained: Trained) -> str:
     axes.axvline(trained.best_epoch + 1, color="grey", linewidth=0.8, linestyle=":", label="kept")
     axes.set(xlabel="epoch", ylabel="pinball loss, units")
     axes.legend(frameon=False)
-    return _image(figure, "loss by epoch")
+    return image(figure, "loss by epoch")
 
 
 def calibration(judged: list[Judged]) -> str:
@@ -42,7 +42,7 @@ def calibration(judged: list[Judged]) -> str:
         )
     axes.set(xlabel="level", ylabel="share of targets below")
     axes.legend(title="intervals ahead", frameon=False)
-    return _image(figure, "calibration of the quantiles")
+    return image(figure, "calibration of the quantiles")
 
 
 def _share_below(one: Judged, i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -64,10 +64,10 @@ def example(one: Judged) -> str:
     axes.plot(cells, one.series.values[cells], color="black", linewidth=0.8, label="observed")
     axes.set_title(f"{one.series.dataset}: {one.series.group}, {one.series.name} ({one.kind})", fontsize=8)
     axes.legend(fontsize=6, ncols=3, frameon=False)
-    return _image(figure, f"forecasts of {one.series.name}")
+    return image(figure, f"forecasts of {one.series.name}")
 
 
-def _image(figure: Figure, text: str) -> str:
+def image(figure: Figure, text: str) -> str:
     """Return the figure as an `img` element that holds its own data."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=85)
