@@ -52,6 +52,8 @@ def with_fault(stream: str) -> Values:
         late[:, 0] += np.minimum(np.arange(40) * 0.4, 8.0)
     elif stream == "cross":
         late[:, 0] = 40.0 - late[:, 0]
+    elif stream == "season":
+        late[:, 0] += 5.0
     else:
         late[5:12] = np.nan
     return values

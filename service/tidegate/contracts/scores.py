@@ -53,9 +53,10 @@ class MetricColumns:
     """The metrics of the same devices, one device after the other, in the order of the group's `metrics`. NaN: not known.
 
     The last `observed` value and whether it is `missing` in the last reading; what was expected of it (5 %, 50 % and 95 %
-    quantile); the `run` of equal values; −log10 p of the streams `residual`, `range`, `stuck`, `level` and `cross`. Where it
-    stands: its `recent` mean over the last `over` intervals, its `usual` level and half the `width` of the usual band; and what
-    the other metrics `suggested` of the value. The latter are empty in samples of releases before there were those streams.
+    quantile); the `run` of equal values; −log10 p of the streams `residual`, `range`, `stuck`, `level`, `cross` and `season`.
+    Where it stands: its `recent` mean over the last `over` intervals, its `usual` level and half the `width` of the usual band;
+    what the other metrics `suggested` of the value, and its nearest `neighbour` in the season. Columns of streams that a release
+    did not have are empty.
     """
 
     observed: list[float]
@@ -74,6 +75,8 @@ class MetricColumns:
     over: list[int] = field(default_factory=list)
     cross: list[float] = field(default_factory=list)
     suggested: list[float] = field(default_factory=list)
+    season: list[float] = field(default_factory=list)
+    neighbour: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def test_an_alarming_device_shows_its_streams_the_rarest_first() -> None:
     assert explanation.alarming
     rarities = [reason.neg_log10_p for reason in explanation.streams]
     assert rarities == sorted(rarities, reverse=True)
-    assert {reason.stream for reason in explanation.streams} == {"residual", "range", "level"}
+    assert {reason.stream for reason in explanation.streams} == {"residual", "range", "level", "season"}
     assert explanation.would_fire.startswith("fires")
     assert explanation.device.anomaly is not None
     assert explanation.device.neg_log10_p is not None

@@ -106,7 +106,9 @@ def test_a_sample_of_a_release_without_slow_evidence_still_explains_itself() -> 
     older = replace(
         group,
         devices=replace(group.devices, sustained=[]),
-        values=replace(group.values, level=[], recent=[], usual=[], width=[], over=[], cross=[], suggested=[]),
+        values=replace(
+            group.values, level=[], recent=[], usual=[], width=[], over=[], cross=[], suggested=[], season=[], neighbour=[]
+        ),
     )
     (sample,) = samples_of(unpack(pack(replace(batch, groups=[older])), ScoreBatch))
     found = explained(sample)

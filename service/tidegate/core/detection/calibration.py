@@ -65,6 +65,7 @@ RESIDUAL: Final = "residual"
 NOVELTY: Final = "novelty"
 LEVEL: Final = "level"
 CROSS: Final = "cross"
+SEASON: Final = "season"
 DROPOUT: Final = "dropout"
 DEVICE: Final = "device"
 
@@ -78,6 +79,8 @@ SHAPES: Final[dict[str, TailShape]] = {
     LEVEL: TailShape(20, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
     # What the device's axes leave, in the same units.
     CROSS: TailShape(20, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
+    # And usual distances from the nearest neighbour in the season.
+    SEASON: TailShape(20, 0.5, 3, 16_384, 64.0, 0.65, 2.5),
     # Intervals missed of about the last 16; fewer than three are nobody's business. Prior: one stretch of 16 readings in 200
     # misses three, and a doubling is 32 times as rare.
     DROPOUT: TailShape(24, 3.0, 3, 4096, 64.0, 0.005, 5.0),

@@ -28,6 +28,7 @@ KINDS: Final = {
     "stuck": FaultKind.STUCK,
     "level": FaultKind.LEVEL_SHIFT,
     "cross": FaultKind.OUT_OF_PATTERN,
+    "season": FaultKind.OUT_OF_PATTERN,
     "dropout": FaultKind.DROPOUT,
     "silence": FaultKind.SILENCE,
 }
@@ -55,7 +56,7 @@ def heard_reasons(subject: Subject) -> list[Reason]:
 
 def _is_heard(reason: Reason, metrics: Mapping[MetricName, Metric]) -> bool:
     """As in `row_scores`: direction and minimum deviation hold back what leaves the expected band, not what sticks or breaks."""
-    if reason.stream not in ("residual", "range", "level", "cross") or reason.metric is None or reason.observed is None:
+    if reason.stream not in ("residual", "range", "level", "cross", "season") or reason.metric is None or reason.observed is None:
         return True
     metric, value = metrics[reason.metric], reason.observed
     if outside(value, metric.low, metric.high):
@@ -114,8 +115,8 @@ def _metric_reason(look: Look, metric: MetricLook, stream: int) -> Reason:
     rarity, name = metric.rarity[stream], STREAMS[stream]
     if name == "level":
         return _level_reason(look, metric, rarity)
-    if name == "cross":
-        return _cross_reason(look, metric, rarity)
+    if name in ("cross", "season"):
+        return _other_reason(look, metric, name, rarity)
     low, high = metric.expected_low, metric.expected_high
     if name == "range" and metric.impossible:
         low, high = metric.low, metric.high
@@ -135,11 +136,14 @@ def _level_reason(look: Look, metric: MetricLook, rarity: float) -> Reason:
     return Reason("level", metric.name, recent, usual, low, high, rarity, text)
 
 
-def _cross_reason(look: Look, metric: MetricLook, rarity: float) -> Reason:
+def _other_reason(look: Look, metric: MetricLook, stream: str, rarity: float) -> Reason:
+    """Of a value that the device's other metrics, or other readings of this time of day, would have otherwise."""
+    expected = metric.suggested if stream == "cross" else metric.neighbour
     shown = "missing" if metric.value is None else number(metric.value, metric.unit)
-    others = "nothing in particular" if metric.suggested is None else number(metric.suggested, metric.unit)
-    text = f"{metric.name} is {shown}, where the other metrics suggest {others}" + _often(rarity, look.interval_ms)
-    return Reason("cross", metric.name, metric.value, metric.suggested, None, None, rarity, text)
+    other = "nothing in particular" if expected is None else number(expected, metric.unit)
+    where = "where the other metrics suggest" if stream == "cross" else "where the nearest at this time of day is"
+    text = f"{metric.name} is {shown}, {where} {other}" + _often(rarity, look.interval_ms)
+    return Reason(stream, metric.name, metric.value, expected, None, None, rarity, text)
 
 
 def _often(rarity: float, interval_ms: float) -> str:

@@ -10,14 +10,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.core.detection.calibration import CROSS, DEVICE, DROPOUT, LEVEL, NOVELTY, RESIDUAL, SHAPES, TailShape, forget, learn
+from tidegate.core.detection.calibration import (
+    CROSS,
+    DEVICE,
+    DROPOUT,
+    LEVEL,
+    NOVELTY,
+    RESIDUAL,
+    SEASON,
+    SHAPES,
+    TailShape,
+    forget,
+    learn,
+)
 from tidegate.core.detection.evidence import DROPOUT_DECAY, NOVELTY_AFTER
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.row_scores import Taken
 from tidegate.core.detection.scoring import Scored, device_position
 from tidegate.core.detection.state import NEVER, RECENT_TIMES, Devices
-from tidegate.core.detection.streams import cross, level
+from tidegate.core.detection.streams import cross, level, season
 from tidegate.core.detection.table import Table
 from tidegate.core.forecaster import Float64
 
@@ -45,6 +57,9 @@ def learn_rows(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> Bo
     _learn_repeats(lane, taken, scored)
     clean = scored.rows.clean
     cross.learn(rows, row, scored.rows.cross)
+    expected = scored.rows.season.expected
+    rows.season_expected[row] = expected
+    season.learn(rows, row[clean], taken.values[clean], taken.intake.time_ms[taken.owner[clean]], expected[clean])
     level.learn(rows, row[clean], taken.values[clean], scored.rows.level.means[clean])
     rows.observed[row] += scored.rows.clean
     rows.rarity[row] = scored.rows.rarity
@@ -88,6 +103,7 @@ def _learn_tails(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> 
         ("novelty", SHAPES[NOVELTY], scored.rows.novelty),
         ("level", SHAPES[LEVEL], scored.rows.level.surprise),
         ("cross", SHAPES[CROSS], scored.rows.cross.surprise),
+        ("season", SHAPES[SEASON], scored.rows.season.surprise),
     ):
         said = scored.rows.clean & ~np.isnan(surprise)
         _learn_tail(lane.rows, name, taken.row[said], shape, shape.position(surprise[said]), weight[said])

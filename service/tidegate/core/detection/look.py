@@ -65,7 +65,7 @@ NOWHERE: Final = LevelLook(None, None, 0.0, 1)
 class MetricLook:
     """One metric: the `value` observed last and whether it is `missing` in the last reading, the band expected of it, how
     many equal values in a row, −log10 p by stream; `low` and `high` bound what the sensor can say; where it `stands`, and
-    what the other metrics `suggested` of it. Null: not known."""
+    what the other metrics `suggested` of it, and its nearest `neighbour` in the season. Null: not known."""
 
     name: MetricName
     unit: str
@@ -80,6 +80,7 @@ class MetricLook:
     rarity: tuple[float, ...]
     stands: LevelLook
     suggested: float | None
+    neighbour: float | None
 
     @property
     def impossible(self) -> bool:
@@ -131,8 +132,16 @@ def look_back(group: ScoreGroup) -> Look:
     """The one device of `group` as it stood then."""
     devices, values = group.devices, group.values
     silent, unknown = [0.0] * len(values.stuck), [math.nan] * len(values.stuck)
-    numbers = zip(values.residual, values.range, values.stuck, values.level or silent, values.cross or silent, strict=True)
-    suggested = values.suggested or unknown
+    numbers = zip(
+        values.residual,
+        values.range,
+        values.stuck,
+        values.level or silent,
+        values.cross or silent,
+        values.season or silent,
+        strict=True,
+    )
+    suggested, neighbour = values.suggested or unknown, values.neighbour or unknown
     stands = [
         LevelLook(finite(recent), finite(usual), width, over)
         for recent, usual, width, over in zip(values.recent, values.usual, values.width, values.over, strict=True)
@@ -164,6 +173,7 @@ def look_back(group: ScoreGroup) -> Look:
                 rarity,
                 stands[place],
                 finite(suggested[place]),
+                finite(neighbour[place]),
             )
             for place, (metric, rarity) in enumerate(zip(group.metrics, numbers, strict=True))
         ],
@@ -188,6 +198,7 @@ def _metric_at(lane: Lane, row: int, name: MetricName, metric: Metric) -> Metric
         tuple(rows.rarity[row].tolist()),
         LevelLook(finite(standing.recent[0]), finite(standing.usual[0]), float(standing.width[0]), int(standing.over[0])),
         finite(float(rows.cross_expected[row])),
+        finite(float(rows.season_expected[row])),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.core.detection import evidence
-from tidegate.core.detection.calibration import CROSS, LEVEL, NOVELTY, RESIDUAL, SHAPES, TailShape, fit
+from tidegate.core.detection.calibration import CROSS, LEVEL, NOVELTY, RESIDUAL, SEASON, SHAPES, TailShape, fit
 from tidegate.core.detection.evidence import Residual
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
@@ -18,8 +18,10 @@ from tidegate.core.detection.rounds import Intake
 from tidegate.core.detection.state import STREAMS
 from tidegate.core.detection.streams import cross as crosses
 from tidegate.core.detection.streams import level as levels
+from tidegate.core.detection.streams import season as seasons
 from tidegate.core.detection.streams.cross import Cross
 from tidegate.core.detection.streams.level import Level
+from tidegate.core.detection.streams.season import Season
 from tidegate.core.forecaster import Float64
 
 Bool = NDArray[np.bool_]
@@ -31,6 +33,7 @@ RARITY_CAP: Final = 8.0
 STUCK: Final = STREAMS.index("stuck")
 LEVEL_STREAM: Final = STREAMS.index("level")
 CROSS_STREAM: Final = STREAMS.index("cross")
+SEASON_STREAM: Final = STREAMS.index("season")
 
 ALARMING: Final = 3
 """Streams that alarms go by, the first ones. Levels and what metrics do together are away for hours: they rank stretches of time
@@ -63,6 +66,7 @@ class RowScores:
     novelty: Float64
     level: Level
     cross: Cross
+    season: Season
     run: Int64
     rarity: Float64
     heard: Float64
@@ -80,6 +84,7 @@ def score_rows(profiles: Profiles, lane: Lane, taken: Taken, settled: Int64) -> 
     novelty = evidence.novelty(values, rows.low[row], rows.high[row], rows.observed[row])
     level = levels.weigh(rows, row, values, taken.elapsed[taken.owner])
     cross = crosses.weigh(rows, row, values, taken.owner, settled)
+    season = seasons.weigh(rows, row, values, taken.intake.time_ms[taken.owner])
     run = np.where(clean, np.where(values == rows.value[row], rows.run[row] + 1, 1), 0).astype(np.int64)
     rarity = np.stack(
         [
@@ -88,13 +93,14 @@ def score_rows(profiles: Profiles, lane: Lane, taken: Taken, settled: Int64) -> 
             evidence.stuck_rarity(run, profiles.stuck_after[metric], rows.steps[row], rows.repeats[row]),
             _rarity(lane, row, "level", SHAPES[LEVEL], level.surprise),
             _rarity(lane, row, "cross", SHAPES[CROSS], cross.surprise),
+            _rarity(lane, row, "season", SHAPES[SEASON], season.surprise),
         ],
         axis=1,
     )
     rarity = np.minimum(rarity, RARITY_CAP)
     allowed = _allowed(profiles, metric, residual) | broken
     heard = np.where(allowed[:, None] | (np.arange(ALARMING) == STUCK), rarity[:, :ALARMING], 0.0)
-    return RowScores(clean, broken, residual, novelty, level, cross, run, rarity, heard)
+    return RowScores(clean, broken, residual, novelty, level, cross, season, run, rarity, heard)
 
 
 def _rarity(lane: Lane, row: Int64, stream: str, shape: TailShape, surprise: Float64) -> Float64:

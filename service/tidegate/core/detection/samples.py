@@ -24,7 +24,7 @@ BATCH_BYTES: Final = 800_000
 """Bytes of one message, estimated from above: with its frame it stays below the megabyte that a broker takes by default."""
 
 _DEVICE_BYTES: Final = 700
-_METRIC_BYTES: Final = 143
+_METRIC_BYTES: Final = 161
 """Of a device with names of a hundred characters, and of one metric's numbers."""
 
 
@@ -135,7 +135,7 @@ def _values(roster: Roster, width: int, slots: Int64) -> MetricColumns:
     rows = roster.lanes[roster.devices.lane[slots[0]]].rows
     place = (roster.devices.first_row[slots][:, None] + np.arange(width)).ravel()
     low, median, high = rows.band[place].T.tolist()
-    residual, novelty, stuck, level, cross = rows.rarity[place].T.tolist()
+    residual, novelty, stuck, level, cross, season = rows.rarity[place].T.tolist()
     standing = levels.stand(rows, place)
     return MetricColumns(
         observed=rows.value[place].tolist(),
@@ -154,4 +154,6 @@ def _values(roster: Roster, width: int, slots: Int64) -> MetricColumns:
         over=standing.over.tolist(),
         cross=cross,
         suggested=rows.cross_expected[place].tolist(),
+        season=season,
+        neighbour=rows.season_expected[place].tolist(),
     )

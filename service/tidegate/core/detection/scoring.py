@@ -16,7 +16,16 @@ from tidegate.core.detection.calibration import DEVICE, DROPOUT, SHAPES, Fitted,
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.rounds import Intake, ragged
-from tidegate.core.detection.row_scores import ALARMING, CROSS_STREAM, LEVEL_STREAM, RARITY_CAP, RowScores, Taken, score_rows
+from tidegate.core.detection.row_scores import (
+    ALARMING,
+    CROSS_STREAM,
+    LEVEL_STREAM,
+    RARITY_CAP,
+    SEASON_STREAM,
+    RowScores,
+    Taken,
+    score_rows,
+)
 from tidegate.core.detection.state import NEVER, Devices
 from tidegate.core.forecaster import Float64
 
@@ -136,15 +145,16 @@ def _combined(taken: Taken, rarity: Float64, weight: Float64, dropout_rarity: Fl
 
 
 def _slow(taken: Taken, rarity: Float64, weight: Float64) -> Float64:
-    """Evidence of the streams that only rank, in decades: the strongest level of a device, and all that its axes leave.
+    """Evidence of the streams that only rank, in decades: the strongest level and season of a device, and all that its axes
+    leave.
 
     Of the levels only one counts: a device's metrics drift together, for days, and their sum drowns all else (on ASD, VUS-PR
-    .15 with the sum, .50 with the strongest, .39 without levels).
+    .15 with the sum, .50 with the strongest, .39 without levels); likewise of the seasons (.51, .62, .54).
     """
     part = _beyond_ordinary(rarity) * weight[:, None]
-    strongest = np.zeros(len(taken.intake))
-    np.maximum.at(strongest, taken.owner, part[:, LEVEL_STREAM])
-    return strongest + _sum(taken, part[:, CROSS_STREAM])
+    strongest = np.zeros((len(taken.intake), 2))
+    np.maximum.at(strongest, taken.owner, part[:, [LEVEL_STREAM, SEASON_STREAM]])
+    return strongest[:, 0] + strongest[:, 1] + _sum(taken, part[:, CROSS_STREAM])
 
 
 def _beyond_ordinary(rarity: Float64) -> Float64:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.contracts.manifest import StateTensor
-from tidegate.core.detection.calibration import CROSS, DEVICE, DROPOUT, LEVEL, NOVELTY, RESIDUAL, SHAPES
-from tidegate.core.detection.streams import cross, level
+from tidegate.core.detection.calibration import CROSS, DEVICE, DROPOUT, LEVEL, NOVELTY, RESIDUAL, SEASON, SHAPES
+from tidegate.core.detection.streams import cross, level, season
 from tidegate.core.detection.table import Column, Table
 from tidegate.core.forecaster import State
 
@@ -31,7 +31,7 @@ NO_GATEWAY: Final = -1
 NO_PAST: Final = -1
 """`Devices.past` of a device whose order of readings is final."""
 
-STREAMS: Final = ("residual", "range", "stuck", "level", "cross")
+STREAMS: Final = ("residual", "range", "stuck", "level", "cross", "season")
 """Evidence streams of a row, in the order of `Rows.rarity`."""
 
 
@@ -122,6 +122,12 @@ class Rows(Table):
     cross_expected: NDArray[np.float64]  # what its device's other metrics suggested of the last value
     cross_survivors: NDArray[np.float32]
     cross_readings: NDArray[np.float64]
+    season_means: NDArray[np.float32]  # by half-hour of the day
+    season_distance: NDArray[np.float64]  # usual distance from the nearest of them
+    season_seen: NDArray[np.int32]  # values held against them
+    season_expected: NDArray[np.float64]  # the nearest of the last value
+    season_survivors: NDArray[np.float32]
+    season_readings: NDArray[np.float64]
 
     def __init__(self, tensors: list[StateTensor]) -> None:
         layout = {name: Column("i4") for name in ("device", "metric", "run")}
@@ -130,8 +136,8 @@ class Rows(Table):
         layout |= {"low": Column("f8", fill=np.inf), "high": Column("f8", fill=-np.inf), "value": Column("f8", fill=np.nan)}
         layout |= {"quantiles": Column("f8", (len(HORIZONS), len(QUANTILE_LEVELS)), np.nan), "band": Column("f8", (3,), np.nan)}
         layout |= {"rarity": Column("f8", (len(STREAMS),))}
-        layout |= level.columns() | cross.columns()
-        for stream in (RESIDUAL, NOVELTY, LEVEL, CROSS):
+        layout |= level.columns() | cross.columns() | season.columns()
+        for stream in (RESIDUAL, NOVELTY, LEVEL, CROSS, SEASON):
             layout |= _tail(stream, "novelty" if stream == NOVELTY else stream)
         self.tensors = [tensor.name for tensor in tensors]
         super().__init__(layout | {f"model/{tensor.name}": Column(tensor.dtype, (tensor.width,)) for tensor in tensors})
