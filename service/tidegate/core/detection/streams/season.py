@@ -61,9 +61,11 @@ def weigh(rows: "Rows", row: Int64, values: Float64, time_ms: Int64) -> Season:
     known = ~np.isnan(away)
     nearest = np.argmin(np.where(known, away, np.inf), axis=1)
     each = np.arange(len(row))
-    scale = np.maximum(np.maximum(SIGMAS * rows.season_distance[row], ROUNDING * np.abs(values)), 1e-300)
+    expected = near[each, nearest]
+    rounding = ROUNDING * np.maximum(np.abs(values), np.abs(expected))
+    scale = np.maximum(np.maximum(SIGMAS * rows.season_distance[row], rounding), 1e-300)
     surprise = np.minimum(away[each, nearest] / scale, LARGEST)
-    return Season(np.where(rows.season_seen[row] >= KNOWN_AFTER, surprise, np.nan), near[each, nearest])
+    return Season(np.where(rows.season_seen[row] >= KNOWN_AFTER, surprise, np.nan), expected)
 
 
 def learn(rows: "Rows", row: Int64, values: Float64, time_ms: Int64, expected: Float64) -> None:
