@@ -119,6 +119,8 @@ class IncidentCause(StrEnum):
 
     GATEWAY_SILENT = "gateway-silent"
     SITE_SILENT = "site-silent"
+    STALE_OWNER = "stale-owner"
+    """`gateway` still serves devices that others have been given. No anomaly of a device's own goes with it."""
 
 
 class IncidentStatus(StrEnum):

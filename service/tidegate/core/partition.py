@@ -36,6 +36,7 @@ from tidegate.core.detection.results import DetectionResult, Rejection
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.own_profiles import SiteProfiles, profiles_asked_for
 from tidegate.core.shelf import Shelf
+from tidegate.core.stale_owners import StaleOwners
 from tidegate.errors import AllocationError, InputError
 
 REVIEW_EVERY_MS: Final = 1000
@@ -92,6 +93,7 @@ class Partition:
         self.detection = Detection(configuration, self.shelf)
         self.allocator = Allocator(configuration)
         self.balance = Balance()
+        self.stale_owners = StaleOwners(self.allocator.assignment)
         self._reviewed_at_ms: dict[SiteId, int] = {}
 
     def configure(self, configuration: CoreConfiguration) -> None:
@@ -132,6 +134,9 @@ class Partition:
         for part in (*obeyed, result, silence):
             facts.anomalies += part.anomalies
             facts.incidents += part.incidents
+        rejected = {each.index for each in result.rejections}
+        accepted = (reading for index, reading in enumerate(batch.readings) if index not in rejected)
+        facts.incidents += self.stale_owners.observe(accepted, batch.tick_ms)
         facts.scores = self.detection.samples((*obeyed, result, silence), batch.tick_ms)
         facts.add(allocation)
         facts.ack_rejections = unheard
@@ -235,6 +240,7 @@ class Partition:
             "reviewed_at_ms": dict(self._reviewed_at_ms),
             "allocation": self.allocator.export_state(),
             "detection": self.detection.export_state(),
+            "stale_owners": self.stale_owners.export_state(),
         }
 
     def _own_exported(self) -> list[Any]:
@@ -257,6 +263,8 @@ class Partition:
             partition.configuration = partition.with_own(partition.base)
             partition.detection = Detection.restore(partition.configuration, partition.shelf, state["detection"])
             partition.allocator = Allocator.restore(partition.configuration, state["allocation"])
+            partition.stale_owners = StaleOwners(partition.allocator.assignment)
+            partition.stale_owners.restore(state.get("stale_owners", ()))  # a snapshot without them had none
             partition.balance = from_builtins(state["balance"], Balance)
             partition._reviewed_at_ms = dict(state["reviewed_at_ms"])
         except (KeyError, TypeError, ValueError) as error:
@@ -271,6 +279,7 @@ class Partition:
             to_builtins(self.balance),
             self._reviewed_at_ms,
             self._own_exported(),
+            self.stale_owners.export_state(),
         )
         return hashlib.sha256(pack(parts)).hexdigest()
 

@@ -254,6 +254,11 @@ class Allocator:
         known = self._sites.get(site)
         return [] if known is None else gateway_views(known)
 
+    def assignment(self, site: SiteId, device: DeviceId) -> Assignment | None:
+        """The desired state of one device; None where the topology has none."""
+        known = self._sites.get(site)
+        return None if known is None else known.assignments.get(device)
+
     def gateway_of(self, site: SiteId, device: DeviceId) -> GatewayId | None:
         """The gateway that is to serve `device`; None for nowhere or an unknown device."""
         known = self._sites.get(site)
