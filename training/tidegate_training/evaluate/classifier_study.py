@@ -32,6 +32,9 @@ NETWORK_NOTES: Final = (
     "judged.",
 )
 
+WAYS: Final = ("blocks", "random_leaky")
+"""The splits, as the results file names them."""
+
 WITHOUT_NETWORKS: Final = "Only the trees were judged: networks were not asked for, or torch is not installed."
 
 
@@ -55,11 +58,11 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
         InputError: no flow records, or malformed ones.
     """
     table = read_flows(folder)
-    trials = classification.run_trials(folder, processes=processes, report=report)
     head: dict[str, Any] = {"rows": len(table.classes), "duplicates_left_out": table.duplicates}
+    trials = classification.run_trials(folder, processes=processes, report=report)
     if not networks:
         figures = classification.trial_figures(trials, table.class_names)
-        return ClassifierStudy({**head, **_headlines(figures), **figures}, (*classification.NOTES, WITHOUT_NETWORKS))
+        return ClassifierStudy({**head, **headline_figures(figures), **figures}, (*classification.NOTES, WITHOUT_NETWORKS))
     from tidegate_training.evaluate import classifier_checks as checks  # noqa: PLC0415  # torch
     from tidegate_training.evaluate import classifier_networks  # noqa: PLC0415  # torch
     from tidegate_training.flows.settings import FlowSettings  # noqa: PLC0415
@@ -79,10 +82,10 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
         "graphs": graphs,
         "unknown_classes": unknown,
     }
-    return ClassifierStudy({**head, **_headlines(figures), **figures, **more}, (*classification.NOTES, *NETWORK_NOTES))
+    return ClassifierStudy({**head, **headline_figures(figures), **figures, **more}, (*classification.NOTES, *NETWORK_NOTES))
 
 
-def _headlines(figures: Mapping[str, Any]) -> dict[str, float | str]:
+def headline_figures(figures: Mapping[str, Any]) -> dict[str, float | str]:
     """The promised figures first: the shipped network's macro-F1 on blocks, the best trees', and the canary's."""
     blocks = figures["blocks"]
     best = max(TREES, key=lambda name: blocks[name]["macro_f1"])
@@ -92,3 +95,14 @@ def _headlines(figures: Mapping[str, Any]) -> dict[str, float | str]:
         "canary_macro_f1": blocks[CANARY]["macro_f1"],
     }
     return {**({"rtiot_macro_f1": blocks["DNN"]["macro_f1"]} if "DNN" in blocks else {}), **head}
+
+
+def plotted(figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Macro-F1 of each classifier by split with its least and most, as the plot takes it; NaN where it was not judged."""
+    names = list(figures["blocks"])
+    return {name: {key: value for way in WAYS for key, value in _dot(way, figures[way].get(name))} for name in names}
+
+
+def _dot(way: str, row: Mapping[str, float] | None) -> list[tuple[str, float]]:
+    parts = ((way, "macro_f1"), (f"{way}_low", "macro_f1_min"), (f"{way}_high", "macro_f1_max"))
+    return [(key, row[part] if row else float("nan")) for key, part in parts]

@@ -199,16 +199,22 @@ def evaluate_classifier(
 ) -> None:
     """Judge networks and trees on flow records: on class blocks and, labelled so, on a split that leaks."""
     check_extra()
-    from tidegate_training.evaluate import classifier_study, results  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate import classifier_study, plots, results  # noqa: PLC0415  # see the module
 
     with progress_shown() as report:
         study = classifier_study.run_study(
             data, networks=networks and classifier_study.torch_there(), processes=processes, report=report
         )
-    options = [] if networks else ["--no-networks"]
-    results.write(
-        results.collect("Classifiers of flow records", cited("classifier", out, options), study.figures, study.notes), out
+    made = results.collect(
+        "Classifiers of flow records",
+        cited("classifier", out, [] if networks else ["--no-networks"]),
+        study.figures,
+        study.notes,
     )
+    picture = out.with_name(f"{out.stem}-macro-f1.svg")
+    shown = classifier_study.plotted(study.figures)
+    plots.dots_with_intervals(shown, classifier_study.WAYS, picture, label="macro-F1", least=0.0)
+    results.write(made, out, plots={picture.name: "Macro-F1 by classifier and split, least to most of the random states"})
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 

@@ -112,7 +112,6 @@ def _ranged(figure: str, row: Mapping[str, float], name: str, floor: str, source
 PICKS: Final = {
     "nab": _nab,
     "detection": _detection,
-    "trees": _classifier,
     "classifier": _classifier,
     "robustness": _robustness,
     "forecast": _forecast,
