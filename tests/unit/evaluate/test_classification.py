@@ -115,7 +115,7 @@ def test_the_command_writes_every_tree_on_every_split(tmp_path, monkeypatch):
         "Attack_type": kind,
     }
     pq.write_table(pa.table(columns), tmp_path / "flows.parquet")
-    out = tmp_path / "trees.json"
+    out = tmp_path / "classifier.json"
     done = CliRunner().invoke(
         app, ["classifier", "--data", str(tmp_path), "--out", str(out), "--no-networks"], catch_exceptions=False
     )
