@@ -13,7 +13,7 @@ from tidegate.contracts.profile import Metric
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.explanation import fault_kind
 
-CALM = 1000
+CALM = 600
 
 
 @cache
@@ -24,7 +24,7 @@ def calm_state() -> dict[str, Any]:
 
 
 def calm() -> Detection:
-    """A device that was calm for a thousand readings."""
+    """A device that was calm for ten hours."""
     return Detection.restore(configuration(), {"universal": SmoothForecaster()}, calm_state())
 
 
@@ -64,14 +64,14 @@ def test_a_level_says_since_when_and_what_is_usual() -> None:
 
 def test_a_shift_is_learned_in_the_end() -> None:
     subject = calm()
-    observe_series(subject, noise(1500, 1, centre=25.0), start=CALM)
+    observe_series(subject, noise(900, 1, centre=25.0), start=CALM)
     assert reason_of(subject, "level").neg_log10_p < 1.0
 
 
 def test_a_metric_that_never_moved_can_start_to() -> None:
     subject = detection()
     observe_series(subject, [0.0] * 200)
-    observe_series(subject, noise(1500, 2, centre=50.0), start=200)
+    observe_series(subject, noise(800, 2, centre=50.0), start=200)
     rows = subject.roster.lanes[0].rows
     assert rows.level_usual[0] == pytest.approx(50.0, abs=15.0)
 
