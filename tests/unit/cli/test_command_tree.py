@@ -23,6 +23,8 @@ PRINTS_NO_DATA = {
     "tidegate schemas topics write": "writes a file",
     "tidegate schemas topics check": "says one line, and its exit code says it too",
     "tidegate evaluate detection": "its figures go to the JSON file of --out",
+    "tidegate evaluate ablation": "its figures go to the JSON file of --out",
+    "tidegate evaluate irap": "its figures go to the JSON file of --out",
     "tidegate evaluate nab": "its figures go to the JSON file of --out",
     "tidegate evaluate robustness": "its figures go to the JSON file of --out",
     "tidegate evaluate forecast": "its figures go to the JSON file of --out",
@@ -30,6 +32,7 @@ PRINTS_NO_DATA = {
     "tidegate evaluate table": "writes into the detection study's JSON file",
     "tidegate evaluate allocation": "its figures go to the JSON file of --out",
     "tidegate evaluate acceptance": "its figures go to the JSON file of --out",
+    "tidegate train flows": "writes a bundle, whose manifest is JSON",
     "tidegate train universal": "writes a bundle, whose manifest is JSON",
     "tidegate train prior": "writes a bundle, whose manifest is JSON",
 }
