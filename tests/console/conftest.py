@@ -23,6 +23,7 @@ CHROMIUM = Need(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep one browser and one fleet for all tests here."""
     for item in items:
