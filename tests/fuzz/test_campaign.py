@@ -25,7 +25,7 @@ from tidegate.pipeline.step import Step, Stepper
 from tidegate.ports import Outgoing, Record
 from tidegate_training.evaluate.scoring import service_configuration, universal_forecaster
 
-GROWTH_MB = 40
+GROWTH_MB = 80
 """Megabytes a small campaign may grow by; state of its devices comes to a few."""
 
 NOTHING = Before(Balance(), frozenset())
