@@ -51,7 +51,7 @@ kafka: ## a Kafka broker on localhost:9092 without Docker (Java 17, and Maven th
 
 test: $(VENV)/dev.stamp ## install what tests need and run all of them
 	-@$(PYTHON) deploy/kafka/broker.py fetch > /dev/null
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated files, README commands
 	$(BIN)/ruff format --check .

@@ -32,25 +32,6 @@ POSTGRES = Need(
 )
 
 
-TOGETHER = frozenset(
-    {
-        *("test_acceptance", "test_configuration_door", "test_forecast", "test_nab", "test_robustness"),
-        *("test_studies", "test_training_flows", "test_training_run", "test_training_smoke"),
-    }
-)
-"""Modules whose tests share something that takes seconds to make."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of the broker in one process: one broker is enough for this machine. So with what else is dear to make."""
-    for item in items:
-        if item.get_closest_marker("kafka"):
-            item.add_marker(pytest.mark.xdist_group("kafka"))
-        elif item.path.stem in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("kafka"):
         BROKER.ask()

@@ -6,7 +6,6 @@ fail instead. Every page that is opened is watched: an error in a script, or a r
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,14 +20,6 @@ CHROMIUM = Need(
     "CONSOLE NOT TESTED",
     "apt-get install chromium",
 )
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep one browser and one fleet for all tests here."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("console"))
 
 
 def pytest_runtest_setup() -> None:
