@@ -11,9 +11,6 @@ from playwright.sync_api import ConsoleMessage, Page, Route, sync_playwright
 
 PATIENCE_MS = 20_000
 
-SOCKET = "/_nicegui_ws/"
-"""In the address of everything that goes over the page's socket."""
-
 
 @dataclass
 class Watch:
@@ -31,11 +28,8 @@ class Watch:
             route.abort()
 
     def message(self, message: ConsoleMessage) -> None:
-        # A socket that breaks because its service ends is no error of the page, which says so and tries again; nor is a new
-        # service that does not know it.
-        if message.type != "error" or SOCKET in message.location.get("url", ""):
-            return
-        if "net::ERR_" not in message.text and "WebSocket" not in message.text:
+        # A socket that breaks because its service ends is no error of the page, which says so and tries again.
+        if message.type == "error" and "net::ERR_" not in message.text and "WebSocket" not in message.text:
             self.errors.append(message.text)
 
 
