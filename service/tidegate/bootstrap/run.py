@@ -13,7 +13,7 @@ import structlog
 from tidegate.bootstrap.service import NOTHING_GIVEN, Service, build_service
 from tidegate.bootstrap.tasks import cancel
 from tidegate.settings import Settings
-from tidegate.settings_sources import Gathered
+from tidegate.settings.sources import Gathered
 
 _log = structlog.get_logger(__name__)
 

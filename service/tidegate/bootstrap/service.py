@@ -44,8 +44,8 @@ from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
 from tidegate.pipeline.workers import Workers
 from tidegate.ports import AuditTrail, Clock, KeyStore, Tracing
 from tidegate.settings import Settings
-from tidegate.settings_sources import Gathered
-from tidegate.settings_view import setting_views
+from tidegate.settings.sources import Gathered
+from tidegate.settings.view import setting_views
 
 NOTHING_GIVEN: Final = Gathered()
 """Where settings come from when nobody says: each is its default, or made by a program."""

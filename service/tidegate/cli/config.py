@@ -12,8 +12,8 @@ from tidegate.cli.exits import UNUSABLE
 from tidegate.contracts.codec import encode
 from tidegate.errors import ConfigurationError
 from tidegate.settings import VERBATIM, load_traced
-from tidegate.settings_sources import gather
-from tidegate.settings_view import setting_views
+from tidegate.settings.sources import gather
+from tidegate.settings.view import setting_views
 
 app = typer.Typer(no_args_is_help=True, help="Show, check, preview and change the configuration (docs/configuration.md).")
 app.add_typer(config_reference.app, name="reference", hidden=True)

@@ -13,7 +13,7 @@ from tidegate.bootstrap.configuration import bundle_folders, core_configuration
 from tidegate.bootstrap.log import kafka_connection, refuse_roles_apart
 from tidegate.errors import TidegateError
 from tidegate.settings import SettingProblem, Settings, validate
-from tidegate.settings_sources import DEFAULT, Gathered, Key
+from tidegate.settings.sources import DEFAULT, Gathered, Key
 
 
 class Severity(StrEnum):

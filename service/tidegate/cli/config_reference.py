@@ -18,7 +18,7 @@ from tidegate.contracts.field_docs import field_docs
 from tidegate.contracts.profile import AlarmPolicy, DemandMapping, DemandTerm, Metric, Profile
 from tidegate.errors import ConfigurationError
 from tidegate.settings import SettingField, setting_fields
-from tidegate.settings_sources import PREFIX
+from tidegate.settings.sources import PREFIX
 
 app = typer.Typer(no_args_is_help=True, help="Write or check the reference page of the configuration.")
 

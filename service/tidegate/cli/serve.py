@@ -13,7 +13,7 @@ from tidegate.bootstrap.run import run_service
 from tidegate.cli.logging import configure_logging
 from tidegate.cli.memory import give_large_blocks_back
 from tidegate.settings import Settings, load_traced
-from tidegate.settings_sources import Gathered
+from tidegate.settings.sources import Gathered
 
 _log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from tidegate.contracts.configuration_views import SettingView
-from tidegate.settings import Settings, setting_fields
-from tidegate.settings_sources import PREFIX, Gathered, Key
+from tidegate.settings.areas import Settings, setting_fields
+from tidegate.settings.sources import PREFIX, Gathered, Key
 
 _PASSWORD_IN_URL: Final = re.compile(r"(?<=://)([^/@:\s]*):[^@\s]*@")
 """User and password of a URL, up to the last @ of what could be a password."""

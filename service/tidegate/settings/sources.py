@@ -1,6 +1,6 @@
 """Where settings come from: a YAML file, environment variables, options. Values, and of each who gave it.
 
-Knows nothing of which settings there are; `tidegate.settings` does.
+Knows nothing of which settings there are; `areas` does.
 """
 
 import os
