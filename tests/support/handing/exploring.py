@@ -6,12 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import hypothesis
-from hypothesis import HealthCheck, settings
-from hypothesis import Phase as Stage
-from hypothesis.stateful import run_state_machine_as_test
-
 from support.handing.machine import Exploration
+from support.searching import Search
 
 STEPS = 50
 """Of one example, at most."""
@@ -32,49 +28,16 @@ class Tally:
         self.counts += Counter(machine.world.counts)
 
 
-class NotFoundError(AssertionError):
-    """A mutant came through the search."""
+_SEARCH = Search(Exploration, STEPS)
 
 
 def explore(examples: int, seed: int | None = None, **options: Any) -> Tally:
     """Search through `examples` runs of the code as it is; raises what was found, with the steps that lead there."""
     tally = Tally()
-    run_state_machine_as_test(_counting(tally, seed), settings=_settings(examples, **options))
+    _SEARCH.through(tally, examples, seed, **options)
     return tally
 
 
 def hunt(mutant: Callable[[], AbstractContextManager[Any]], examples: int, seed: int | None = None) -> tuple[int, str]:
-    """How many examples it took to find `mutant` out, and what gave it away.
-
-    Raises:
-        NotFoundError: all `examples` went well with it.
-    """
-    tally = Tally()
-    try:
-        with mutant():
-            run_state_machine_as_test(_counting(tally, seed), settings=_settings(examples, phases=[Stage.generate]))
-    except AssertionError as found:
-        return tally.examples, str(found).splitlines()[0]
-    raise NotFoundError(f"{mutant.__name__} was not found out in {tally.examples} examples")
-
-
-def _settings(examples: int, **options: Any) -> settings:
-    return settings(
-        max_examples=examples,
-        stateful_step_count=STEPS,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        **options,
-    )
-
-
-def _counting(tally: Tally, seed: int | None) -> type[Exploration]:
-    class Counting(Exploration):
-        def teardown(self) -> None:
-            try:
-                super().teardown()
-            finally:
-                tally.add(self)
-
-    return Counting if seed is None else hypothesis.seed(seed)(Counting)
+    """As `Search.hunt`."""
+    return _SEARCH.hunt(Tally(), mutant, examples, seed)

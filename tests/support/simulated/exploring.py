@@ -15,12 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import hypothesis
 import structlog
-from hypothesis import HealthCheck, settings
-from hypothesis import Phase as Stage
-from hypothesis.stateful import run_state_machine_as_test
 
+from support.searching import Search
 from support.simulated.machine import Exploration
 from support.simulated.mutants import MUTANTS
 from tidegate.contracts.topics import JOURNAL
@@ -60,53 +57,21 @@ class Tally:
         self.aborts += sum(len(log.aborted) for log in machine.world.broker.topics[JOURNAL])
 
 
-class NotFoundError(AssertionError):
-    """A mutant came through the search."""
+_SEARCH = Search(Exploration, STEPS)
 
 
 def explore(examples: int, seed: int | None = None, **options: Any) -> Tally:
     """Search through `examples` runs of the code as it is; raises what was found, with the steps that lead there."""
     tally = Tally()
     with _quiet():
-        run_state_machine_as_test(_counting(tally, seed), settings=_settings(examples, **options))
+        _SEARCH.through(tally, examples, seed, **options)
     return tally
 
 
 def hunt(mutant: Callable[[], AbstractContextManager[Any]], examples: int, seed: int | None = None) -> tuple[int, str]:
-    """How many examples it took to find `mutant` out, and what gave it away.
-
-    Raises:
-        NotFoundError: all `examples` went well with it.
-    """
-    tally = Tally()
-    try:
-        with _quiet(), mutant():
-            run_state_machine_as_test(_counting(tally, seed), settings=_settings(examples, phases=[Stage.generate]))
-    except AssertionError as found:
-        return tally.examples, str(found).splitlines()[0]
-    raise NotFoundError(f"{mutant.__name__} was not found out in {tally.examples} examples")
-
-
-def _settings(examples: int, **options: Any) -> settings:
-    return settings(
-        max_examples=examples,
-        stateful_step_count=STEPS,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        **options,
-    )
-
-
-def _counting(tally: Tally, seed: int | None) -> type[Exploration]:
-    class Counting(Exploration):
-        def teardown(self) -> None:
-            try:
-                super().teardown()
-            finally:
-                tally.add(self)
-
-    return Counting if seed is None else hypothesis.seed(seed)(Counting)
+    """As `Search.hunt`."""
+    with _quiet():
+        return _SEARCH.hunt(Tally(), mutant, examples, seed)
 
 
 @contextmanager
