@@ -3,7 +3,7 @@
 from tidegate.contracts.anomaly import Incident, IncidentCause, IncidentStatus
 from tidegate.contracts.plan import Assignment, Phase
 from tidegate.contracts.reading import Reading
-from tidegate.core.stale_owners import GRACE_MS, QUIET_MS, StaleOwners
+from tidegate.core.stale_owners import GRACE_MS, NAMED, QUIET_MS, StaleOwners
 
 LATE = GRACE_MS + 1
 
@@ -65,3 +65,15 @@ def test_it_goes_on_from_its_exported_state() -> None:
     twin.restore(owners.export_state())
     assert twin.export_state() == owners.export_state()
     assert told(twin, reading("b")) == told(owners, reading("b"))
+
+
+def test_a_gateway_with_very_many_devices_is_counted_whole_and_named_in_part_also_after_a_restart() -> None:
+    owners = owned()
+    (opened,) = told(owners, *(reading(f"d{number:05}") for number in range(20_000)))
+    assert (opened.device_count, len(opened.devices)) == (20_000, NAMED)
+    restored = owned()
+    restored.restore(owners.export_state())
+    assert restored.export_state() == owners.export_state()
+    assert told(restored, reading("d00007"), tick_ms=LATE + 1) == []
+    (more,) = told(restored, reading("new"), tick_ms=LATE + 2)
+    assert (more.device_count, more.version) == (20_001, 2)

@@ -264,7 +264,7 @@ class Partition:
             partition.detection = Detection.restore(partition.configuration, partition.shelf, state["detection"])
             partition.allocator = Allocator.restore(partition.configuration, state["allocation"])
             partition.stale_owners = StaleOwners(partition.allocator.assignment)
-            partition.stale_owners.restore(state.get("stale_owners", ()))  # a snapshot without them had none
+            partition.stale_owners.restore(state["stale_owners"])
             partition.balance = from_builtins(state["balance"], Balance)
             partition._reviewed_at_ms = dict(state["reviewed_at_ms"])
         except (KeyError, TypeError, ValueError) as error:

@@ -7,6 +7,7 @@ that name no epoch say nothing of it. Moves nobody: the device is served, twice 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 from tidegate.contracts.anomaly import Incident, IncidentCause, IncidentStatus, Severity
@@ -29,11 +30,20 @@ NAMED: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """An open incident, when it was last seen to go on (tick), and every device it is about."""
+    """An open incident, when it was last seen to go on (tick), and every device it is about, as they are exported."""
 
     incident: Incident
     seen_ms: int
     devices: list[DeviceId]
+
+
+@dataclass(slots=True)
+class _Open:
+    """As `Stale`, with devices to look up: a gateway may have tens of thousands."""
+
+    incident: Incident
+    seen_ms: int
+    devices: dict[DeviceId, None]
 
 
 class StaleOwners:
@@ -41,7 +51,7 @@ class StaleOwners:
 
     def __init__(self, owner_of: Callable[[SiteId, DeviceId], Assignment | None]) -> None:
         self._owner_of = owner_of
-        self._open: dict[tuple[SiteId, GatewayId], Stale] = {}
+        self._open: dict[tuple[SiteId, GatewayId], _Open] = {}
 
     def observe(self, readings: Iterable[Reading], tick_ms: int) -> list[Incident]:
         """Look at accepted `readings` at tick `tick_ms`; returns what was opened, what took in more devices, and what ended."""
@@ -66,15 +76,15 @@ class StaleOwners:
 
     def _note(self, key: tuple[SiteId, GatewayId], reading: Reading, tick_ms: int) -> bool:
         """Take `reading` as evidence; true when it tells anything new."""
-        before = self._open.get(key)
-        if before is None:
-            self._open[key] = Stale(_opened(*key, reading.event_time_ms, tick_ms), tick_ms, [reading.device])
+        stale = self._open.get(key)
+        if stale is None:
+            self._open[key] = _Open(_opened(*key, reading.event_time_ms, tick_ms), tick_ms, {reading.device: None})
             return True
-        new = reading.device not in before.devices
-        devices = [*before.devices, reading.device] if new else before.devices
-        incident = replace(before.incident, event_time_ms=max(before.incident.event_time_ms, reading.event_time_ms))
-        self._open[key] = Stale(incident, tick_ms, devices)
-        return new
+        is_new = reading.device not in stale.devices
+        stale.devices[reading.device] = None
+        stale.seen_ms = tick_ms
+        stale.incident = replace(stale.incident, event_time_ms=max(stale.incident.event_time_ms, reading.event_time_ms))
+        return is_new
 
     def _told(self, key: tuple[SiteId, GatewayId]) -> Incident:
         stale = self._open[key]
@@ -82,11 +92,9 @@ class StaleOwners:
         status = IncidentStatus.OPENED if version == 1 else IncidentStatus.UPDATED
         count = len(stale.devices)
         text = f"{key[1]} still serves {count} {'device' if count == 1 else 'devices'} that other gateways have been given"
-        incident = replace(
-            stale.incident, version=version, status=status, device_count=count, devices=stale.devices[:NAMED], text=text
-        )
-        self._open[key] = replace(stale, incident=incident)
-        return incident
+        named = list(islice(stale.devices, NAMED))
+        stale.incident = replace(stale.incident, version=version, status=status, device_count=count, devices=named, text=text)
+        return stale.incident
 
     def _ended(self, tick_ms: int) -> list[Incident]:
         over = [key for key, stale in self._open.items() if tick_ms - stale.seen_ms >= QUIET_MS]
@@ -94,12 +102,18 @@ class StaleOwners:
 
     def export_state(self) -> list[Any]:
         """Everything as builtins; `restore` is its inverse."""
-        return [to_builtins(stale) for _, stale in sorted(self._open.items())]
+        found = [self._open[key] for key in sorted(self._open)]
+        return [to_builtins(Stale(each.incident, each.seen_ms, list(each.devices))) for each in found]
 
     def restore(self, exported: Iterable[Any]) -> None:
         """Continue where `export_state` was called."""
         stale = [from_builtins(each, Stale) for each in exported]
-        self._open = {(each.incident.site, GatewayId(each.incident.gateway or "")): each for each in stale}
+        self._open = {
+            (each.incident.site, GatewayId(each.incident.gateway or "")): _Open(
+                each.incident, each.seen_ms, dict.fromkeys(each.devices)
+            )
+            for each in stale
+        }
 
 
 def _opened(site: SiteId, gateway: GatewayId, at_ms: int, tick_ms: int) -> Incident:
