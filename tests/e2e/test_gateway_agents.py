@@ -48,14 +48,16 @@ class Agent:
 
 
 @contextmanager
-def agents(folder: Path, url: str) -> Iterator[dict[str, Agent]]:
+def agents(folder: Path, to: str, settings: dict[str, str]) -> Iterator[dict[str, Agent]]:
     with ExitStack() as stack:
         running = {}
         for name in GATEWAYS:
             output = folder / f"{name}.jsonl"
-            command = [*TIDEGATE, "gateway", "north", name, "--to", url, "--json", "--heartbeat", "1"]
+            command = [*TIDEGATE, "gateway", "north", name, "--to", to, "--json", "--heartbeat", "1"]
             file, errors = stack.enter_context(output.open("w")), stack.enter_context((folder / f"{name}.err").open("w"))
-            process = stack.enter_context(subprocess.Popen(command, stdout=file, stderr=errors, text=True, env=environment()))
+            process = stack.enter_context(
+                subprocess.Popen(command, stdout=file, stderr=errors, text=True, env=environment(**settings))
+            )
             stack.callback(process.kill)
             running[name] = Agent(process, output)
         yield running
@@ -101,13 +103,28 @@ def overlaps(running: dict[str, Agent]) -> list[Any]:
     return found
 
 
+@pytest.fixture(params=["rest", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of an installation on Kafka, its topics made; none for the embedded log, where agents speak REST."""
+    if request.param == "rest":
+        return {}
+    servers = request.getfixturevalue("kafka")
+    names = {"BOOTSTRAP_SERVERS": servers, "TOPIC_PREFIX": "agents.", "GROUP": "agents", "PARTITIONS": "2"}
+    settings = {f"TIDEGATE_KAFKA__{name}": value for name, value in names.items()}
+    subprocess.run([*TIDEGATE, "topics", "create"], env=environment(**settings), check=True, capture_output=True)
+    return settings
+
+
 @pytest.mark.timeout(150)
-def test_no_device_has_two_owners_while_agents_die_and_stand_still(tmp_path: Path) -> None:
+def test_no_device_has_two_owners_while_agents_die_and_stand_still(tmp_path: Path, broker: dict[str, str]) -> None:
     topology = {
         "gateways": [{"id": name, "capacity": {"devices": 6}} for name in GATEWAYS],
         "devices": [{"id": name, "profile": "temperature-sensor", "gateway": "gw-a"} for name in DEVICES],
     }
-    with serving(tmp_path, **SETTINGS) as (_, client), agents(tmp_path, str(client.base_url)) as running:
+    with ExitStack() as stack:
+        _, client = stack.enter_context(serving(tmp_path, **SETTINGS, **broker))
+        to = f"kafka://{broker['TIDEGATE_KAFKA__BOOTSTRAP_SERVERS']}" if broker else str(client.base_url)
+        running = stack.enter_context(agents(tmp_path, to, broker))
         assert client.put("/v1/sites/north/topology", json=topology).status_code == httpx.codes.ACCEPTED
         until(lambda: running["gw-a"].output.read_text().count('"served":true') >= len(DEVICES), "gw-a serves its devices")
         empty(client, "gw-a")  # everybody answers
