@@ -25,7 +25,7 @@ def read_all(folder: Path) -> list[Series]:
         InputError: a data set's folder is missing, or a file is malformed.
         DependencyError: parquet files are there and the parquet extra is not installed.
     """
-    return [one for dataset in DATASETS for recording in recordings(folder, dataset) for one in _metrics_of(dataset, recording)]
+    return [one for dataset in DATASETS for recording in recordings(folder, dataset) for one in metrics_of(dataset, recording)]
 
 
 def recordings(folder: Path, dataset: str) -> list[Recording]:
@@ -36,8 +36,8 @@ def recordings(folder: Path, dataset: str) -> list[Recording]:
     return [one.part("train") if dataset in TRAIN_PART_ONLY else one for one in whole]
 
 
-def _metrics_of(dataset: str, recording: Recording) -> Iterator[Series]:
-    """Yield a series per metric."""
+def metrics_of(dataset: str, recording: Recording) -> Iterator[Series]:
+    """Yield a series per metric of `recording`, each on a grid of its own."""
     seconds = recording.event_time_ms / 1000.0
     for column, metric in enumerate(recording.metrics):
         values, interval, start = on_grid(seconds, np.ascontiguousarray(recording.values[:, column]))

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from tidegate_training.asking import need_torch
 from tidegate_training.evaluate.running import (
     Bundles,
     Cache,
@@ -263,6 +264,20 @@ def evaluate_irap(
     command = " ".join([f"tidegate evaluate irap --out docs/results/{out.name}", *options])
     made = results.collect("IoT resource allocation (IRAP)", command, figures, page.NOTES)
     results.write(made, out, plots=page.draw(figures, chosen, out.parent, out.stem))
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+@app.command(name="fitted", epilog="Example: `tidegate evaluate fitted --data ../shared/data --out fitted.json --processes 2`")
+def evaluate_fitted(data: Data, out: Out, limit: Limit = None, processes: Processes = 1) -> None:
+    """Judge each machine with a forecaster of its own, trained on its train part, beside the shipped one and PCA; needs torch."""
+    check_extra()
+    need_torch()
+    from tidegate_training.evaluate import fitted, results, scoring  # noqa: PLC0415  # see the module
+
+    with progress_shown() as report:
+        machines = fitted.run_fitted(data, scoring.service_configuration(), limit=limit, processes=processes, report=report)
+    command = cited("fitted", out, repeated(None, limit))
+    results.write(results.collect("Fitted forecasters", command, fitted.fitted_figures(machines), fitted.NOTES), out)
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 

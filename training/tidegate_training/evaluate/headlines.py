@@ -101,6 +101,12 @@ def _classifier(results: Results, source: str) -> Iterator[Headline]:
             yield Headline(figure, row["macro_f1"], row["macro_f1_min"], row["macro_f1_max"], said, source)
 
 
+def _fitted(results: Results, source: str) -> Iterator[Headline]:
+    machines = results.figures["fitted_less_other"]["PCA"]
+    floor = f"of {machines['series']}; goal 8 of 10"
+    yield Headline("smd_asd_machines_better_than_pca_b", machines["wins"], None, None, floor, source)
+
+
 def _both(row: Mapping[str, float | None]) -> bool:
     return row.get(TIDEGATE) is not None and row.get("PCA") is not None
 
@@ -112,6 +118,7 @@ def _ranged(figure: str, row: Mapping[str, float], name: str, floor: str, source
 PICKS: Final = {
     "nab": _nab,
     "detection": _detection,
+    "fitted": _fitted,
     "classifier": _classifier,
     "robustness": _robustness,
     "forecast": _forecast,
