@@ -19,7 +19,7 @@ from tidegate.core.forecaster import Forecaster
 from tidegate.errors import InputError
 from tidegate.fleet.series import Series
 from tidegate_training.evaluate.baselines import Judgement
-from tidegate_training.evaluate.detection import TIDEGATE, labelled
+from tidegate_training.evaluate.detection import labelled
 from tidegate_training.evaluate.figures import bootstrap_interval, paired_difference
 from tidegate_training.evaluate.scoring import judge_by_service, on_test_part, universal_forecaster
 from tidegate_training.evaluate.spread import spread
@@ -42,7 +42,7 @@ RIVAL: Final = "PCA"
 NOTES: Final = (
     "Track B: the forecaster of each machine is trained on that machine's train part (the last 15 % of it held out to stop by), "
     "exported and loaded like any bundle; then the train part is streamed as history and the test part counts, as in track A.",
-    "tidegate is the shipped universal bundle on the same machines (track A); PCA is fitted on the same train part.",
+    "PCA is fitted on the same train part. What the shipped bundle does on these machines (track A) is in the detection study.",
     "VUS-PR as in the detection study. SMD's machines were scaled over train and test together by their publishers.",
 )
 
@@ -87,21 +87,17 @@ def run_fitted(
     return {
         f"{series.dataset}/{series.device}": {
             FITTED: _vus(series, fitted.surprise),
-            TIDEGATE: _vus(series, shipped.surprise),
             RIVAL: _vus(series, rival[series.train_rows :]),
         }
-        for series, (fitted, shipped), rival in zip(taken, said, rivals, strict=True)
+        for series, fitted, rival in zip(taken, said, rivals, strict=True)
     }
 
 
-def fit_and_judge(job: FitJob) -> tuple[Judgement, Judgement]:
-    """What the service says of the machine's test part with a forecaster of its own, and with the shipped one."""
-    shipped = universal_forecaster()
+def fit_and_judge(job: FitJob) -> Judgement:
+    """What the service says of the machine's test part with a forecaster of its own."""
     with tempfile.TemporaryDirectory(prefix="tidegate-fitted-") as work:
-        own = fit(job.series, job.settings, shipped.manifest, Path(work))
-    said = [judge_by_service([job.series], job.configuration, one)[0] for one in (own, shipped)]
-    fitted, frozen = (on_test_part(one, job.series.train_rows) for one in said)
-    return fitted, frozen
+        own = fit(job.series, job.settings, universal_forecaster().manifest, Path(work))
+    return on_test_part(judge_by_service([job.series], job.configuration, own)[0], job.series.train_rows)
 
 
 def fit(series: Series, settings: UniversalSettings, like: BundleManifest, work: Path) -> Forecaster:
@@ -143,12 +139,12 @@ def fitted_figures(by_machine: dict[str, dict[str, float]]) -> dict[str, Any]:
     return {
         "vus_pr_by_machine": by_machine,
         "vus_pr": dict(_means(by_machine)),
-        "fitted_less_other": {name: paired_difference(by_machine, FITTED, name) for name in (TIDEGATE, RIVAL)},
+        "fitted_less_other": {RIVAL: paired_difference(by_machine, FITTED, RIVAL)},
     }
 
 
 def _means(by_machine: dict[str, dict[str, float]]) -> Iterator[tuple[str, dict[str, float]]]:
-    for name in (FITTED, TIDEGATE, RIVAL):
+    for name in (FITTED, RIVAL):
         values = np.array([row[name] for row in by_machine.values()])
         low, high = bootstrap_interval(values)
         yield name, {"mean": float(values.mean()), "low": low, "high": high}
