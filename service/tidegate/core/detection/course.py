@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tidegate.contracts.anomaly import FaultKind
 from tidegate.contracts.ids import MetricName
 from tidegate.core.detection.kinds import Course, kind_of
-from tidegate.core.detection.look import Subject, outside
+from tidegate.core.detection.look import Subject
 from tidegate.core.detection.row_scores import Taken
 from tidegate.core.detection.state import COURSE_LENGTH, NO_ANOMALY, NO_METRIC, Devices
 from tidegate.core.detection.streams.level import SIGMAS
@@ -32,15 +32,14 @@ def begin(subject: Subject, metrics: list[MetricName]) -> None:
     devices, slot, rows = subject.devices, subject.slot, subject.lane.rows
     devices.course_metric[slot], devices.course_count[slot] = NO_METRIC, 0
     devices.course[slot] = np.nan
-    for offset, (row, name, metric) in enumerate(subject.rows()):
+    for offset, (row, name, _) in enumerate(subject.rows()):
         value = float(rows.value[row])
-        if not metrics or name != metrics[0] or outside(value, metric.low, metric.high) or np.isnan(rows.band[row, 1]):
+        if not metrics or name != metrics[0] or np.isnan(rows.band[row, 1]):
             continue
         centre = float(rows.band[row, 1])
         unit = max(SIGMAS * float(rows.spread[row]), SMALLEST_STEP * (abs(centre) or 1.0))
         devices.course_metric[slot], devices.course_count[slot] = offset, 1
         devices.course_centre[slot], devices.course_unit[slot] = centre, unit
-        devices.course_gradual[slot] = _gradual(subject, row, value)
         devices.course[slot, 0] = _away(np.float64(value), centre, unit)
 
 
@@ -69,22 +68,12 @@ def told_by(subject: Subject) -> FaultKind | None:
     if metric == NO_METRIC:
         return None
     row = int(devices.first_row[slot]) + metric
-    unit = float(devices.course_unit[slot])
     return kind_of(
         Course(
             away=devices.course[slot, :count].astype(np.float64),
-            gradual=float(devices.course_gradual[slot]),
-            wander=SIGMAS * float(rows.level_distances[row, 0]) / unit,
             repeats=(float(rows.repeats[row]) + 0.5) / (float(rows.steps[row]) + 1.0),
         )
     )
-
-
-def _gradual(subject: Subject, row: int, value: float) -> float:
-    """How much of the way from the long mean to the opening value the mean over a few readings had gone: 1 for a creeping
-    fault, little for a sudden one."""
-    short, long = subject.lane.rows.level_means[row].tolist()
-    return float(np.float64(short - long) / (value - long)) if value != long else 0.0
 
 
 def _away(value: "np.float64 | NDArray[np.float64]", centre: object, unit: object) -> NDArray[np.float64]:

@@ -43,9 +43,7 @@ from tidegate.core.forecaster import Forecaster
 
 __all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
 
-CLOCK_REASONS: Final = frozenset(
-    {DeadLetterReason.CLOCK_AHEAD, DeadLetterReason.CLOCK_IMPLAUSIBLE, DeadLetterReason.TOO_LATE}
-)
+CLOCK_REASONS: Final = frozenset({DeadLetterReason.CLOCK_AHEAD, DeadLetterReason.CLOCK_IMPLAUSIBLE, DeadLetterReason.TOO_LATE})
 """Why a reading is refused whose device's clock may be wrong."""
 
 LN10: Final = float(np.log(10.0))

@@ -87,7 +87,6 @@ class Devices(Table):
     course_count: NDArray[np.int32]  # readings in it
     course_centre: NDArray[np.float64]  # what was expected at the opening
     course_unit: NDArray[np.float64]  # a forecast error
-    course_gradual: NDArray[np.float32]  # how much of the way there came before
 
     def __init__(self) -> None:
         flags = ("assigned", "episode", "spoke", "vouches", "silent", "told")
@@ -103,7 +102,7 @@ class Devices(Table):
         layout |= {name: Column("f8") for name in ("missed", "dropout_rarity", "surprise", "sustained", "alarm_rarity")}
         layout |= {"rarity": Column("f8", fill=np.nan)}
         layout |= {"course": Column("f4", (COURSE_LENGTH,), np.nan), "course_metric": Column("i4", fill=NO_METRIC)}
-        layout |= {"course_count": Column("i4"), "course_gradual": Column("f4")}
+        layout |= {"course_count": Column("i4")}
         layout |= {name: Column("f8") for name in ("course_centre", "course_unit")}
         super().__init__(layout | _tail(DROPOUT, "dropout") | _tail(DEVICE, "device"))
 
