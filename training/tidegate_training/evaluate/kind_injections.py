@@ -1,7 +1,7 @@
 """Faults of every kind put into recorded readings: which, where, and what they do to what a device sends.
 
-Pure. A stretch is quiet by its labels; its times are made regular, so that devices of one data set can share a site, as a judgement
-of silence, of clocks and of gateways needs neighbours. Random states fix what is drawn.
+Pure. A stretch is quiet by its labels; its times are made regular, so that devices of one data set can share a site: silence,
+clocks and gateways are judged among neighbours. Random states fix what is drawn.
 """
 
 from collections.abc import Sequence

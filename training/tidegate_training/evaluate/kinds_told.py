@@ -21,14 +21,14 @@ from tidegate.fleet.simulator.spec import FleetSpec
 from tidegate_training.evaluate.kind_injections import ROWS, START_MS, FaultyFleet, Truth
 
 AFTERWARDS = 8
-"""Intervals after its end in which an anomaly that opens still is of a dropout, a wrong clock or a lost link: silence is told late.
-Of a fault of values, what opens after its end is the return."""
+"""Intervals after its end in which an anomaly that opens still is of a dropout, a wrong clock or a lost link: silence is told
+late. Of a fault of values, what opens after its end is the return."""
 
 UNHEARD = frozenset({FaultKind.DROPOUT, FaultKind.CLOCK, FaultKind.LINK})
 """Faults of what arrives, not of what it says."""
 
 AFTERMATH = 100
-"""Intervals after a fault's end in which an anomaly that opens is neither of it nor a false one: what comes back is a change too."""
+"""Intervals after a fault's end in which an anomaly that opens is neither of it nor a false one: a return is a change too."""
 
 SIMULATED = {
     FaultType.SPIKE: FaultKind.SPIKE,

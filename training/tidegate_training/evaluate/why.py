@@ -1,7 +1,7 @@
 """The study of reasons: which kind of fault an anomaly is told as, and whether it names the metric that it is due to.
 
-Rules were chosen on the series at even places of each data set and on one simulated fleet; what is reported is of the others. Does
-not write anything; `commands` does.
+Rules were chosen on the series at even places of each data set and on one simulated fleet; what is reported is of the others.
+Does not write anything; `commands` does.
 """
 
 from collections.abc import Sequence
@@ -35,24 +35,24 @@ LEFT_OUT: Final = frozenset({"msl"})
 """Data sets without faults of this study: all but one of MSL's metrics are one-hot commands."""
 
 NOTES: Final = (
-    "Kinds are those of the last version of an anomaly (`at_opening`: of its first). Cases are faults; found are those within whose "
-    "time an anomaly of the device opened at the shipped threshold; recall is of those found, recall_of_all of all; precision is "
-    "of the found ones told as that kind. Intervals: 95 %, bootstrap over series (simulated: devices and gateways), 2,000 draws.",
+    "Kinds are those of the last version of an anomaly (`at_opening`: of its first). Cases are faults; found are those within "
+    "whose time an anomaly of the device opened at the shipped threshold; recall is of those found, recall_of_all of all; "
+    "precision is of the found ones told as that kind. Intervals: 95 %, bootstrap over series (simulated: devices and gateways), "
+    "2,000 draws.",
     "injected: faults put into quiet stretches of 1,550 readings of recorded series (NAB, KPI, SMD, ASD), four each, at drawn "
-    "places after 700 of history, a metric drawn among those that vary: spikes of 2 readings and 6 to 12 standard deviations, level "
-    "shifts (80 readings, 4 to 8), stuck (80), noise (60, 3 to 6 added), drifts (100, to 5 to 10), half of 40 readings lost, a "
-    "clock 50 to 2,000 intervals off for 20 readings; every other gateway of five devices silent for 20.",
+    "places after 700 of history, a metric drawn among those that vary: spikes of 2 readings and 6 to 12 standard deviations, "
+    "level shifts (80 readings, 4 to 8), stuck (80), noise (60, 3 to 6 added), drifts (100, to 5 to 10), half of 40 readings "
+    "lost, a clock 50 to 2,000 intervals off for 20 readings; every other gateway of five devices silent for 20.",
     "simulated: the fleet simulator's own faults, one every eight seconds on 60 devices. It has no noise faults. Its dropout is "
     "one metric of three or four gone for 30 readings.",
-    "The rules were chosen on the series at even places of each data set and on simulated fleet 7; figures are of the series at odd "
-    "places and of fleet 8. `chosen_on` has the accuracy there, for comparison.",
-    "A fault of values that is told by rule at once (missing readings, silence, equal values) or by what followed; commonest is the "
-    "share that always saying the commonest kind among those found would get.",
+    "The rules were chosen on the series at even places of each data set and on simulated fleet 7; figures are of the series at "
+    "odd places and of fleet 8. chosen_on_accuracy is theirs, for comparison.",
+    "commonest is the share that always saying the commonest kind among those found would get.",
     "elsewhere: kinds of anomalies that opened where no fault was, nor had been for 100 readings.",
     "attribution: SMD, ASD and SKAB, 1,500 readings of history and 4,000 after the end of the train part. Of each anomaly that "
-    "opened by score, the opening reading is scored once more by the service's own code with the named (first) metric missing, with "
-    "the metrics that make half of the evidence missing, and with five other metrics drawn at random missing, one at a time. fell "
-    "is the share of anomalies whose score is then below the threshold, fall the mean drop in decades.",
+    "opened by score, the opening reading is scored once more by the service's own code with the named (first) metric missing, "
+    "with the metrics that make half of the evidence missing, and with five other metrics drawn at random missing, one at a "
+    "time. fell is the share of anomalies whose score is then below the threshold, fall the mean drop in decades.",
 )
 
 

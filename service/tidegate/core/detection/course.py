@@ -23,8 +23,9 @@ LARGEST: Final = 1e6
 SMALLEST_STEP: Final = 1e-9
 """Of a value's own size (or of 1 around 0): a forecast error of a metric that never erred."""
 
-LOOKED_AT: Final = (4, 8, 16, 32)
-"""Readings since the opening after which the kind is looked at again, as it is at the close: five facts at most say so."""
+LOOKED_AT: Final = (8, 16, 32)
+"""Readings from the opening on after which the kind is looked at again, as it is at the close. Three facts at most say so; an
+anomaly that closes sooner, as that of a spike does, says it as it closes."""
 
 
 def begin(subject: Subject, metrics: list[MetricName]) -> None:

@@ -76,7 +76,7 @@ def _decades_of_repeats(away: Float64, repeats: float) -> float:
 
 
 def _climbs(away: Float64) -> bool:
-    """Whether values move on in a straight line, away from where they were expected; the first ones apart, which may stand out."""
+    """Whether values move on in a straight line, away from what was expected; the first ones aside, which may stand out."""
     if len(away) < LONG_ENOUGH:
         return False
     away = away[SPIKE_READINGS:]

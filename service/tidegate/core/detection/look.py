@@ -64,8 +64,8 @@ NOWHERE: Final = LevelLook(None, None, 0.0, 1)
 @dataclass(frozen=True, slots=True)
 class MetricLook:
     """One metric: the `value` observed last and whether it is `missing` in the last reading, the band expected of it, how
-    many equal values in a row, −log10 p by stream and what it weighs; `low` and `high` bound what the sensor can say; where it `stands`, and
-    what the other metrics `suggested` of it, and its nearest `neighbour` in the season. Null: not known."""
+    many equal values in a row, −log10 p by stream and what it weighs; `low` and `high` bound what the sensor can say; where it
+    `stands`, and what the other metrics `suggested` of it, and its nearest `neighbour` in the season. Null: not known."""
 
     name: MetricName
     unit: str

@@ -11,9 +11,9 @@ from tidegate.contracts.configuration_views import BundleUse
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation, MetricPart
 from tidegate.core.detection.anomalies import Anomalies, score_of
-from tidegate.core.detection.evidence import MEDIAN
 from tidegate.core.detection.attribution import parts_of
 from tidegate.core.detection.counterfactual import triggers
+from tidegate.core.detection.evidence import MEDIAN
 from tidegate.core.detection.explanation import often_of, reasons, suppressions, unheard_metrics, would_fire
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Look, Subject, look_at
