@@ -1,5 +1,8 @@
 """What each metric brings to a score, and which next value would alarm: both held against the scoring itself."""
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,10 +21,15 @@ METRICS = {"heat": Metric(unit="°C"), "flow": Metric(unit="l/min"), "noise": Me
 
 def calm(**policies: Metric) -> Detection:
     """A device of three metrics that has been calm for `CALM` readings."""
-    subject = detection(profile(metrics=METRICS | policies))
+    return Detection.restore(configuration(profile(metrics=METRICS | policies)), FORECASTERS, calm_state())
+
+
+@cache
+def calm_state() -> dict[str, Any]:
+    subject = detection(profile(metrics=METRICS))
     values = np.random.default_rng(5).normal((20.0, 3.0, 0.0), (1.0, 0.1, 2.0), (CALM, 3))
     subject.observe([of(minute, *row) for minute, row in enumerate(values.tolist())], tick_of(CALM))
-    return subject
+    return subject.export_state()
 
 
 def of(minute: int, heat: float | None, flow: float, noisy: float) -> Reading:

@@ -1,13 +1,15 @@
 """Which kind of fault the course of an anomaly tells, by its shape and then through the whole of detection."""
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 import pytest
 
 from support.forecasters import SmoothForecaster
-from support.readings import configuration, detection, noise, observe_series, profile, reading, tick_of
+from support.readings import configuration, detection, noise, observe_series, reading, tick_of
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind
 from tidegate.contracts.codec import pack, unpack
-from tidegate.contracts.profile import Metric
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.kinds import Course, kind_of
 
@@ -40,11 +42,20 @@ def test_a_short_course_tells_nothing_and_a_metric_that_always_repeats_is_not_st
     assert kind_of(course(5.0, 5.0, 5.0, 5.0, repeats=0.9)) is FaultKind.LEVEL_SHIFT
 
 
-def told(values: list[float], subject: Detection | None = None) -> list[Anomaly]:
-    """Facts after a calm of `CALM` readings around 20."""
-    subject = subject or detection()
+@cache
+def calm_state() -> dict[str, Any]:
+    subject = detection()
     observe_series(subject, noise(CALM))
-    return observe_series(subject, values, start=CALM).anomalies
+    return subject.export_state()
+
+
+def calm() -> Detection:
+    return Detection.restore(configuration(), {"universal": SmoothForecaster()}, calm_state())
+
+
+def told(values: list[float]) -> list[Anomaly]:
+    """Facts after a calm of `CALM` readings around 20."""
+    return observe_series(calm(), values, start=CALM).anomalies
 
 
 def test_an_anomaly_is_opened_with_what_is_known_and_told_again_when_its_kind_shows() -> None:
@@ -66,20 +77,21 @@ def test_a_level_that_stays_is_a_level_shift() -> None:
 
 
 def test_the_kind_is_the_same_however_readings_are_cut_and_after_a_snapshot() -> None:
-    values = [*noise(CALM), 90.0, *noise(12, 1)]
-    whole, parts = detection(), detection()
-    observe_series(whole, values)
+    values = [90.0, *noise(12, 1)]
+    whole, parts = calm(), calm()
+    observe_series(whole, values, start=CALM)
     for minute, value in enumerate(values):
-        if minute == CALM + 2:
+        if minute == 2:
             parts = Detection.restore(configuration(), {"universal": SmoothForecaster()}, parts.export_state())
-        parts.observe([reading(minute, value)], tick_of(len(values)))
+        parts.observe([reading(CALM + minute, value)], tick_of(CALM + len(values)))
     assert parts.digest() == whole.digest()
 
 
 def test_a_reading_without_an_open_anomaly_keeps_no_course() -> None:
-    subject = detection()
-    observe_series(subject, noise(CALM))
+    subject = calm()
     assert subject.roster.devices.course_metric[0] == -1
+    observe_series(subject, [90.0, *noise(2)], start=CALM)
+    assert subject.roster.devices.course_count[0] == 3
 
 
 def fleet(minutes: range, subject: Detection, clock_off: float = 0.0) -> list[Anomaly]:
@@ -103,7 +115,7 @@ def test_a_device_that_is_heard_with_impossible_times_has_a_clock_fault() -> Non
 
 
 def test_facts_of_earlier_releases_are_still_read() -> None:
-    (opened, *_) = told([90.0, 20.0], detection(profile(metrics={"heat": Metric()})))
+    (opened, *_) = told([90.0, 20.0])
     old = {name: value for name, value in unpack(pack(opened), dict).items() if name != "how_often"}
     old["reasons"] = [{name: value for name, value in each.items() if name != "share"} for each in old["reasons"]]
     read = unpack(pack(old), Anomaly)
