@@ -76,7 +76,7 @@ def confusion(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
     """Rows are what the fault was, columns what it was told as."""
     names = [kind.value for kind in KINDS] + [kind.value for kind in FaultKind if kind not in KINDS] + [NOT_FOUND]
     counts = {kind.value: Counter(case.told.value if case.told else NOT_FOUND for case in _of(cases, kind)) for kind in KINDS}
-    used = [name for name in names if name in counts or any(counts[row][name] for row in counts)]
+    used = [name for name in names if counts.get(name) or any(counts[row][name] for row in counts)]
     return {row: {name: counts[row][name] for name in used} for row in counts if counts[row]}
 
 

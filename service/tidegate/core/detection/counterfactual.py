@@ -24,11 +24,14 @@ from tidegate.core.forecaster import Float64
 Bool = NDArray[np.bool_]
 Int64 = NDArray[np.int64]
 
-COARSE: Final = np.exp2(np.arange(-4.0, 30.0, 2.0))
+COARSE: Final = np.exp2(np.arange(-4.0, 30.0, 3.0))
 """Distances tried first, in forecast errors: from what nobody notices to where every stream has said all that it can."""
 
-FINE: Final = np.arange(1.0, 17.0) / 16.0
-"""Shares of the gap between the last silent and the first alarming distance, tried twice: then it is known to 1 in 256."""
+FINE: Final = np.arange(1.0, 9.0) / 8.0
+"""Shares of the gap between the last silent and the first alarming distance …"""
+
+REFINED: Final = 3
+"""… tried so many times, each in the gap that the time before left: it is then known to 1 in 512."""
 
 SMALLEST_STEP: Final = 1e-6
 """Of a value's own size (or of 1 around 0): a forecast error of a metric that never erred."""
@@ -65,20 +68,21 @@ def _expected(subject: Subject, rows: Int64) -> Float64:
 
 
 def _nearest(subject: Subject, expected: Float64, offset: Int64, side: Float64) -> Float64:
-    """The nearest alarming value of each (metric, side), by three rounds of trials; NaN where none alarms."""
+    """The nearest alarming value of each (metric, side), by a few rounds of trials; NaN where none alarms."""
     rows = int(subject.devices.first_row[subject.slot]) + offset
     around = expected[offset]
     unit = np.maximum(subject.lane.rows.spread[rows], SMALLEST_STEP * np.where(around == 0.0, 1.0, np.abs(around)))
     silent, alarming = np.zeros(len(offset)), np.full(len(offset), np.nan)
     tried = np.tile(COARSE, (len(offset), 1))
-    for _ in range(3):
+    for _ in range(1 + REFINED):
         fires = _fires(subject, expected, offset, around[:, None] + side[:, None] * unit[:, None] * tried)
         first = np.argmax(fires, axis=1)
         each, any_fires = np.arange(len(offset)), fires.any(axis=1)
         alarming = np.where(any_fires, tried[each, first], alarming)
         silent = np.where(any_fires & (first > 0), tried[each, np.maximum(first - 1, 0)], silent)
         tried = silent[:, None] + (alarming - silent)[:, None] * FINE
-    return around + side * unit * alarming
+    found: Float64 = around + side * unit * alarming
+    return found
 
 
 def _fires(subject: Subject, expected: Float64, offset: Int64, values: Float64) -> Bool:
