@@ -157,4 +157,5 @@ def _scores(detection: Detection, slot: int, time_ms: int, values: NDArray[np.fl
     )
     roster = detection.roster
     lane = roster.lanes[int(roster.devices.lane[slot])]
-    return score(roster.devices, roster.profiles, lane, take(roster.devices, roster.profiles, lane, intake)).alarm_rarity.tolist()
+    taken = take(roster.devices, roster.profiles, lane, intake)
+    return [float(rarity) for rarity in score(roster.devices, roster.profiles, lane, taken).alarm_rarity]
