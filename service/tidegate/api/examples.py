@@ -44,6 +44,7 @@ from tidegate.contracts.views import (
     Explanation,
     GatewayView,
     Health,
+    MetricPart,
     PartitionView,
     SiteView,
 )
@@ -156,7 +157,7 @@ ASSIGNMENT: Final = Assignment(
 )
 ASSIGNMENTS: Final = _page(ASSIGNMENT)
 
-REASON: Final = Reason("residual", _MOTOR, 93.2, 71.0, 68.8, 73.1, 5.4, "motor_celsius 93.2, expected 71 (68.8 to 73.1)")
+REASON: Final = Reason("residual", _MOTOR, 93.2, 71.0, 68.8, 73.1, 5.4, "motor_celsius 93.2, expected 71 (68.8 to 73.1)", 1.0)
 ANOMALY: Final = Anomaly(
     id=_ANOMALY_ID,
     version=2,
@@ -178,6 +179,7 @@ ANOMALY: Final = Anomaly(
     reasons=[REASON],
     bundle=_BUNDLE,
     policy="a1b2c3",
+    how_often="about once in 29 days",
 )
 ANOMALIES: Final = _page(ANOMALY)
 INCIDENT: Final = Incident(
@@ -202,7 +204,18 @@ DEVICE: Final = DeviceView(
     _SITE, _PUMP, _PROFILE, _GATEWAY, DeviceState.OK, 1041, _NOW_MS, 0.999996, 5.4, _ANOMALY_ID, {_MOTOR: 93.2}, 3.1
 )
 DEVICE_PAGE: Final = _page(DEVICE)
-EXPLANATION: Final = Explanation(DEVICE, 4.2, True, [REASON], [], "fires above 4.2", _BUNDLE, "a1b2c3")
+EXPLANATION: Final = Explanation(
+    DEVICE,
+    4.2,
+    True,
+    [REASON],
+    [],
+    "fires above 4.2",
+    _BUNDLE,
+    "a1b2c3",
+    how_often="about once in 29 days",
+    parts=[MetricPart(_MOTOR, 1.0, 0.4, 58.3, 83.7)],
+)
 FORECAST: Final = Forecast(
     _SITE,
     _PUMP,

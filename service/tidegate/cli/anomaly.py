@@ -28,7 +28,7 @@ from tidegate.cli.times import given_time, shown_time
 from tidegate.cli.wording import because, number
 from tidegate.contracts.annotation import AnomalyLabel
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, Severity
-from tidegate.contracts.views import Explanation
+from tidegate.contracts.views import Explanation, MetricPart
 
 app = typer.Typer(no_args_is_help=True, help="Anomalies: list, look at, acknowledge, label, ask why or why not.")
 
@@ -139,8 +139,11 @@ def _page(each: Anomaly) -> Iterator[str]:
     yield f"severity  {each.severity}, score {each.score:.6f}, −log10 p {number(each.neg_log10_p)}"
     yield f"trust     {number(each.confidence)} (confidence, 0 to 1)"
     yield f"kind      {each.fault_kind}, device {each.device_state}"
+    if each.how_often:
+        yield f"rarity    so much of it comes {each.how_often}"
     for reason in each.reasons:
-        yield f"because   {reason.text} ({reason.stream}, −log10 p {number(reason.neg_log10_p)})"
+        share = "" if reason.share is None else f", {reason.share:.0%} of the score"
+        yield f"because   {reason.text} ({reason.stream}, −log10 p {number(reason.neg_log10_p)}{share})"
     yield f"bundle    {each.bundle}, policy {each.policy}"
     if each.incident is not None:
         yield f"incident  {each.incident}"
@@ -151,9 +154,23 @@ def _explanation(found: Explanation) -> Iterator[str]:
     yield f"device    {device.device} of site {device.site}, {device.state}, last reading {shown_time(device.last_event_time_ms)}"
     alarm = f"alarms, anomaly {device.anomaly}" if found.alarming else "does not alarm"
     yield f"verdict   {alarm}: −log10 p {number(device.neg_log10_p)}, threshold {number(found.threshold)}"
+    if found.how_often:
+        yield f"rarity    the device comes to such a score {found.how_often}"
     for reason in found.streams:
         yield f"stream    {reason.stream}: {reason.text} (−log10 p {number(reason.neg_log10_p)})"
+    for part in found.parts:
+        yield f"part      {_part(part)}"
     for rule in found.suppressed_by:
         yield f"held by   {rule}"
     yield f"to fire   {found.would_fire}"
     yield f"bundle    {found.bundle}, policy {found.policy}"
+
+
+def _part(part: MetricPart) -> str:
+    """A metric's share in the score, and the next values of it that would alarm."""
+    words = [f"{part.metric or 'missed readings'}: {part.share:.0%} of the score"]
+    if part.without is not None:
+        words.append(f"−log10 p {number(part.without)} without it")
+    sides = [("at most", part.fires_below), ("at least", part.fires_above)]
+    fires = [f"{side} {value:.8g}" for side, value in sides if value is not None]
+    return "; ".join([*words, *([f"a next value of {' or '.join(fires)} alarms"] if fires else [])])

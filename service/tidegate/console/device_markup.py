@@ -6,7 +6,7 @@ from tidegate.console.anomaly_markup import reasons, table
 from tidegate.console.markup import Markup, address, joined
 from tidegate.console.wording import STATE_MARKS, STATE_WORDS, moment, number
 from tidegate.contracts.plan import Assignment
-from tidegate.contracts.views import Explanation
+from tidegate.contracts.views import Explanation, MetricPart
 
 CHART_KEY: Final = Markup(
     '<h2>Expected and observed</h2><p class="dim key"><span class="line seen"></span> observed '
@@ -50,15 +50,31 @@ def why(told: Explanation) -> Markup:
     )
     held = joined(Markup('<li class="hold">{}</li>').format(rule) for rule in told.suppressed_by)
     return Markup(
-        "<h2>Why, or why not</h2>{}{}<p>What it takes: {}</p><ul>{}</ul><h3>What each stream of evidence says</h3>{}{}"
+        "<h2>Why, or why not</h2>{}{}<p>What it takes: {}</p><ul>{}</ul>{}<h3>What each stream of evidence says</h3>{}{}"
     ).format(
         verdict,
         link,
         told.would_fire,
         held,
+        _triggers(told.parts),
         reasons(told.streams),
         table([("judged by", told.bundle), ("policy", told.policy), ("threshold (−log10 p)", number(told.threshold))]),
     )
+
+
+def _triggers(parts: list[MetricPart]) -> Markup:
+    """By metric, the next values that would alarm, if any was found."""
+    rows = [
+        (str(part.metric), " or ".join(f"{side} {number(value)}" for side, value in _sides(part) if value is not None))
+        for part in parts
+        if part.metric is not None
+    ]
+    known = [(name, words) for name, words in rows if words]
+    return Markup("<h3>A next value that would alarm</h3>{}").format(table(known)) if known else Markup("")
+
+
+def _sides(part: MetricPart) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+    return ("at most", part.fires_below), ("at least", part.fires_above)
 
 
 def assignment(mine: Assignment | None) -> Markup:

@@ -46,7 +46,12 @@ REVISIONS: Final = (AnomalyStatus.AMENDED, AnomalyStatus.RETRACTED)
 
 
 class FaultKind(StrEnum):
-    """What the evidence looks like; `unknown` when no kind stands out."""
+    """What the evidence looks like; `unknown` when no kind stands out.
+
+    The first readings tell `out-of-pattern` and `out-of-range` at most; what followed tells `spike`, `level-shift`, `drift` and
+    `noise` apart, in a later version of the anomaly. `clock` is a device that is heard with times nobody can believe, and
+    `link` one that is silent because its gateway fell.
+    """
 
     UNKNOWN = "unknown"
     OUT_OF_PATTERN = "out-of-pattern"
@@ -55,13 +60,24 @@ class FaultKind(StrEnum):
     STUCK = "stuck"
     SILENCE = "silence"
     DROPOUT = "dropout"
+    SPIKE = "spike"
+    NOISE = "noise"
+    DRIFT = "drift"
+    CLOCK = "clock"
+    LINK = "link"
+
+
+UNHEARD: Final = frozenset({FaultKind.SILENCE, FaultKind.CLOCK, FaultKind.LINK})
+"""Kinds of an anomaly that says that a device is not heard: silence, and what it turned out to be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One evidence stream's part in an anomaly, with what was expected and what was observed, in the metric's unit.
 
-    `neg_log10_p` is −log10 of the stream's own tail probability: 3 means about one reading in a thousand.
+    `neg_log10_p` is −log10 of the stream's own tail probability: 3 means about one reading in a thousand. `share` (0 to 1) is
+    its part in the evidence that the device's score was made of: 0 for streams that only rank, null from releases that did not
+    say. All reasons' add up to 1; an anomaly lists the five largest.
     """
 
     stream: str
@@ -72,6 +88,7 @@ class Reason:
     expected_high: float | None
     neg_log10_p: float
     text: str
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +98,8 @@ class Anomaly:
     `score` is 0 to 1 (calibrated), `neg_log10_p` the same on a scale that resolves the tail; both are the highest so
     far. `confidence` is 0 to 1. Times are event times in milliseconds. `device_state` is the device's state when the
     fact was made. `bundle` and `policy` name what judged (name/version@digest, and a digest of the alarm policy).
-    `supersedes` is the retracted anomaly in whose place this one was opened.
+    `supersedes` is the retracted anomaly in whose place this one was opened. `metrics` are those of the reasons, the largest
+    share first. `how_often` says in words how often this device comes to such a score; empty where a rule raised the alarm.
     """
 
     id: AnomalyId
@@ -106,6 +124,7 @@ class Anomaly:
     policy: str
     incident: IncidentId | None = None
     supersedes: AnomalyId | None = None
+    how_often: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property

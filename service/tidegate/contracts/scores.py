@@ -14,12 +14,13 @@ from tidegate.contracts.version import SCHEMA_VERSION
 
 @dataclass(frozen=True, slots=True)
 class ScoredMetric:
-    """A metric as its profile declared it then; `low` and `high` bound what the sensor can say."""
+    """A metric as its profile declared it then; `low` and `high` bound what the sensor can say, `weight` is what it counts."""
 
     name: MetricName
     unit: str
     low: float | None
     high: float | None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class MetricColumns:
 
 @dataclass(frozen=True, slots=True)
 class ScoreGroup:
-    """Samples of devices of one profile, and what it was then. `threshold` is in −log10 p, infinite without an alert budget."""
+    """Samples of devices of one profile, and what it was then. `threshold` is in −log10 p, infinite without an alert budget;
+    alarms below `minimum_severity` were not told."""
 
     profile: ProfileName
     bundle: str
@@ -92,6 +94,7 @@ class ScoreGroup:
     metrics: list[ScoredMetric]
     devices: DeviceColumns
     values: MetricColumns
+    minimum_severity: str = "low"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,29 @@ class DeviceView:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricPart:
+    """One metric's part in a device's score, and which next value of it would raise an alarm by itself, in its unit.
+
+    `share` (0 to 1) is of the evidence, `without` the −log10 p that the reading would have without it; null when it could not
+    be judged. `metric` is null for what is not one metric's: readings that are missing. A next reading at or below
+    `fires_below`, or at or above `fires_above`, alarms while the other metrics are as expected; null: no value does, or
+    not asked (of the past nobody knows, and of devices with many metrics only the foremost are asked).
+    """
+
+    metric: MetricName | None
+    share: float
+    without: float | None = None
+    fires_below: float | None = None
+    fires_above: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why `device` alarms, or why not: its score against the threshold, each stream's part, and what holds an alarm back.
 
     `threshold` is in −log10 p. `suppressed_by` names rules in words (empty when nothing held an alarm back);
-    `would_fire` says what it would have taken.
+    `would_fire` says what it would have taken. `parts` are the metrics' shares in the score, the largest first, and
+    `how_often` says in words how often the device comes to such a score.
     """
 
     device: DeviceView
@@ -47,6 +65,8 @@ class Explanation:
     would_fire: str
     bundle: str
     policy: str
+    how_often: str = field(default="", kw_only=True)
+    parts: list[MetricPart] = field(default_factory=list, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,10 @@ async def test_why_then_says_what_was_true_then_and_what_was_in_force(plant: Pla
     assert live["code"] == "not-found", "nobody answers for the live state here"
     then = await plant.ask("GET", f"/v1/devices/s/d/explain?at_ms={tick_of(300) + 30_000}", status=200)
     explanation = plant.core.detection.explain("s", "d")  # type: ignore[arg-type]
-    assert {name: then[name] for name in json.loads(encode(explanation))} == json.loads(encode(explanation))
+    now = json.loads(encode(explanation))
+    assert {name: then[name] for name in now} | {"parts": []} == now | {"parts": []}
+    assert [each["share"] for each in then["parts"]] == [each["share"] for each in now["parts"]] == [1.0]
+    assert then["parts"][0]["without"] is None, "only the live state knows its tail"
     assert (then["distance_ms"], then["recorded_at_ms"]) == (30_000, tick_of(300))
     assert [each["id"] for each in then["anomalies"]] == [opened.id]
     await plant.live(*noise(10))

@@ -27,6 +27,7 @@ PRINTS_NO_DATA = {
     "tidegate evaluate irap": "its figures go to the JSON file of --out",
     "tidegate evaluate nab": "its figures go to the JSON file of --out",
     "tidegate evaluate robustness": "its figures go to the JSON file of --out",
+    "tidegate evaluate why": "its figures go to the JSON file of --out",
     "tidegate evaluate forecast": "its figures go to the JSON file of --out",
     "tidegate evaluate classifier": "its figures go to the JSON file of --out",
     "tidegate evaluate table": "writes into the detection study's JSON file",

@@ -13,6 +13,7 @@ from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.profile import Metric, Profile
 from tidegate.contracts.reading import Reading
+from tidegate.core.detection.archive import digest
 from tidegate.core.detection.arrivals import LEAST_APART, MOST_KEPT, Standing, Verdict
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.results import DetectionResult
@@ -126,14 +127,16 @@ def test_an_earlier_start_retracts_an_anomaly_and_opens_one_that_supersedes_it()
 def test_beyond_the_horizon_a_reading_is_too_late_and_says_what_would_not_have_been() -> None:
     subject = calm_device()
     minutes(subject, usual(range(5), range(6, 60)))
-    before = subject.digest()
+    before = subject.export_state()
     result = minutes(subject, usual(range(5, 6)))
     (rejection,) = result.rejections
     assert rejection.reason is DeadLetterReason.TOO_LATE
     assert str(tick_of(CALM + 59 - HORIZON_MINUTES)) in rejection.message
     assert "lateness_seconds is 1800" in rejection.message
     assert (result.scored, result.late, result.dead_lettered) == (0, 0, 1)
-    assert subject.digest() == before
+    after = subject.export_state()
+    assert after["device/refused"].sum() - before["device/refused"].sum() == 1
+    assert digest(after) == digest(before | {"device/refused": after["device/refused"]})
 
 
 def test_the_horizon_includes_its_own_end() -> None:

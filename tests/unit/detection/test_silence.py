@@ -110,6 +110,18 @@ def test_a_dead_gateway_with_a_thousand_devices_is_one_incident_and_no_anomalies
     assert subject.anomalies == []
 
 
+def test_a_silence_that_was_told_before_its_gateway_fell_is_its_link_from_then_on() -> None:
+    subject = two_gateways(10, 20)
+    subject.live(10)
+    subject.live(9, dead=["a0"])
+    subject.live(12, dead=[f"a{number}" for number in range(10)])
+    opened, updated = subject.anomalies
+    assert (opened.device, opened.fault_kind, opened.incident) == ("a0", FaultKind.SILENCE, None)
+    assert (updated.fault_kind, updated.incident) == (FaultKind.LINK, subject.incidents[0].id)
+    subject.live(20)
+    assert (subject.anomalies[-1].status, subject.anomalies[-1].fault_kind) == (AnomalyStatus.CLOSED, FaultKind.LINK)
+
+
 def test_staggered_devices_of_a_dead_gateway_still_make_one_incident() -> None:
     subject = two_gateways(60, 60)
     offsets = {f"{side}{number}": number / 60 for number in range(60) for side in "ab"}

@@ -243,6 +243,31 @@ def evaluate_robustness(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="why", epilog="Example: `tidegate evaluate why --data ../shared/data --out why.json`")
+def evaluate_why(
+    data: Data,
+    out: Out = Path("runs/why.json"),
+    limit: Limit = None,
+    simulated_seconds: Annotated[int, typer.Option(min=60, help="Seconds of each simulated fleet.")] = 1500,
+    bundle: Bundles = None,
+) -> None:
+    """Ask anomalies of known faults which kind they are, and take the metrics they name away: does the score fall?"""
+    check_extra()
+    from tidegate_training.evaluate import plots, results, scoring, why, why_figures  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    with progress_shown() as report:
+        study = why.run_why(data, configuration, forecaster, limit=limit, simulated_seconds=simulated_seconds, report=report)
+    figures = why_figures.why_figures(study)
+    options = repeated(None, limit)
+    options += [f"--simulated-seconds {simulated_seconds}"] if simulated_seconds != why.SIMULATED_SECONDS else []
+    made = results.collect("Why: kinds of faults and named metrics", cited("why", out, options), figures, why.NOTES)
+    picture = out.with_name(f"{out.stem}-confusion.svg")
+    plots.confusion_matrix(figures["injected_confusion"], picture)
+    results.write(made, out, plots={picture.name: "Injected faults: what they were (rows) and what they were told as (columns)"})
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="irap", epilog="Example: `tidegate evaluate irap --out irap.json --datasets DS1 --datasets DS5`")
 def evaluate_irap(
     out: Out,

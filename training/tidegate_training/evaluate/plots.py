@@ -66,6 +66,23 @@ def dots_with_intervals(
     _save(figure, path)
 
 
+def confusion_matrix(table: Mapping[str, Mapping[str, int]], path: Path) -> None:
+    """Counts of a confusion matrix, shaded by their share of the row."""
+    rows, columns = list(table), list(dict.fromkeys(name for row in table.values() for name in row))
+    counts = np.array([[table[row].get(column, 0) for column in columns] for row in rows], dtype=np.float64)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    figure, axes = _figure(width=1.6 + 0.62 * len(columns), height=1.4 + 0.42 * len(rows))
+    axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    for row, column in np.argwhere(counts > 0).tolist():
+        tint = "white" if share[row, column] > 0.6 else "black"
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", fontsize=8, color=tint)
+    axes.set_xticks(np.arange(len(columns)), columns, rotation=40, ha="right", fontsize=8)
+    axes.set_yticks(np.arange(len(rows)), rows, fontsize=8)
+    axes.set_xlabel("told as")
+    axes.set_ylabel("was")
+    _save(figure, path)
+
+
 def lines_by_name(
     table: Mapping[str, Mapping[str, float]], path: Path, *, across: str, label: str, logarithmic: bool = True
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind
+from tidegate.contracts.anomaly import UNHEARD, Anomaly, AnomalyStatus
 from tidegate.contracts.ids import AnomalyId
 from tidegate.core.detection.anomalies import Ledger, Told
 
@@ -63,7 +63,7 @@ def _retraction(fact: Anomaly, at_ms: int) -> Anomaly:
 def _opening(new: Anomaly, version: int, gone: list[Anomaly]) -> list[Anomaly]:
     """An anomaly nobody has heard of (or that was retracted, then versions go on): opened, and closed if it is over."""
     before = next((each for each in gone if _overlap(each, new)), None)
-    incident = before.incident if before and new.fault_kind is FaultKind.SILENCE else None
+    incident = before.incident if before and new.fault_kind in UNHEARD else None
     supersedes = before.id if before else None
     opened = replace(new, version=version + 1, status=AnomalyStatus.OPENED, closed_at_ms=None)
     opened = replace(opened, incident=incident, supersedes=supersedes)
@@ -75,7 +75,8 @@ def _opening(new: Anomaly, version: int, gone: list[Anomaly]) -> list[Anomaly]:
 def _revision(before: Anomaly, new: Anomaly, *, keep_gateway: bool) -> list[Anomaly]:
     """A fact if anything that matters differs from what was told; the end of an anomaly is told as such."""
     gateway = before.gateway if keep_gateway else new.gateway
-    new = replace(new, gateway=gateway, incident=before.incident, supersedes=before.supersedes)
+    kind = before.fault_kind if {before.fault_kind, new.fault_kind} <= UNHEARD else new.fault_kind
+    new = replace(new, gateway=gateway, incident=before.incident, supersedes=before.supersedes, fault_kind=kind)
     if not _differs(before, new):
         return []
     ends = before.closed_at_ms is None and new.closed_at_ms is not None

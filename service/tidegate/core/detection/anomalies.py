@@ -8,15 +8,17 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind, Reason
+from tidegate.contracts.anomaly import UNHEARD, Anomaly, AnomalyStatus, FaultKind, Reason
 from tidegate.contracts.ids import AnomalyId, IncidentId, MetricName
-from tidegate.core.detection.explanation import MOST_REASONS, fault_kind
+from tidegate.core.detection import course
+from tidegate.core.detection.explanation import CLOCK, MOST_REASONS, SILENCE, fault_kind
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Subject
 from tidegate.core.detection.maintenance import Maintenance, Named
 from tidegate.core.detection.profiles import SEVERITIES
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.state import NO_ANOMALY, NO_PAST
+from tidegate.core.detection.words import how_often_known
 from tidegate.core.identity import anomaly_id
 
 HALF_CONFIDENCE: Final = 256.0
@@ -26,11 +28,10 @@ RULE_CONFIDENCE: Final = 0.9
 """Of an alarm that rests on a rule (impossible value, silence) and not on what was learned."""
 
 READING: Final = "reading"
-SILENCE: Final = "silence"
-"""What opens an anomaly: a reading, or that there is none (also the stream of the reason that says so)."""
+"""What opens an anomaly, if it is not silence: a part of its id."""
 
-RULES: Final = frozenset({FaultKind.SILENCE, FaultKind.STUCK, FaultKind.DROPOUT})
-"""Kinds whose appearance changes what an operator does, so that an open anomaly is updated."""
+RULES: Final = frozenset({*UNHEARD, FaultKind.STUCK, FaultKind.DROPOUT})
+"""Kinds whose appearance changes what an operator does, so that an open anomaly is updated. No course overrules them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,33 @@ class Anomalies:
             return None
         if before is None:
             fact = self._first(subject, named, at_ms, rank, said)
+            course.begin(subject, fact.metrics if fact.fault_kind not in UNHEARD else [])
         else:
             worse = rank > SEVERITIES.index(before.severity)
-            kind = fault_kind(said)
-            if not worse and (kind is before.fault_kind or kind not in RULES):
+            kind = _kind(before, subject, said)
+            if not worse and kind is before.fault_kind:
                 return None
-            fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said)
+            fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said, kind)
         self.open[subject.slot] = fact
         subject.devices.severity[subject.slot] = SEVERITIES.index(fact.severity)
         self._note(subject, fact, said)
         return fact
 
+    def look_again(self, subject: Subject, at_ms: int) -> Anomaly | None:
+        """The fact that the open anomaly of `subject` has shown another kind since; null when it has not."""
+        before = self.open[subject.slot]
+        kind = _kind(before, subject, [])
+        if kind is before.fault_kind:
+            return None
+        fact = replace(before, version=before.version + 1, status=AnomalyStatus.UPDATED, event_time_ms=at_ms, fault_kind=kind)
+        self.open[subject.slot] = fact
+        self._note(subject, fact, [])
+        return fact
+
     def close(self, subject: Subject, at_ms: int) -> Anomaly:
         """The fact that the open anomaly of `subject` is over."""
         before = self.open.pop(subject.slot)
+        kind = _kind(before, subject, [])
         subject.devices.severity[subject.slot] = NO_ANOMALY
         fact = replace(
             before,
@@ -82,6 +96,7 @@ class Anomalies:
             status=AnomalyStatus.CLOSED,
             event_time_ms=at_ms,
             closed_at_ms=at_ms,
+            fault_kind=kind,
             device_state=STATE_CODES[subject.devices.code[subject.slot]],
         )
         self._note(subject, fact, [])
@@ -100,7 +115,14 @@ class Anomalies:
     def attach(self, slot: int, incident: IncidentId, at_ms: int) -> Anomaly:
         """The fact that the open anomaly of `slot` is explained by `incident`."""
         before = self.open[slot]
-        fact = replace(before, version=before.version + 1, status=AnomalyStatus.UPDATED, event_time_ms=at_ms, incident=incident)
+        fact = replace(
+            before,
+            version=before.version + 1,
+            status=AnomalyStatus.UPDATED,
+            event_time_ms=at_ms,
+            fault_kind=FaultKind.LINK,
+            incident=incident,
+        )
         self.open[slot] = fact
         ledger = self.ledgers.get(slot, {})
         if fact.id in ledger:
@@ -141,10 +163,19 @@ class Anomalies:
             reasons=said[:MOST_REASONS],
             bundle=subject.profiles.bundles[subject.profile],
             policy=subject.profiles.policies[subject.profile],
+            how_often=_how_often(subject),
         )
 
 
-def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[Reason]) -> Anomaly:
+def _kind(before: Anomaly, subject: Subject, said: list[Reason]) -> FaultKind:
+    """The kind of an open anomaly after a reading that said `said`: a rule's at once, else what its course tells by now."""
+    now = fault_kind(said) if said else before.fault_kind
+    if now in RULES or before.fault_kind in RULES:
+        return now if now in RULES else before.fault_kind
+    return course.told_by(subject) or before.fault_kind
+
+
+def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[Reason], kind: FaultKind) -> Anomaly:
     rarity = max(before.neg_log10_p, _rarity(subject))
     return replace(
         before,
@@ -156,9 +187,10 @@ def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[R
         severity=SEVERITIES[rank],
         confidence=max(before.confidence, _confidence(subject, said)),
         device_state=STATE_CODES[subject.devices.code[subject.slot]],
-        fault_kind=fault_kind(said),
+        fault_kind=kind,
         metrics=_metrics(said),
         reasons=said[:MOST_REASONS],
+        how_often=_how_often(subject) if rarity > before.neg_log10_p else before.how_often,
     )
 
 
@@ -174,8 +206,17 @@ def _rarity(subject: Subject) -> float:
     return max(rarity, threshold)
 
 
+def _how_often(subject: Subject) -> str:
+    """How often the device comes to the score of its last reading, in words; empty where that alone raised no alarm."""
+    devices, slot = subject.devices, subject.slot
+    rarity, threshold = float(devices.alarm_rarity[slot]), float(subject.profiles.threshold[subject.profile])
+    if not rarity >= threshold or devices.silent[slot]:
+        return ""
+    return how_often_known(rarity, subject.interval_ms, float(devices.settled[slot]))
+
+
 def _confidence(subject: Subject, said: list[Reason]) -> float:
-    if any(reason.neg_log10_p >= RARITY_CAP and reason.stream in ("range", "silence") for reason in said):
+    if any(reason.neg_log10_p >= RARITY_CAP and reason.stream in ("range", SILENCE, CLOCK) for reason in said):
         return RULE_CONFIDENCE
     seen = float(subject.devices.device_readings[subject.slot])
     rows = [row for row, _, _ in subject.rows()]
@@ -184,8 +225,13 @@ def _confidence(subject: Subject, said: list[Reason]) -> float:
 
 
 def _opened_by(said: list[Reason]) -> str:
-    return SILENCE if any(reason.stream == SILENCE for reason in said) else READING
+    return SILENCE if any(reason.stream in (SILENCE, CLOCK) for reason in said) else READING
 
 
 def _metrics(said: list[Reason]) -> list[MetricName]:
-    return list(dict.fromkeys(reason.metric for reason in said[:MOST_REASONS] if reason.metric is not None))
+    """Metrics of the reasons, the largest share first."""
+    share: dict[MetricName, float] = {}
+    for reason in said[:MOST_REASONS]:
+        if reason.metric is not None:
+            share[reason.metric] = share.get(reason.metric, 0.0) + (reason.share or 0.0)
+    return sorted(share, key=lambda metric: -share[metric])

@@ -19,7 +19,7 @@ from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.reading import Reading
 from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import DeviceView, Explanation
-from tidegate.core.detection import archive, views
+from tidegate.core.detection import archive, course, views
 from tidegate.core.detection.admission import Admission, order_faults
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import heard_reasons
@@ -42,6 +42,9 @@ from tidegate.core.detection.state import NEVER, NO_ANOMALY
 from tidegate.core.forecaster import Forecaster
 
 __all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
+
+CLOCK_REASONS: Final = frozenset({DeadLetterReason.CLOCK_AHEAD, DeadLetterReason.CLOCK_IMPLAUSIBLE, DeadLetterReason.TOO_LATE})
+"""Why a reading is refused whose device's clock may be wrong."""
 
 LN10: Final = float(np.log(10.0))
 
@@ -88,6 +91,7 @@ class Detection:
             self.lateness.follow(fresh, self.anomalies)
         if late is not None:
             scores += self._step_again(late, result)
+        self._count_refused(readings, result)
         after_ms = self.roster.devices.last_time_ms[touched]
         result.score_due = due(touched, before_ms, after_ms, self.settings.score_every_seconds)
         result.scores = _by_index(scores)
@@ -127,6 +131,14 @@ class Detection:
         }
         return gather(self.roster, self.anomalies, slots, tick_ms) if slots else []
 
+    def _count_refused(self, readings: Sequence[Reading], result: DetectionResult) -> None:
+        """Note of known devices how many readings had times that nobody can believe: their silence is then a clock's."""
+        for rejection in result.rejections:
+            reading = readings[rejection.index]
+            known = self.roster.directory.known.get((reading.site, reading.device))
+            if known is not None and rejection.reason in CLOCK_REASONS and known.slot < self.roster.devices.size:
+                self.roster.devices.refused[known.slot] += 1
+
     def _in_order(self, one: Intake, result: DetectionResult) -> Intake:
         """What of a round is neither a repeat nor late; the rest is accounted for."""
         repeat, late = order_faults(self.roster.devices, one)
@@ -165,20 +177,25 @@ class Detection:
         learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
         keep_judgement(devices, taken, scored, judgement)
         devices.settled[intake.slot[lost]] = 0
-        facts += self._facts(taken, scored, judgement, anomalies)
+        looked_at = course.follow(devices, taken)
+        facts += self._facts(taken, scored, judgement, anomalies, looked_at)
         rarity = scored.rarity
         return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.sustained, judgement.code, judgement.threshold)
 
-    def _facts(self, taken: Taken, scored: Scored, judgement: Judgement, anomalies: Anomalies) -> list[Anomaly]:
+    def _facts(
+        self, taken: Taken, scored: Scored, judgement: Judgement, anomalies: Anomalies, looked_at: NDArray[np.bool_]
+    ) -> list[Anomaly]:
         slot = taken.intake.slot
         facts: list[Anomaly | None] = []
-        for place in np.flatnonzero(self._telling(taken, scored, judgement)):
+        for place in np.flatnonzero(self._telling(taken, scored, judgement) | looked_at):
             subject = self.roster.subject(int(slot[place]))
             at_ms, rank = int(taken.intake.time_ms[place]), int(judgement.rank[place])
             if judgement.alarming[place]:
                 facts.append(anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
-            else:
+            elif judgement.ended[place]:
                 facts.append(anomalies.close(subject, at_ms))
+            else:
+                facts.append(anomalies.look_again(subject, at_ms))
         return [fact for fact in facts if fact is not None]
 
     def _telling(self, taken: Taken, scored: Scored, judgement: Judgement) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ One code path for the reasons of an anomaly, for the question where there was no
 Changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -12,12 +12,18 @@ import numpy as np
 from tidegate.contracts.anomaly import DeviceState, FaultKind, Reason
 from tidegate.contracts.ids import MetricName
 from tidegate.contracts.profile import Direction, Metric
-from tidegate.core.detection.judgement import SURPRISE_FLOOR
+from tidegate.core.detection.attribution import with_shares
+from tidegate.core.detection.judgement import SEVERITY_STEPS, SURPRISE_FLOOR
 from tidegate.core.detection.look import Look, MetricLook, Subject, look_at, outside
-from tidegate.core.detection.row_scores import RARITY_CAP
+from tidegate.core.detection.profiles import SEVERITIES
+from tidegate.core.detection.row_scores import ALARMING, RARITY_CAP
 from tidegate.core.detection.scoring import ORDINARY
 from tidegate.core.detection.state import STREAMS
-from tidegate.core.detection.words import duration, how_often, number
+from tidegate.core.detection.words import duration, how_often, how_often_known, number
+
+SILENCE: Final = "silence"
+CLOCK: Final = "clock"
+"""Streams of reasons that say that a device is not heard: not at all, or with a clock that cannot be right."""
 
 MOST_REASONS: Final = 5
 """Of an anomaly; the rest rarely adds anything, and `explain` shows all."""
@@ -30,7 +36,8 @@ KINDS: Final = {
     "cross": FaultKind.OUT_OF_PATTERN,
     "season": FaultKind.OUT_OF_PATTERN,
     "dropout": FaultKind.DROPOUT,
-    "silence": FaultKind.SILENCE,
+    SILENCE: FaultKind.SILENCE,
+    CLOCK: FaultKind.CLOCK,
 }
 
 
@@ -44,14 +51,24 @@ def reasons(look: Look, least: float = ORDINARY) -> list[Reason]:
     ]
     if look.dropout > least:
         said.append(_dropout_reason(look))
+    said = with_shares(said, look, STREAMS[:ALARMING])
     return sorted(said, key=lambda reason: -reason.neg_log10_p)
 
 
 def heard_reasons(subject: Subject) -> list[Reason]:
-    """The reasons of an alarm: those that policy lets be heard; all of them where none is."""
+    """The reasons of an alarm, what brought most to it first: those that policy lets be heard; all of them where none is."""
     metrics = {name: metric for _, name, metric in subject.rows()}
-    said = reasons(look_at(subject))
-    return [reason for reason in said if _is_heard(reason, metrics)] or said
+    look = look_at(subject)
+    said = reasons(look)
+    heard = [reason for reason in said if _is_heard(reason, metrics)] or said
+    return sorted(with_shares(heard, look, STREAMS[:ALARMING]), key=lambda reason: -(reason.share or 0.0))
+
+
+def unheard_metrics(subject: Subject, look: Look) -> list[MetricName]:
+    """Metrics whose evidence direction or minimum deviation hold back."""
+    metrics = {name: metric for _, name, metric in subject.rows()}
+    held = [reason.metric for reason in reasons(look) if reason.share and not _is_heard(reason, metrics)]
+    return [name for name in dict.fromkeys(held) if name is not None]
 
 
 def _is_heard(reason: Reason, metrics: Mapping[MetricName, Metric]) -> bool:
@@ -70,9 +87,11 @@ def _is_heard(reason: Reason, metrics: Mapping[MetricName, Metric]) -> bool:
 
 def silence_reason(subject: Subject, gap_ms: float) -> Reason:
     """Why a device counts as silent: the rest of its site has moved on by `gap_ms` since it spoke."""
-    due = float(subject.profiles.silent_after_ms[subject.profile]) / 1000.0
-    text = f"no reading for {duration(gap_ms / 1000.0)} while its site went on; silent after {duration(due)}"
-    return Reason("silence", None, gap_ms / 1000.0, subject.interval_ms / 1000.0, None, due, RARITY_CAP, text)
+    due, refused = float(subject.profiles.silent_after_ms[subject.profile]) / 1000.0, int(subject.devices.refused[subject.slot])
+    text = f"reading for {duration(gap_ms / 1000.0)} while its site went on; silent after {duration(due)}"
+    text = f"{refused} readings with times that cannot be believed, and no other {text}" if refused else f"no {text}"
+    stream = CLOCK if refused else SILENCE
+    return Reason(stream, None, gap_ms / 1000.0, subject.interval_ms / 1000.0, None, due, RARITY_CAP, text, 1.0)
 
 
 def fault_kind(said: list[Reason]) -> FaultKind:
@@ -84,8 +103,16 @@ def fault_kind(said: list[Reason]) -> FaultKind:
     return FaultKind.OUT_OF_PATTERN if fresh else KINDS[first.stream]
 
 
-def suppressions(look: Look) -> list[str]:
-    """In words, every rule that holds an alarm of the last reading back; empty when none does or nothing was to be held."""
+def often_of(look: Look) -> str:
+    """How often the device comes to the score of its last reading, in words; empty below one in ten, and where it has none."""
+    return how_often_known(look.rarity, look.interval_ms, look.settled) if look.rarity >= ORDINARY else ""
+
+
+def suppressions(look: Look, unheard: Sequence[MetricName] = ()) -> list[str]:
+    """In words, every rule that holds an alarm of the last reading back; empty when none does or nothing was to be held.
+
+    `unheard` are the metrics whose policy holds something back, where that is known.
+    """
     held = [] if look.held is None else [look.held]
     if look.state is DeviceState.WARMING:
         held.append(f"warming: {look.settled} of {look.warmup} readings seen")
@@ -93,10 +120,19 @@ def suppressions(look: Look) -> list[str]:
         held.append("the last reading could not be judged: no forecast yet, or all metrics missing")
         return held
     if look.rarity >= look.threshold > look.heard:
-        held.append("direction or minimum deviation of the metrics concerned")
+        whose = ", ".join(unheard[:MOST_REASONS]) or "the metrics concerned"
+        held.append(f"direction or minimum deviation of {whose}")
     if look.rarity >= look.threshold and look.surprise < SURPRISE_FLOOR:
         held.append(f"combined evidence {look.surprise:.2f} is below the floor {SURPRISE_FLOOR:g}")
+    if look.threshold <= look.heard < _told_from(look):
+        held.append(f"minimum severity: nothing below {look.minimum_severity} is told")
     return held
+
+
+def _told_from(look: Look) -> float:
+    """−log10 p from which an alarm is told: the budget's threshold, or what the least severity takes beyond it."""
+    rank = next((rank for rank, each in enumerate(SEVERITIES) if each.value == look.minimum_severity), 0)
+    return look.threshold + (SEVERITY_STEPS[rank - 1] if rank else 0.0)
 
 
 def would_fire(look: Look) -> str:
@@ -105,10 +141,11 @@ def would_fire(look: Look) -> str:
         return f"nothing fires while it lasts: {look.held}"
     if not np.isfinite(look.threshold):
         return "the alert budget is 0: only impossible values and silence alarm"
-    often = how_often(look.threshold, look.interval_ms)
-    if look.heard >= look.threshold:
+    least = _told_from(look)
+    often = how_often(least, look.interval_ms)
+    if look.heard >= least:
         return f"fires: the reading is rarer than the budget allows ({often})"
-    return f"a reading 10^{look.threshold - look.heard:.1f} times as rare as this one: {often}"
+    return f"a reading 10^{least - look.heard:.1f} times as rare as this one: {often}"
 
 
 def _metric_reason(look: Look, metric: MetricLook, stream: int) -> Reason:
@@ -116,11 +153,11 @@ def _metric_reason(look: Look, metric: MetricLook, stream: int) -> Reason:
     if name == "level":
         return _level_reason(look, metric, rarity)
     if name in ("cross", "season"):
-        return _other_reason(look, metric, name, rarity)
+        return _other_reason(metric, name, rarity)
     low, high = metric.expected_low, metric.expected_high
     if name == "range" and metric.impossible:
         low, high = metric.low, metric.high
-    text = f"{metric.name} {_said(metric, name, low, high)}" + _often(rarity, look.interval_ms)
+    text = f"{metric.name} {_said(metric, name, low, high)}"
     return Reason(name, metric.name, metric.value, metric.expected, low, high, rarity, text)
 
 
@@ -132,22 +169,18 @@ def _level_reason(look: Look, metric: MetricLook, rarity: float) -> Reason:
     now = (
         f"is {shown}" if stands.over == 1 else f"has been around {shown} for {duration(stands.over * look.interval_ms / 1000.0)}"
     )
-    text = f"{metric.name} {now}, usually {_bounds(low, high, metric.unit)}" + _often(rarity, look.interval_ms)
+    text = f"{metric.name} {now}, usually {_bounds(low, high, metric.unit)}"
     return Reason("level", metric.name, recent, usual, low, high, rarity, text)
 
 
-def _other_reason(look: Look, metric: MetricLook, stream: str, rarity: float) -> Reason:
+def _other_reason(metric: MetricLook, stream: str, rarity: float) -> Reason:
     """Of a value that the device's other metrics, or other readings of this time of day, would have otherwise."""
     expected = metric.suggested if stream == "cross" else metric.neighbour
     shown = "missing" if metric.value is None else number(metric.value, metric.unit)
     other = "nothing in particular" if expected is None else number(expected, metric.unit)
     where = "where the other metrics suggest" if stream == "cross" else "where the nearest at this time of day is"
-    text = f"{metric.name} is {shown}, {where} {other}" + _often(rarity, look.interval_ms)
+    text = f"{metric.name} is {shown}, {where} {other}"
     return Reason(stream, metric.name, metric.value, expected, None, None, rarity, text)
-
-
-def _often(rarity: float, interval_ms: float) -> str:
-    return f" ({how_often(rarity, interval_ms)})" if rarity < RARITY_CAP else ""
 
 
 def _said(metric: MetricLook, stream: str, low: float | None, high: float | None) -> str:
@@ -171,5 +204,5 @@ def _bounds(low: float | None, high: float | None, unit: str) -> str:
 
 
 def _dropout_reason(look: Look) -> Reason:
-    text = f"{number(look.missed)} intervals' worth of values missed lately ({how_often(look.dropout, look.interval_ms)})"
+    text = f"{number(look.missed)} intervals' worth of values missed lately"
     return Reason("dropout", None, look.missed, 0.0, None, None, look.dropout, text)

@@ -64,8 +64,8 @@ NOWHERE: Final = LevelLook(None, None, 0.0, 1)
 @dataclass(frozen=True, slots=True)
 class MetricLook:
     """One metric: the `value` observed last and whether it is `missing` in the last reading, the band expected of it, how
-    many equal values in a row, −log10 p by stream; `low` and `high` bound what the sensor can say; where it `stands`, and
-    what the other metrics `suggested` of it, and its nearest `neighbour` in the season. Null: not known."""
+    many equal values in a row, −log10 p by stream and what it weighs; `low` and `high` bound what the sensor can say; where it
+    `stands`, and what the other metrics `suggested` of it, and its nearest `neighbour` in the season. Null: not known."""
 
     name: MetricName
     unit: str
@@ -81,6 +81,7 @@ class MetricLook:
     stands: LevelLook
     suggested: float | None
     neighbour: float | None
+    weight: float = 1.0
 
     @property
     def impossible(self) -> bool:
@@ -92,7 +93,7 @@ class MetricLook:
 class Look:
     """One device: `rarity` −log10 p of the last reading (NaN: it could not be judged), `heard` what policy lets alarm of it.
 
-    `held` is the maintenance window in force, in words.
+    `held` is the maintenance window in force, in words; alarms below `minimum_severity` are not told.
     """
 
     state: DeviceState
@@ -107,11 +108,13 @@ class Look:
     dropout: float
     held: str | None
     metrics: list[MetricLook]
+    minimum_severity: str = "low"
 
 
 def look_at(subject: Subject, held: str | None = None) -> Look:
     """`subject` as it stands."""
     devices, slot, profile = subject.devices, subject.slot, subject.profile
+    current = subject.profiles.profile(profile)
     return Look(
         state=STATE_CODES[devices.code[slot]],
         settled=int(devices.settled[slot]),
@@ -125,6 +128,7 @@ def look_at(subject: Subject, held: str | None = None) -> Look:
         dropout=float(devices.dropout_rarity[slot]),
         held=held,
         metrics=[_metric_at(subject.lane, row, name, metric) for row, name, metric in subject.rows()],
+        minimum_severity=current.alarm.minimum_severity if current else "low",
     )
 
 
@@ -174,9 +178,11 @@ def look_back(group: ScoreGroup) -> Look:
                 stands[place],
                 finite(suggested[place]),
                 finite(neighbour[place]),
+                metric.weight,
             )
             for place, (metric, rarity) in enumerate(zip(group.metrics, numbers, strict=True))
         ],
+        minimum_severity=group.minimum_severity,
     )
 
 
@@ -199,6 +205,7 @@ def _metric_at(lane: Lane, row: int, name: MetricName, metric: Metric) -> Metric
         LevelLook(finite(standing.recent[0]), finite(standing.usual[0]), float(standing.width[0]), int(standing.over[0])),
         finite(float(rows.cross_expected[row])),
         finite(float(rows.season_expected[row])),
+        metric.weight,
     )
 
 

@@ -6,7 +6,7 @@ order of everything.
 
 from typing import Final
 
-from tidegate.contracts.anomaly import Anomaly, FaultKind, Reason
+from tidegate.contracts.anomaly import UNHEARD, Anomaly, Reason
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.maintenance import MaintenanceWindow
@@ -60,6 +60,6 @@ def _retract(roster: Roster, anomalies: Anomalies, lateness: Lateness, site: Sit
         facts.append(anomalies.retract(slot, why, int(roster.devices.last_time_ms[slot])))
         lateness.checkpoints.retract(slot, fact.id)
         roster.devices.severity[slot] = NO_ANOMALY
-        if fact.fault_kind is FaultKind.SILENCE:
+        if fact.fault_kind in UNHEARD:
             roster.devices.told[slot] = False  # one that outlasts the window is told after it
     return facts

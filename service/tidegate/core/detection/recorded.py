@@ -3,7 +3,8 @@
 from tidegate.contracts.scores import MetricPoint, ScorePoint, ScoreSample
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.detection.anomalies import score_of
-from tidegate.core.detection.explanation import reasons, suppressions, would_fire
+from tidegate.core.detection.attribution import parts_of
+from tidegate.core.detection.explanation import often_of, reasons, suppressions, would_fire
 from tidegate.core.detection.look import Look, finite, look_back
 
 
@@ -32,6 +33,8 @@ def explained(sample: ScoreSample) -> Explanation:
         would_fire=would_fire(look),
         bundle=sample.group.bundle,
         policy=sample.group.policy,
+        how_often=often_of(look),
+        parts=parts_of(look, None),
     )
 
 

@@ -32,6 +32,8 @@ RELEARNED: Final = (
     "dropout_rarity",
     "dropout_survivors",
     "dropout_readings",
+    "course_metric",
+    "course_count",
 )
 """Columns of a device that start fresh when its metrics or its bundle change."""
 

@@ -103,9 +103,12 @@ def _group(roster: Roster, anomalies: Anomalies, code: int, slots: Int64) -> Sco
         threshold=float(profiles.threshold[code]),
         interval_ms=float(profiles.interval_ms[code]),
         warmup=int(profiles.warmup[code]),
-        metrics=[ScoredMetric(name, metric.unit, metric.low, metric.high) for name, metric in current.metrics.items()],
+        metrics=[
+            ScoredMetric(name, metric.unit, metric.low, metric.high, metric.weight) for name, metric in current.metrics.items()
+        ],
         devices=_devices(roster, anomalies, slots),
         values=_values(roster, len(current.metrics), slots),
+        minimum_severity=current.alarm.minimum_severity,
     )
 
 

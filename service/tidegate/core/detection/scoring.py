@@ -95,8 +95,8 @@ def score(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken) -> Sco
     surprise = _combined(taken, rows.rarity, weight, dropout_rarity)
     unrest = surprise + _slow(taken, rows.rarity, weight)
     alarm_surprise = _combined(taken, rows.heard, weight, dropout_rarity)
-    rarity = _rarity(fitted, surprise, _strongest(owner, rows.rarity, dropout_rarity), width)
-    alarm_rarity = _rarity(fitted, alarm_surprise, _strongest(owner, rows.heard, dropout_rarity), width)
+    rarity = device_rarity(fitted, surprise, _strongest(owner, rows.rarity, dropout_rarity), width)
+    alarm_rarity = device_rarity(fitted, alarm_surprise, _strongest(owner, rows.heard, dropout_rarity), width)
     return Scored(
         rows=rows,
         missed=missed,
@@ -127,7 +127,7 @@ def device_position(surprise: Float64, width: Int64) -> Float64:
     return position
 
 
-def _rarity(fitted: Fitted, surprise: Float64, strongest: Float64, width: Int64) -> Float64:
+def device_rarity(fitted: Fitted, surprise: Float64, strongest: Float64, width: Int64) -> Float64:
     """−log10 p of a reading: by the device's tail of combined evidence, or by the strongest stream alone if that is rarer.
 
     Of k streams, the rarest is k times less rare than it says (union bound).

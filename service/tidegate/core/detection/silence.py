@@ -72,6 +72,7 @@ def judge_silence(devices: Devices, sites: Sites, profiles: Profiles, tick_step_
     devices.heard_ms[: devices.size] = heard
     devices.vouches[: devices.size] |= spoke
     devices.silent[: devices.size] = silent
+    devices.refused[: devices.size][spoke] = 0
     devices.spoke[: devices.size] = False
     return Silence(gap, silent, returned, spoke, quiet)
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.contracts.anomaly import Anomaly, DeviceState, FaultKind, Incident, IncidentStatus
+from tidegate.contracts.anomaly import UNHEARD, Anomaly, DeviceState, Incident, IncidentStatus
 from tidegate.contracts.configuration import DetectionSettings
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import silence_reason
@@ -131,6 +131,6 @@ def _explained(roster: Roster, anomalies: Anomalies, incidents: list[Incident]) 
         code = roster.directory.gateway_codes[incident.site, incident.gateway]
         for slot in np.flatnonzero(roster.devices.incident[: roster.devices.size] == code).tolist():
             before = anomalies.open.get(slot)
-            if before is not None and before.fault_kind is FaultKind.SILENCE:
+            if before is not None and before.fault_kind in UNHEARD:
                 facts.append(anomalies.attach(slot, incident.id, incident.opened_at_ms))
     return facts

@@ -31,6 +31,12 @@ NO_GATEWAY: Final = -1
 NO_PAST: Final = -1
 """`Devices.past` of a device whose order of readings is final."""
 
+NO_METRIC: Final = -1
+"""`Devices.course_metric` while no course is kept."""
+
+COURSE_LENGTH: Final = 32
+"""Readings of an open anomaly that its course holds: by then a drift has parted from a level shift."""
+
 STREAMS: Final = ("residual", "range", "stuck", "level", "cross", "season")
 """Evidence streams of a row, in the order of `Rows.rarity`."""
 
@@ -75,13 +81,19 @@ class Devices(Table):
     silent: NDArray[np.bool_]
     told: NDArray[np.bool_]  # its silence has an anomaly of its own
     incident: NDArray[np.int32]  # gateway whose incident explains its silence; −1: none
+    refused: NDArray[np.int32]  # readings whose times could not be believed, since it was last heard
+    course: NDArray[np.float32]  # of the open anomaly's foremost metric: forecast errors away from what was expected (`course`)
+    course_metric: NDArray[np.int32]  # which of the device's metrics; −1: none
+    course_count: NDArray[np.int32]  # readings in it
+    course_centre: NDArray[np.float64]  # what was expected at the opening
+    course_unit: NDArray[np.float64]  # a forecast error
 
     def __init__(self) -> None:
         flags = ("assigned", "episode", "spoke", "vouches", "silent", "told")
         times = ("last_time_ms", "last_sequence", "heard_ms")
         layout = {name: Column("i4") for name in ("site", "profile", "lane", "calm")}
         layout |= {name: Column("i4", fill=NO_GATEWAY) for name in ("gateway", "incident")}
-        layout |= {"past": Column("i4", fill=NO_PAST)}
+        layout |= {"past": Column("i4", fill=NO_PAST), "refused": Column("i4")}
         layout |= {name: Column("?") for name in flags}
         layout |= {name: Column("i8") for name in ("first_row", "readings", "settled")}
         layout |= {name: Column("i8", fill=NEVER) for name in times}
@@ -89,6 +101,9 @@ class Devices(Table):
         layout |= {"severity": Column("i1", fill=NO_ANOMALY)}
         layout |= {name: Column("f8") for name in ("missed", "dropout_rarity", "surprise", "sustained", "alarm_rarity")}
         layout |= {"rarity": Column("f8", fill=np.nan)}
+        layout |= {"course": Column("f4", (COURSE_LENGTH,), np.nan), "course_metric": Column("i4", fill=NO_METRIC)}
+        layout |= {"course_count": Column("i4")}
+        layout |= {name: Column("f8") for name in ("course_centre", "course_unit")}
         super().__init__(layout | _tail(DROPOUT, "dropout") | _tail(DEVICE, "device"))
 
 

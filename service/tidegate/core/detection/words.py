@@ -8,7 +8,7 @@ _LONGEST_YEARS: Final = 1000.0
 
 
 def how_often(neg_log10_p: float, interval_ms: float) -> str:
-    """How often a reading at least this unusual comes, at one reading per interval.
+    """How often a stretch at least this unusual begins, at one reading per interval.
 
     >>> how_often(4.0, 300_000.0)
     'about once in 35 days'
@@ -17,6 +17,18 @@ def how_often(neg_log10_p: float, interval_ms: float) -> str:
     if seconds > _LONGEST_YEARS * _UNITS[0][1]:
         return "less than once in 1000 years"
     return f"about once in {duration(seconds)}"
+
+
+def how_often_known(neg_log10_p: float, interval_ms: float, seen: float) -> str:
+    """The same of a device with `seen` readings behind it: what is rarer than one of them is extrapolated, and says so.
+
+    >>> how_often_known(4.0, 300_000.0, 2_000.0)
+    'about once in 35 days, by extrapolation from 6.9 days'
+    """
+    text = how_often(neg_log10_p, interval_ms)
+    if 10.0 ** min(neg_log10_p, 30.0) <= seen:
+        return text
+    return f"{text}, by extrapolation from {duration(max(seen, 1.0) * interval_ms / 1000.0)}"
 
 
 def duration(seconds: float) -> str:
