@@ -55,13 +55,16 @@ class FaultKind(StrEnum):
     STUCK = "stuck"
     SILENCE = "silence"
     DROPOUT = "dropout"
+    ATTACK = "attack"
+    UNKNOWN_CLASS = "unknown-class"
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One evidence stream's part in an anomaly, with what was expected and what was observed, in the metric's unit.
 
-    `neg_log10_p` is −log10 of the stream's own tail probability: 3 means about one reading in a thousand.
+    `neg_log10_p` is −log10 of the stream's own tail probability: 3 means about one reading in a thousand. Of devices whose
+    readings are records, `class_name` is the class they were put in (`unknown`: none fits), and `observed` is evidence in nats.
     """
 
     stream: str
@@ -72,6 +75,7 @@ class Reason:
     expected_high: float | None
     neg_log10_p: float
     text: str
+    class_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ class Anomaly:
     `score` is 0 to 1 (calibrated), `neg_log10_p` the same on a scale that resolves the tail; both are the highest so
     far. `confidence` is 0 to 1. Times are event times in milliseconds. `device_state` is the device's state when the
     fact was made. `bundle` and `policy` name what judged (name/version@digest, and a digest of the alarm policy).
-    `supersedes` is the retracted anomaly in whose place this one was opened.
+    `supersedes` is the retracted anomaly in whose place this one was opened. `class_name` is the class of records that the
+    strongest reason names; null where metrics are forecast.
     """
 
     id: AnomalyId
@@ -106,6 +111,7 @@ class Anomaly:
     policy: str
     incident: IncidentId | None = None
     supersedes: AnomalyId | None = None
+    class_name: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -80,8 +80,28 @@ class MetricColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassColumns:
+    """The same devices, where their readings are records that a bundle classifies, one entry each.
+
+    The last record's class `label` (null: too few of its columns were there), the likeliest class's `probability`, its `energy`
+    (NaN: not judged), which is below `known_limit` where no class fits; the attack `named` by the records that evidence builds
+    on. For the streams `class` and `unknown`: `evidence` in nats, records it has been `building` for, and `rarity`, −log10 p.
+    """
+
+    label: list[str | None]
+    probability: list[float]
+    energy: list[float]
+    named: list[str]
+    known_limit: float
+    evidence: list[list[float]]
+    building: list[list[int]]
+    rarity: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreGroup:
-    """Samples of devices of one profile, and what it was then. `threshold` is in −log10 p, infinite without an alert budget."""
+    """Samples of devices of one profile, and what it was then. `threshold` is in −log10 p, infinite without an alert budget.
+    `classes` is null where metrics are forecast."""
 
     profile: ProfileName
     bundle: str
@@ -92,6 +112,7 @@ class ScoreGroup:
     metrics: list[ScoredMetric]
     devices: DeviceColumns
     values: MetricColumns
+    classes: ClassColumns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +156,13 @@ def pick(group: ScoreGroup, start: int, stop: int) -> ScoreGroup:
     width = len(group.metrics)
     devices = {each.name: getattr(group.devices, each.name)[start:stop] for each in fields(DeviceColumns)}
     values = {each.name: getattr(group.values, each.name)[start * width : stop * width] for each in fields(MetricColumns)}
-    return replace(group, devices=DeviceColumns(**devices), values=MetricColumns(**values))
+    classes = None if group.classes is None else _pick_classes(group.classes, start, stop)
+    return replace(group, devices=DeviceColumns(**devices), values=MetricColumns(**values), classes=classes)
+
+
+def _pick_classes(classes: ClassColumns, start: int, stop: int) -> ClassColumns:
+    listed = {each.name: getattr(classes, each.name) for each in fields(ClassColumns)}
+    return replace(classes, **{name: column[start:stop] for name, column in listed.items() if isinstance(column, list)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind, Reason
 from tidegate.contracts.ids import AnomalyId, IncidentId, MetricName
-from tidegate.core.detection.explanation import MOST_REASONS, fault_kind
+from tidegate.core.detection.explanation import MOST_REASONS, class_name, fault_kind
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Subject
 from tidegate.core.detection.maintenance import Maintenance, Named
@@ -29,7 +29,7 @@ READING: Final = "reading"
 SILENCE: Final = "silence"
 """What opens an anomaly: a reading, or that there is none (also the stream of the reason that says so)."""
 
-RULES: Final = frozenset({FaultKind.SILENCE, FaultKind.STUCK, FaultKind.DROPOUT})
+RULES: Final = frozenset({FaultKind.SILENCE, FaultKind.STUCK, FaultKind.DROPOUT, FaultKind.ATTACK, FaultKind.UNKNOWN_CLASS})
 """Kinds whose appearance changes what an operator does, so that an open anomaly is updated."""
 
 
@@ -63,8 +63,9 @@ class Anomalies:
             fact = self._first(subject, named, at_ms, rank, said)
         else:
             worse = rank > SEVERITIES.index(before.severity)
-            kind = fault_kind(said)
-            if not worse and (kind is before.fault_kind or kind not in RULES):
+            kind, name = fault_kind(said), class_name(said)
+            same = kind is before.fault_kind and name == before.class_name
+            if not worse and (same or kind not in RULES):
                 return None
             fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said)
         self.open[subject.slot] = fact
@@ -141,6 +142,7 @@ class Anomalies:
             reasons=said[:MOST_REASONS],
             bundle=subject.profiles.bundles[subject.profile],
             policy=subject.profiles.policies[subject.profile],
+            class_name=class_name(said),
         )
 
 
@@ -159,6 +161,7 @@ def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[R
         fault_kind=fault_kind(said),
         metrics=_metrics(said),
         reasons=said[:MOST_REASONS],
+        class_name=class_name(said),
     )
 
 
@@ -178,9 +181,7 @@ def _confidence(subject: Subject, said: list[Reason]) -> float:
     if any(reason.neg_log10_p >= RARITY_CAP and reason.stream in ("range", "silence") for reason in said):
         return RULE_CONFIDENCE
     seen = float(subject.devices.device_readings[subject.slot])
-    rows = [row for row, _, _ in subject.rows()]
-    present = 1.0 - float(subject.lane.rows.missing[rows].mean()) if rows else 0.0
-    return seen / (seen + HALF_CONFIDENCE) * present
+    return seen / (seen + HALF_CONFIDENCE) * subject.present
 
 
 def _opened_by(said: list[Reason]) -> str:

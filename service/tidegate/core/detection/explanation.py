@@ -14,6 +14,7 @@ from tidegate.contracts.ids import MetricName
 from tidegate.contracts.profile import Direction, Metric
 from tidegate.core.detection.judgement import SURPRISE_FLOOR
 from tidegate.core.detection.look import Look, MetricLook, Subject, look_at, outside
+from tidegate.core.detection.records.look import class_reasons, class_why_not
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.scoring import ORDINARY
 from tidegate.core.detection.state import STREAMS
@@ -31,6 +32,8 @@ KINDS: Final = {
     "season": FaultKind.OUT_OF_PATTERN,
     "dropout": FaultKind.DROPOUT,
     "silence": FaultKind.SILENCE,
+    "class": FaultKind.ATTACK,
+    "unknown": FaultKind.UNKNOWN_CLASS,
 }
 
 
@@ -44,6 +47,8 @@ def reasons(look: Look, least: float = ORDINARY) -> list[Reason]:
     ]
     if look.dropout > least:
         said.append(_dropout_reason(look))
+    if look.classes is not None:
+        said += class_reasons(look.classes, look.interval_ms, least)
     return sorted(said, key=lambda reason: -reason.neg_log10_p)
 
 
@@ -84,11 +89,20 @@ def fault_kind(said: list[Reason]) -> FaultKind:
     return FaultKind.OUT_OF_PATTERN if fresh else KINDS[first.stream]
 
 
+def class_name(said: list[Reason]) -> str | None:
+    """The class of records that the strongest reason with one names; null when none does."""
+    return next((reason.class_name for reason in said if reason.class_name is not None), None)
+
+
 def suppressions(look: Look) -> list[str]:
     """In words, every rule that holds an alarm of the last reading back; empty when none does or nothing was to be held."""
     held = [] if look.held is None else [look.held]
     if look.state is DeviceState.WARMING:
         held.append(f"warming: {look.settled} of {look.warmup} readings seen")
+    why_not = None if look.classes is None else class_why_not(look.classes)
+    if why_not is not None:
+        held.append(why_not)
+        return held
     if np.isnan(look.rarity):
         held.append("the last reading could not be judged: no forecast yet, or all metrics missing")
         return held

@@ -1,0 +1,126 @@
+"""Scoring records: one round's against the state, before anything is learned from them. Changes nothing.
+
+Records → the classifier → what they say → evidence → each stream's own tail → rarity → the device's own tail, as everywhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.core.detection.calibration import DEVICE, SHAPES, fit
+from tidegate.core.detection.profiles import Profiles
+from tidegate.core.detection.records import evidence
+from tidegate.core.detection.records.evidence import LEAST_COVERAGE, Said
+from tidegate.core.detection.records.lane import RecordLane
+from tidegate.core.detection.records.table import CLASS, RECORD_STREAMS, UNKNOWN
+from tidegate.core.detection.records.tail import EVIDENCE
+from tidegate.core.detection.rounds import Intake, Round
+from tidegate.core.detection.row_scores import RARITY_CAP
+from tidegate.core.detection.scoring import (
+    DEVICE_RARITY_CAP,
+    DeviceScores,
+    beyond_ordinary,
+    device_position,
+    elapsed_intervals,
+    sustain,
+)
+from tidegate.core.detection.state import Devices
+from tidegate.core.forecaster import Float64
+
+Bool = NDArray[np.bool_]
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenRecords(Round):
+    """One round of a lane of records: `row` [B] is the entry in the table, `values` float64 [B, column] as measured, `broken`
+    [B, column] where the meter cannot physically say that."""
+
+    row: Int64
+    values: Float64
+    broken: Bool
+
+    @property
+    def width(self) -> Int64:
+        """A record is one row, whatever its columns."""
+        return np.ones(len(self.intake), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordScores(DeviceScores):
+    """What records showed besides: `said`; by stream [B, stream] the next `evidence`, records it has been `building` for and
+    its `stream_rarity`; `mass` [B, class] of these records, and the class `named` [B] by what is strongest."""
+
+    said: Said
+    evidence: Float64
+    building: Int64
+    mass: Float64
+    stream_rarity: Float64
+    named: Int64
+
+
+def take_records(devices: Devices, profiles: Profiles, lane: RecordLane, intake: Intake) -> TakenRecords:
+    """Gather what a round takes, columns in the bundle's order. Metrics that the bundle does not know are passed over."""
+    profile = devices.profile[intake.slot].astype(np.int64)
+    codes, which = np.unique(profile, return_inverse=True)
+    place = np.stack([profiles.record_places[code] for code in codes.tolist()])[which]
+    metric = np.stack([profiles.metric_codes[code][profiles.record_places[code]] for code in codes.tolist()])[which]
+    values = intake.values[intake.start[:, None] + place]
+    broken = (values < profiles.low[metric]) | (values > profiles.high[metric])
+    elapsed = elapsed_intervals(devices, profiles, intake, profile)
+    return TakenRecords(intake, elapsed, profile, devices.first_row[intake.slot], values, broken)
+
+
+def score_records(devices: Devices, lane: RecordLane, taken: TakenRecords) -> RecordScores:
+    """Score a round; the state stays as it is. A record with fewer than half of its columns is not judged."""
+    slot, rows, row = taken.intake.slot, lane.rows, taken.row
+    values = np.where(taken.broken, np.nan, taken.values)
+    coverage = (~np.isnan(values)).sum(axis=1) / max(values.shape[1], 1)
+    judged = coverage >= LEAST_COVERAGE
+    said = evidence.read(lane.classifier.classify(values), lane.classes, judged)
+    added = evidence.add_up(rows.evidence[row], said.likelihood_ratio, taken.elapsed)
+    building = np.where(added > 0.0, rows.building[row].astype(np.int64) + judged[:, None], 0)
+    mass = np.where(added[:, CLASS, None] > 0.0, rows.mass[row] * evidence.kept(taken.elapsed)[:, None] + said.shares, 0.0)
+    rarity = _rarity(lane, row, added)
+    fitted = fit(devices.device_survivors[slot], devices.device_readings[slot], lane.priors[DEVICE], SHAPES[DEVICE])
+    part = beyond_ordinary(rarity)
+    surprise = part[:, CLASS] + part[:, UNKNOWN]
+    strongest = np.maximum(rarity[:, CLASS], rarity[:, UNKNOWN]) - np.log10(len(RECORD_STREAMS))
+    together = fitted.rarity(device_position(surprise, taken.width))
+    device_rarity = np.minimum(np.maximum(np.maximum(together, strongest), 0.0), DEVICE_RARITY_CAP)
+    nothing = np.zeros(len(row))
+    return RecordScores(
+        missed=nothing,
+        dropout_rarity=nothing,
+        partial=np.isnan(taken.values).any(axis=1) | said.unknown | ~judged,
+        judged=judged,
+        impossible=taken.broken.any(axis=1),
+        surprise=surprise,
+        sustained=sustain(devices.sustained[slot], np.where(judged, surprise, devices.sustained[slot])),
+        rarity=np.where(judged, device_rarity, np.nan),
+        alarm_surprise=surprise,
+        alarm_rarity=np.where(judged, device_rarity, 0.0),
+        fitted=fitted,
+        said=said,
+        evidence=added,
+        building=building,
+        mass=mass,
+        stream_rarity=rarity,
+        named=_named(lane, mass, rarity),
+    )
+
+
+def _rarity(lane: RecordLane, row: Int64, added: Float64) -> Float64:
+    """−log10 p of the evidence [B, stream], by each stream's own tail."""
+    found = []
+    for stream in range(len(RECORD_STREAMS)):
+        fitted = fit(lane.rows.survivors[row, stream], lane.rows.readings[row], EVIDENCE.default_prior(), EVIDENCE)
+        found.append(np.minimum(fitted.rarity(EVIDENCE.position(added[:, stream])), RARITY_CAP))
+    return np.stack(found, axis=1)
+
+
+def _named(lane: RecordLane, mass: Float64, rarity: Float64) -> Int64:
+    """The attack with the largest mass; "unknown" where that stream is rarer."""
+    attack = np.where(lane.classes.attacks, mass, -1.0).argmax(axis=1)
+    return np.where(rarity[:, UNKNOWN] > rarity[:, CLASS], len(lane.classes.names), attack)
