@@ -161,8 +161,8 @@ def pick(group: ScoreGroup, start: int, stop: int) -> ScoreGroup:
 
 
 def _pick_classes(classes: ClassColumns, start: int, stop: int) -> ClassColumns:
-    listed = {each.name: getattr(classes, each.name) for each in fields(ClassColumns)}
-    return replace(classes, **{name: column[start:stop] for name, column in listed.items() if isinstance(column, list)})
+    listed = [each.name for each in fields(ClassColumns) if each.name != "known_limit"]
+    return ClassColumns(known_limit=classes.known_limit, **{name: getattr(classes, name)[start:stop] for name in listed})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def learn_records(devices: Devices, lane: RecordLane, taken: TakenRecords, score
         rows.arrays[name][row] = np.where(scored.judged, numbers, np.nan)
     rows.evidence[row], rows.building[row], rows.mass[row] = scored.evidence, scored.building, scored.mass
     rows.rarity[row] = scored.stream_rarity
-    renamed = judgement.alarming & (scored.named != rows.told[row])
+    renamed: Bool = judgement.alarming & (scored.named != rows.told[row])
     rows.told[row] = np.where(judgement.ended, NOTHING, np.where(judgement.alarming, scored.named, rows.told[row]))
     return renamed
 

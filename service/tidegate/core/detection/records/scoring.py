@@ -95,7 +95,7 @@ def score_records(devices: Devices, lane: RecordLane, taken: TakenRecords) -> Re
         dropout_rarity=nothing,
         partial=np.isnan(taken.values).any(axis=1) | said.unknown | ~judged,
         judged=judged,
-        impossible=taken.broken.any(axis=1),
+        impossible=np.asarray(taken.broken.any(axis=1)),
         surprise=surprise,
         sustained=sustain(devices.sustained[slot], np.where(judged, surprise, devices.sustained[slot])),
         rarity=np.where(judged, device_rarity, np.nan),
