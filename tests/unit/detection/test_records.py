@@ -71,7 +71,7 @@ def test_an_attack_that_turns_into_another_is_told_as_that() -> None:
 
 
 def test_an_attack_does_not_become_ordinary_by_lasting() -> None:
-    told = facts(watching(), course(("calm", 50), ("flood", 3000)))
+    told = facts(watching(), course(("calm", 50), ("flood", 600)))
     assert {fact.status for fact in told} == {AnomalyStatus.OPENED, AnomalyStatus.UPDATED}
     assert len(told) <= 3
 

@@ -43,9 +43,9 @@ def _learn_tails(devices: Devices, lane: RecordLane, taken: TakenRecords, scored
     within = devices.episode[taken.intake.slot] | judgement.unusual
     weight = np.where(within, np.where(ended, EPISODE_WEIGHT, 0.0), scored.judged)
     survivors, readings = rows.survivors[row], rows.readings[row]
-    for stream in range(len(RECORD_STREAMS)):
-        reached = np.where(ended, before[:, stream], edge[:, stream])
-        learn(survivors[:, stream], np.zeros(len(row)), reached, weight)
+    reached = np.where(ended[:, None], before, edge).ravel()
+    each = survivors.reshape(-1, EVIDENCE.edges)  # the same memory
+    learn(each, np.zeros(len(each)), reached, np.repeat(weight, len(RECORD_STREAMS)))
     readings += scored.judged
     forget(survivors, readings, EVIDENCE)
     rows.survivors[row], rows.readings[row] = survivors, readings

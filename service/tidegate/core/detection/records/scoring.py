@@ -14,7 +14,7 @@ from tidegate.core.detection.records import evidence
 from tidegate.core.detection.records.evidence import LEAST_COVERAGE, Said
 from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.records.table import CLASS, RECORD_STREAMS, UNKNOWN
-from tidegate.core.detection.records.tail import EVIDENCE
+from tidegate.core.detection.records.tail import EVIDENCE, PRIOR
 from tidegate.core.detection.rounds import Intake, Round
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.scoring import (
@@ -113,11 +113,10 @@ def score_records(devices: Devices, lane: RecordLane, taken: TakenRecords) -> Re
 
 def _rarity(lane: RecordLane, row: Int64, added: Float64) -> Float64:
     """−log10 p of the evidence [B, stream], by each stream's own tail."""
-    found = []
-    for stream in range(len(RECORD_STREAMS)):
-        fitted = fit(lane.rows.survivors[row, stream], lane.rows.readings[row], EVIDENCE.default_prior(), EVIDENCE)
-        found.append(np.minimum(fitted.rarity(EVIDENCE.position(added[:, stream])), RARITY_CAP))
-    return np.stack(found, axis=1)
+    survivors = lane.rows.survivors[row].reshape(-1, EVIDENCE.edges)
+    readings = np.repeat(lane.rows.readings[row], len(RECORD_STREAMS))
+    found = fit(survivors, readings, PRIOR, EVIDENCE).rarity(EVIDENCE.position(added.ravel()))
+    return np.minimum(found, RARITY_CAP).reshape(added.shape)
 
 
 def _named(lane: RecordLane, mass: Float64, rarity: Float64) -> Int64:

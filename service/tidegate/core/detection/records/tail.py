@@ -34,3 +34,6 @@ EVIDENCE: Final = EvidenceShape(
 )
 """The prior weighs as much as a device's: the model was calibrated before it came here, so a device is judged from its first
 record on, and a few thousand of its own outweigh what theory says."""
+
+PRIOR: Final = EVIDENCE.default_prior()
+"""Of both streams; a bundle has none to give, as its own prior is that of classes."""
