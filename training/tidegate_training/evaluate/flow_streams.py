@@ -26,7 +26,7 @@ from tidegate.errors import BundleError
 from tidegate.fleet.readers.rt_iot2022 import NORMAL
 from tidegate_training.bundle import MODEL
 from tidegate_training.evaluate.classification import RANDOM_STATES, block_split
-from tidegate_training.evaluate.events import EventCounts, count_events
+from tidegate_training.evaluate.events import EventCounts, count_events, poisson_interval
 from tidegate_training.evaluate.flow_table import Float64, FlowTable, Int64
 from tidegate_training.evaluate.scoring import service_configuration, universal_forecaster
 from tidegate_training.evaluate.verdicts import Report
@@ -170,13 +170,17 @@ def _values(row: Float64) -> list[float | None]:
 
 def _pooled(counts: Sequence[EventCounts], calm: int) -> dict[str, float]:
     total = sum(counts, EventCounts())
+    low, high = poisson_interval(total.false_alarms, calm / 1000.0)
     return {
         "events": total.events,
         "precision": total.precision,
         "recall": total.recall,
         "f1": total.f1,
         "false_alarms": total.false_alarms,
+        "ordinary_records": calm,
         "false_alarms_per_1000_records": 1000.0 * total.false_alarms / max(calm, 1),
+        "false_alarms_low": low,
+        "false_alarms_high": high,
         "delay_median_records": float(np.median(total.delays)) if total.delays else float("nan"),
     }
 
