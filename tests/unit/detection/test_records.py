@@ -90,7 +90,7 @@ def test_records_that_fit_no_class_count_neither_as_attack_nor_as_ordinary() -> 
 
 
 def test_many_records_that_fit_no_class_are_an_anomaly_of_their_own() -> None:
-    told = facts(watching(), course(("calm", 100), ("odd", 15)))
+    told = facts(watching(), course(("calm", 100), ("odd", 40)))
     assert (told[0].fault_kind, told[0].class_name) == (FaultKind.UNKNOWN_CLASS, "unknown")
     assert told[0].reasons[0].stream == "unknown"
     assert "records fit no class that the model knows" in told[0].reasons[0].text
