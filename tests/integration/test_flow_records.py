@@ -8,15 +8,19 @@ import pytest
 
 import worker_rig as rigs
 from support.classifiers import NearestCentre
-from support.records import flow_profile, record
+from support.records import BYTES, course, flow_profile, record
 from tidegate.adapters.memory import ManualClock, MemoryLog
 from tidegate.contracts import topics
+from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, ProfileName
 from tidegate.contracts.profile import Metric
 from tidegate.contracts.reading import ReadingBatch
+from tidegate.contracts.series import ScoredSeries, SeriesReading, SeriesRequest
 from tidegate.core.classifier import Model
+from tidegate.errors import InputError
+from tidegate.pipeline.series import SeriesDesk
 from worker_rig import SITE, Rig
 
 PROFILE = flow_profile(bundle=None)
@@ -73,3 +77,15 @@ async def test_activation_for_a_profile_of_other_columns_is_refused_by_their_nam
     assert outcome["accepted"] is False
     said = "profile 'narrow' lacks 1 of the 2 columns that bundle flows/1 classifies by: 'packets'"
     assert str(outcome["reason"]).startswith(said)
+
+
+async def test_posted_records_are_classified_and_a_declared_profile_needs_the_columns() -> None:
+    desk = SeriesDesk(CoreConfiguration({}), {**rigs.universal(), "flows": NearestCentre()})
+    posted = [SeriesReading(each.event_time_ms, each.metrics) for each in course(("calm", 10), ("flood", 8))]
+    declared = SeriesRequest(posted, metrics=dict(PROFILE.metrics), interval_seconds=1.0, bundle="flows")
+    scored = decode(await desk.score(declared), ScoredSeries)
+    assert [fact.class_name for fact in scored.anomalies][:1] == ["flood"]
+    assert scored.readings[0].metrics[BYTES].observed == posted[0].metrics[BYTES]
+    with pytest.raises(InputError, match="lacks 1 of the 2 columns"):
+        await desk.score(replace(declared, metrics={BYTES: Metric()}))
+    desk.close()

@@ -16,6 +16,7 @@ from tidegate.adapters.onnx_classifier import OnnxClassifier
 from tidegate.adapters.probe import check_classification
 from tidegate.bootstrap.configuration import load_forecasters
 from tidegate.cli.bundle import app as bundle_commands
+from tidegate.cli.config import app as config_commands
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import MetricName, ProfileName
 from tidegate.contracts.profile import Metric, Profile
@@ -139,3 +140,14 @@ def test_a_profile_is_served_by_a_classifier_only_if_it_has_its_columns(tmp_path
     assert models["flows"] is models["flows/1"]
     with pytest.raises(BundleError, match=r"profile 'net' lacks 1 of the 2 columns that bundle flows/1 classifies by: 'packets'"):
         load_forecasters(settings, profiles(bytes=Metric()))
+
+
+def test_config_check_names_the_columns_that_a_profile_lacks(tmp_path: Path) -> None:
+    write_classifier(tmp_path)
+    profile = tmp_path / "net.yaml"
+    profile.write_text("name: net\ninterval_seconds: 1\nbundle: flows\nmetrics: {bytes: {}}\n", encoding="utf-8")
+    found = CliRunner().invoke(
+        config_commands, ["check"], env={"TIDEGATE_PROFILES": f"[{profile}]", "TIDEGATE_BUNDLES": f"[{tmp_path}]"}
+    )
+    assert found.exit_code != 0
+    assert "profile 'net' lacks 1 of the 2 columns that bundle flows/1 classifies by: 'packets'" in found.output
