@@ -73,6 +73,7 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
     calibration, graphs = checks.calibration_and_int8(table, settings, report=report)
     unknown = checks.unknown_classes(table, settings, report=report)
     streamed = flow_streams.stream_figures(table, settings, report=report)
+    strange = flow_streams.unknown_attack_figures(table, settings, report=report)
     report("paper's preparation", 0, 1)
     paper, removed = checks.paper_preparation(read_every_flow(folder))
     report("paper's preparation", 1, 1)
@@ -83,6 +84,7 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
         "graphs": graphs,
         "unknown_classes": unknown,
         **streamed,
+        "streams_of_unknown_attacks": strange,
     }
     notes = (*classification.NOTES, *NETWORK_NOTES, *flow_streams.NOTES)
     return ClassifierStudy({**head, **headline_figures(figures), **figures, **more}, notes)
