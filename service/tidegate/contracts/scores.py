@@ -83,7 +83,7 @@ class MetricColumns:
 class ClassColumns:
     """The same devices, where their readings are records that a bundle classifies, one entry each.
 
-    The last record's class `label` (null: too few of its columns were there), the likeliest class's `probability`, its `energy`
+    The last record's class `label` (null: it could not be judged), the likeliest class's `probability`, its `energy`
     (NaN: not judged), which is below `known_limit` where no class fits; the attack `named` by the records that evidence builds
     on. For the streams `class` and `unknown`: `evidence` in nats, records it has been `building` for, and `rarity`, −log10 p.
     """

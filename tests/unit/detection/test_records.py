@@ -136,7 +136,7 @@ def test_a_record_without_values_is_not_judged() -> None:
     explanation = subject.explain(SITE, DEVICE)
     assert explanation is not None
     assert explanation.suppressed_by == [
-        "fewer than half of the record's columns were there: it counts neither as attack nor as ordinary"
+        "no record could be judged: none came yet, fewer than half of its columns were there, or the model has no answer"
     ]
 
 
@@ -234,6 +234,21 @@ def test_a_record_that_may_be_anything_is_no_evidence() -> None:
     said = evidence.read(Classified(flat, np.log(flat), np.zeros(1, np.float32)), classes, np.array([True]))
     assert said.likelihood_ratio[0, CLASS] == pytest.approx(0.0)
     assert said.likelihood_ratio[0, UNKNOWN] < 0.0
+
+
+def test_a_model_without_a_finite_answer_leaves_the_state_finite() -> None:
+    class Lost(NearestCentre):
+        def classify(self, records: np.ndarray) -> Classified:
+            found = super().classify(records)
+            lost = (records[:, 0] > 100.0)[:, None]
+            likelihood = np.where(lost, np.float32(-np.inf), found.log_likelihood)
+            return Classified(np.where(lost, np.float32(np.nan), found.probabilities), likelihood, found.energy)
+
+    subject = Detection(under(), {"universal": SmoothForecaster(), "flows": Lost()})
+    subject.observe([*course(("scan", 3)), record(3, "scan", bytes=1e9)], TICK)
+    assert subject.device_views()[0].score is None
+    assert np.isfinite(entry(subject)["evidence"]).all()
+    assert facts(subject, course(("scan", 6), start=4))[0].class_name == "scan"
 
 
 def test_a_bundle_that_says_no_classes_opens_no_lane() -> None:

@@ -45,9 +45,11 @@ LEAST_COVERAGE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What B records say: `label` code of the class, `unknown` fits none, `probability` of the likeliest class, natural
-    `log_odds` of attack, `likelihood_ratio` [B, stream] in nats, and `shares` float64 [B, class], the tempered probabilities."""
+    """What B records say: whether they are `judged` at all, `label` code of the class, `unknown` fits none, `probability` of the
+    likeliest class, natural `log_odds` of attack, `energy`, `likelihood_ratio` [B, stream] in nats, and `shares` float64
+    [B, class], the tempered probabilities of what is known. Zeros where a record is not judged."""
 
+    judged: Bool
     label: Int64
     unknown: Bool
     probability: Float64
@@ -57,24 +59,33 @@ class Said:
     shares: Float64
 
 
-def read(classified: Classified, classes: ClassSet, judged: Bool) -> Said:
-    """What records of `classified` say; those not `judged` say nothing. An unknown one speaks neither for nor against an
-    attack: the model has no say about what it does not know."""
-    shares = classified.probabilities.astype(np.float64)
+def read(classified: Classified, classes: ClassSet, complete: Bool) -> Said:
+    """What records say that are `complete` enough; those for which the model has no finite answer say nothing either.
+
+    An unknown one speaks neither for nor against an attack: the model has no say about what it does not know.
+    """
+    outputs = (classified.probabilities, classified.log_likelihood, classified.energy[:, None])
+    judged = complete & np.all([np.isfinite(each).all(axis=1) for each in outputs], axis=0)
+    shares, likelihood, energy = (np.where(judged[:, None], each.astype(np.float64), 0.0) for each in outputs)
     likeliest = shares.argmax(axis=1)
-    unknown = judged & (classified.energy.astype(np.float64) < classes.known_limit)
-    odds = log_odds(classified.log_likelihood.astype(np.float64), classes.attacks)
-    attack = np.where(judged & ~unknown, mixture_ratio(np.exp(odds), STRAY), 0.0)
-    strange = np.where(judged, mixture_ratio(np.where(unknown, np.inf, 0.0), 1.0 - classes.known_share) / STRANGE_BURST, 0.0)
+    unknown = judged & (energy[:, 0] < classes.known_limit)
+    odds = log_odds(likelihood, classes.attacks)
     return Said(
+        judged=judged,
         label=np.where(unknown | ~judged, len(classes.names), likeliest),
         unknown=unknown,
         probability=shares[np.arange(len(shares)), likeliest],
         log_odds=odds,
-        energy=classified.energy.astype(np.float64),
-        likelihood_ratio=np.stack([attack, strange], axis=1),
-        shares=np.where((judged & ~unknown)[:, None], shares, 0.0),
+        energy=energy[:, 0],
+        likelihood_ratio=_likelihood_ratio(odds, judged, unknown, classes),
+        shares=np.where(unknown[:, None], 0.0, shares),
     )
+
+
+def _likelihood_ratio(odds: Float64, judged: Bool, unknown: Bool, classes: ClassSet) -> Float64:
+    attack = mixture_ratio(np.exp(odds), STRAY)
+    strange = mixture_ratio(np.where(unknown, np.inf, 0.0), 1.0 - classes.known_share) / STRANGE_BURST
+    return np.stack([np.where(judged & ~unknown, attack, 0.0), np.where(judged, strange, 0.0)], axis=1)
 
 
 def mixture_ratio(likelihood_ratio: Float64, ordinary_share: float) -> Float64:

@@ -88,7 +88,7 @@ def class_reasons(look: ClassLook, interval_ms: float, least: float) -> Iterator
 def class_why_not(look: ClassLook) -> str | None:
     """What keeps the last record from counting, in words; null when nothing does."""
     if look.label is None:
-        return "fewer than half of the record's columns were there: it counts neither as attack nor as ordinary"
+        return "no record could be judged: none came yet, fewer than half of its columns were there, or the model has no answer"
     if look.unknown:
         return (
             f"the last record fits no class that the model knows (energy {look.energy:.2f}, known from {look.known_limit:.2f}): "

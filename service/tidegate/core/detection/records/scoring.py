@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.core.detection.calibration import DEVICE, SHAPES, fit
+from tidegate.core.detection.calibration import DEVICE, SHAPES, Fitted, fit
 from tidegate.core.detection.profiles import Profiles
 from tidegate.core.detection.records import evidence
 from tidegate.core.detection.records.evidence import LEAST_COVERAGE, Said
@@ -74,44 +74,58 @@ def take_records(devices: Devices, profiles: Profiles, lane: RecordLane, intake:
 
 def score_records(devices: Devices, lane: RecordLane, taken: TakenRecords) -> RecordScores:
     """Score a round; the state stays as it is. A record with fewer than half of its columns is not judged."""
-    slot, rows, row = taken.intake.slot, lane.rows, taken.row
-    values = np.where(taken.broken, np.nan, taken.values)
-    coverage = (~np.isnan(values)).sum(axis=1) / max(values.shape[1], 1)
-    judged = coverage >= LEAST_COVERAGE
-    said = evidence.read(lane.classifier.classify(values), lane.classes, judged)
-    added = evidence.add_up(rows.evidence[row], said.likelihood_ratio, taken.elapsed)
-    building = np.where(added > 0.0, rows.building[row].astype(np.int64) + judged[:, None], 0)
-    mass = np.where(added[:, CLASS, None] > 0.0, rows.mass[row] * evidence.kept(taken.elapsed)[:, None] + said.shares, 0.0)
-    rarity = _rarity(lane, row, added)
+    slot, said = taken.intake.slot, _classified(lane, taken)
+    added, building, mass = _built_up(lane, taken, said)
+    stream_rarity = _stream_rarity(lane, taken.row, added)
     fitted = fit(devices.device_survivors[slot], devices.device_readings[slot], lane.priors[DEVICE], SHAPES[DEVICE])
-    part = beyond_ordinary(rarity)
+    part = beyond_ordinary(stream_rarity)
     surprise = part[:, CLASS] + part[:, UNKNOWN]
-    strongest = np.maximum(rarity[:, CLASS], rarity[:, UNKNOWN]) - np.log10(len(RECORD_STREAMS))
-    together = fitted.rarity(device_position(surprise, taken.width))
-    device_rarity = np.minimum(np.maximum(np.maximum(together, strongest), 0.0), DEVICE_RARITY_CAP)
-    nothing = np.zeros(len(row))
+    rarity = _device_rarity(fitted, surprise, stream_rarity, taken.width)
+    before, nothing = devices.sustained[slot], np.zeros(len(slot))
     return RecordScores(
         missed=nothing,
         dropout_rarity=nothing,
-        partial=np.isnan(taken.values).any(axis=1) | said.unknown | ~judged,
-        judged=judged,
+        partial=np.isnan(taken.values).any(axis=1) | said.unknown | ~said.judged,
+        judged=said.judged,
         impossible=np.asarray(taken.broken.any(axis=1)),
         surprise=surprise,
-        sustained=sustain(devices.sustained[slot], np.where(judged, surprise, devices.sustained[slot])),
-        rarity=np.where(judged, device_rarity, np.nan),
+        sustained=sustain(before, np.where(said.judged, surprise, before)),
+        rarity=np.where(said.judged, rarity, np.nan),
         alarm_surprise=surprise,
-        alarm_rarity=np.where(judged, device_rarity, 0.0),
+        alarm_rarity=np.where(said.judged, rarity, 0.0),
         fitted=fitted,
         said=said,
         evidence=added,
         building=building,
         mass=mass,
-        stream_rarity=rarity,
-        named=_named(lane, mass, rarity),
+        stream_rarity=stream_rarity,
+        named=_named(lane, mass, stream_rarity),
     )
 
 
-def _rarity(lane: RecordLane, row: Int64, added: Float64) -> Float64:
+def _classified(lane: RecordLane, taken: TakenRecords) -> Said:
+    values = np.where(taken.broken, np.nan, taken.values)
+    complete = (~np.isnan(values)).sum(axis=1) >= LEAST_COVERAGE * values.shape[1]
+    return evidence.read(lane.classifier.classify(values), lane.classes, complete)
+
+
+def _built_up(lane: RecordLane, taken: TakenRecords, said: Said) -> tuple[Float64, Int64, Float64]:
+    """The next evidence [B, stream], the records it builds on, and their mass [B, class]."""
+    rows, row = lane.rows, taken.row
+    added = evidence.add_up(rows.evidence[row], said.likelihood_ratio, taken.elapsed)
+    building = np.where(added > 0.0, rows.building[row].astype(np.int64) + said.judged[:, None], 0)
+    mass = rows.mass[row] * evidence.kept(taken.elapsed)[:, None] + said.shares
+    return added, building, np.where(added[:, CLASS, None] > 0.0, mass, 0.0)
+
+
+def _device_rarity(fitted: Fitted, surprise: Float64, stream_rarity: Float64, width: Int64) -> Float64:
+    """As `scoring._rarity`: by the device's tail of what the streams say together, or by the stronger of the two alone."""
+    together = fitted.rarity(device_position(surprise, width))
+    alone = np.maximum(stream_rarity[:, CLASS], stream_rarity[:, UNKNOWN]) - np.log10(len(RECORD_STREAMS))
+    return np.asarray(np.minimum(np.maximum(np.maximum(together, alone), 0.0), DEVICE_RARITY_CAP))
+
+
+def _stream_rarity(lane: RecordLane, row: Int64, added: Float64) -> Float64:
     """−log10 p of the evidence [B, stream], by each stream's own tail."""
     survivors = lane.rows.survivors[row].reshape(-1, EVIDENCE.edges)
     readings = np.repeat(lane.rows.readings[row], len(RECORD_STREAMS))
