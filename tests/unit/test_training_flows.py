@@ -16,7 +16,7 @@ from tidegate.core.detection.records import evidence
 from tidegate.errors import BundleError, InputError
 from tidegate_training.commands import train
 from tidegate_training.evaluate.classifier_checks import area_under_roc, paper_preparation, unknown_classes
-from tidegate_training.evaluate.flow_streams import streams, turned, watched
+from tidegate_training.evaluate.flow_streams import streams, turned, unknown_attack_figures, watched
 from tidegate_training.evaluate.flow_table import FlowTable, read_flows
 from tidegate_training.flows.bundle import UNKNOWN, FlowBundle
 from tidegate_training.flows.calibration import best_temperature, calibration_error, group_log_odds, log_softmax
@@ -209,6 +209,20 @@ def test_areas_under_curves_agree_with_their_definition():
     right, wrong = roc(np.concatenate([positive, negative]), np.repeat([True, False], [3, 2]))
     assert np.trapezoid(right, wrong) == pytest.approx((2 + 1.5 + 1.5) / 6)
     assert np.isnan(area_under_roc(positive, negative[:0]))
+
+
+def test_an_attack_left_out_of_training_is_never_told_by_its_own_name():
+    kinds = np.repeat([0, 1, 2], [60, 30, 180])
+    random = np.random.default_rng(0)
+    features = CENTRES[(kinds + 1) % 3] + random.normal(size=(len(kinds), 2))
+    names = ("ARP_poisioning", "DOS_SYN_Hping", "MQTT_Publish")
+    table = FlowTable(features, kinds, features, ("flow_duration", "fwd_pkts_tot"), names)
+    found = unknown_attack_figures(table, QUICK)
+    assert list(found) == ["ARP_poisioning"]
+    row = found["ARP_poisioning"]
+    assert row["records"] == 60
+    assert row["told_as"] in (None, "DOS_SYN_Hping", UNKNOWN)
+    assert row["told"] == (row["delay_records"] is not None)
 
 
 @pytest.fixture(scope="module")
