@@ -24,7 +24,7 @@ from tidegate.pipeline.series import SeriesDesk
 from worker_rig import SITE, Rig
 
 PROFILE = flow_profile(bundle=None)
-NARROW = replace(PROFILE, name=ProfileName("narrow"), metrics={"bytes": Metric()})
+NARROW = replace(PROFILE, name=ProfileName("narrow"), metrics={BYTES: Metric()})
 ACTIVATE = Command(CommandId("go"), SITE, CommandKind.ACTIVATE_BUNDLE, "test", profile=PROFILE.name, bundle="flows/1")
 
 

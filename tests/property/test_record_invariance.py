@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.late import agree, final, live, shuffled, standing
-from support.records import TICK, flow_profile, models, record, under, watching
+from support.records import PACKETS, TICK, flow_profile, models, record, under, watching
 from tidegate.contracts.anomaly import Anomaly
+from tidegate.contracts.ids import ProfileName
 from tidegate.contracts.reading import Reading
 from tidegate.core.detection.detection import Detection
 
@@ -25,16 +26,17 @@ def random_records(random_state: int, devices: int = 3, seconds: int = 60) -> li
     for second in range(seconds):
         for number in random.permutation(devices).tolist():
             kinds[number] = str(random.choice(KINDS)) if random.random() < 0.1 else kinds[number]
-            metrics = {"packets": None} if random.random() < 0.05 else {"packets": -5000.0} if random.random() < 0.02 else {}
-            made = record(second, kinds[number], f"d{number}", **metrics)
-            made = replace(made, profile="plain") if number == devices - 1 else made
+            made = record(second, kinds[number], f"d{number}")
+            if random.random() < 0.07:
+                made = replace(made, metrics=made.metrics | {PACKETS: None if random.random() < 0.7 else -5000.0})
+            made = replace(made, profile=ProfileName("plain")) if number == devices - 1 else made
             readings += [made] * (0 if random.random() < 0.1 else 2 if random.random() < 0.05 else 1)
     return readings
 
 
 def fresh(lateness_seconds: float = 0.0) -> Detection:
     profile = flow_profile(lateness_seconds=lateness_seconds)
-    return watching(profile, replace(profile, name="plain", bundle=None))
+    return watching(profile, replace(profile, name=ProfileName("plain"), bundle=None))
 
 
 def judged(subject: Detection, readings: Sequence[Reading], cuts: Sequence[int] = ()) -> tuple[list[object], list[Anomaly]]:

@@ -39,10 +39,10 @@ def watching(*profiles: Profile, **changes: Any) -> Detection:
     return Detection(under(*profiles), models(**changes))
 
 
-def record(second: float, kind: str, device: str = "d", random_state: int = 0, **metrics: float | None) -> Reading:
+def record(second: float, kind: str, device: str = "d", **metrics: float | None) -> Reading:
     """A record of a class, or `odd`, which is of none; the same second gives the same record."""
     centre = STRANGE if kind == "odd" else CENTRES[CLASSES.index(kind)]
-    values = np.asarray(centre) + np.random.default_rng([random_state, int(second)]).normal(scale=0.8, size=2)
+    values = np.asarray(centre) + np.random.default_rng(int(second)).normal(scale=0.8, size=2)
     columns: dict[MetricName, float | None] = {BYTES: float(values[0]), PACKETS: float(values[1])}
     columns |= {MetricName(name): value for name, value in metrics.items()}
     return Reading(SiteId("s"), DeviceId(device), ProfileName("net"), START_MS + round(1000 * second), columns)

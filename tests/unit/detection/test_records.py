@@ -120,8 +120,10 @@ def test_gaps_are_no_evidence_but_silence_is() -> None:
 
 @pytest.mark.parametrize("metrics", [{"packets": None}, {"note": 5.0}, {"stranger": 1.0}], ids=["missing", "known", "unknown"])
 def test_a_record_that_lacks_a_column_or_has_others_is_judged_by_what_it_has(metrics: dict[str, float | None]) -> None:
-    subject = watching()
-    assert facts(subject, [record(0, "calm", **metrics)]) == []
+    subject, made = watching(), record(0, "calm")
+    assert (
+        facts(subject, [replace(made, metrics=made.metrics | {MetricName(name): value for name, value in metrics.items()})]) == []
+    )
     view = subject.device_views()[0]
     assert view.score is not None
     assert (view.state is DeviceState.PARTIAL) == ("packets" in metrics)
