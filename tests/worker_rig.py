@@ -18,6 +18,7 @@ from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, MetricName, P
 from tidegate.contracts.profile import AlarmPolicy, DemandMapping, DemandTerm, Metric, Profile
 from tidegate.contracts.reading import Reading, ReadingBatch
 from tidegate.contracts.topology import DevicePlacement, Gateway, Topology
+from tidegate.core.classifier import Model
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Partition
 from tidegate.pipeline.worker import PartitionWorker, WorkerLimits, WorkerPorts
@@ -81,7 +82,7 @@ class Rig:
 
     log: Log
     clock: ManualClock
-    forecasters: dict[str, Forecaster]
+    forecasters: dict[str, Forecaster] | dict[str, Model]
     limits: WorkerLimits = LIMITS
     configuration: CoreConfiguration = CONFIGURATION
     stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -15,7 +15,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.journal import JournalRecord
 from tidegate.contracts.topics import JOURNAL
 from tidegate.contracts.views import Balance
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.core.partition import Partition
 from tidegate.pipeline.replay import Restored
 from tidegate.pipeline.step import Stepper
@@ -36,7 +36,7 @@ class Truth:
     batches: int = 0
 
 
-async def undisturbed(log: Log, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster], partition: int) -> Truth:
+async def undisturbed(log: Log, configuration: CoreConfiguration, forecasters: Mapping[str, Model], partition: int) -> Truth:
     """Step through the whole journal of `partition`, with the service's own step.
 
     Raises:

@@ -13,7 +13,7 @@ from tidegate.bootstrap.configuration import core_configuration, load_forecaster
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.topics import CLEANUP, DEADLETTER, DECISIONS, INPUTS, JOURNAL, SNAPSHOTS, TELEMETRY
 from tidegate.contracts.views import Balance
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.settings import Settings
 from tidegate_training.evaluate.acceptance.rerun import digest_after_recovery
 
@@ -80,7 +80,7 @@ async def _judge_partition(
     log: KafkaLog,
     found: Mapping[tuple[str, int], Sequence[Found]],
     configuration: CoreConfiguration,
-    forecasters: Mapping[str, Forecaster],
+    forecasters: Mapping[str, Model],
     partition: int,
 ) -> Balance:
     entries = checks.journal_entries(found[JOURNAL, partition])

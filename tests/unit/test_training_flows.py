@@ -9,10 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from tidegate.adapters.onnx import load_bundle
+from support.classifiers import CENTRES, CLASSES, NearestCentre
+from tidegate.adapters.onnx import load_bundle, load_model, verify_bundle
+from tidegate.core.classifier import class_set
+from tidegate.core.detection.records import evidence
 from tidegate.errors import BundleError, InputError
 from tidegate_training.commands import train
 from tidegate_training.evaluate.classifier_checks import area_under_roc, paper_preparation, unknown_classes
+from tidegate_training.evaluate.flow_streams import streams, turned, unknown_attack_figures, watched
 from tidegate_training.evaluate.flow_table import FlowTable, read_flows
 from tidegate_training.flows.bundle import UNKNOWN, FlowBundle
 from tidegate_training.flows.calibration import best_temperature, calibration_error, group_log_odds, log_softmax
@@ -24,7 +28,7 @@ from tidegate_training.flows.settings import SMOKE, FlowSettings
 from tidegate_training.report.flow_plots import roc
 
 NAMES = ("bytes", "seconds", "packets", "proto")
-QUICK = FlowSettings(epochs=12, batch=16)
+QUICK = FlowSettings(epochs=12, batch=64, learning_rate=1e-2)
 
 
 def flows(rows=240, random_state=0):
@@ -184,7 +188,7 @@ def test_nothing_to_tell_apart_is_refused(rows, said):
 def test_a_class_far_from_all_known_ones_is_called_unknown_more_often_than_known_rows():
     features, classes = flows(240)
     table = FlowTable(features, classes, classes[:, None] * 1.0, NAMES, ("x", "y", "z"))
-    found = unknown_classes(table, replace(QUICK, batch=64))
+    found = unknown_classes(table, QUICK)
     assert set(found) == {"x", "y", "z"}
     assert all(0.0 <= row["called_unknown"] <= 1.0 for row in found.values())
     assert all(row["known_rows_called_unknown"] < 0.3 for row in found.values())
@@ -205,6 +209,20 @@ def test_areas_under_curves_agree_with_their_definition():
     right, wrong = roc(np.concatenate([positive, negative]), np.repeat([True, False], [3, 2]))
     assert np.trapezoid(right, wrong) == pytest.approx((2 + 1.5 + 1.5) / 6)
     assert np.isnan(area_under_roc(positive, negative[:0]))
+
+
+def test_an_attack_left_out_of_training_is_never_told_by_its_own_name():
+    kinds = np.repeat([0, 1, 2], [60, 30, 180])
+    random = np.random.default_rng(0)
+    features = CENTRES[(kinds + 1) % 3] + random.normal(size=(len(kinds), 2))
+    names = ("ARP_poisioning", "DOS_SYN_Hping", "MQTT_Publish")
+    table = FlowTable(features, kinds, features, ("flow_duration", "fwd_pkts_tot"), names)
+    found = unknown_attack_figures(table, QUICK)
+    assert list(found) == ["ARP_poisioning"]
+    row = found["ARP_poisioning"]
+    assert row["records"] == 60
+    assert row["told_as"] in (None, "DOS_SYN_Hping", UNKNOWN)
+    assert row["told"] == (row["delay_records"] is not None)
 
 
 @pytest.fixture(scope="module")
@@ -250,9 +268,38 @@ def test_records_without_a_feature_are_refused_by_its_name(bundle):
         FlowBundle(bundle).classify(np.zeros((1, 2)), ("proto", "service"))
 
 
-def test_the_service_refuses_a_classifier_by_its_task(bundle):
-    with pytest.raises(BundleError, match="classify"):
+def test_the_service_serves_what_was_trained_as_training_reads_it(bundle):
+    assert verify_bundle(bundle) == []
+    served, read = load_model(bundle), FlowBundle(bundle)
+    names = served.manifest.metrics
+    records = np.array([[6.0, 0.0, value] for value in (0.2, 1.9)])[
+        :, [("proto", "service", "flow_duration").index(n) for n in names]
+    ]
+    np.testing.assert_array_equal(served.classify(records).probabilities, read.classify(records, names).probabilities)
+    said = evidence.read(served.classify(records), class_set(served.manifest), np.array([True, True]))
+    np.testing.assert_allclose(said.log_odds, read.classify(records, names).log_odds, rtol=1e-9)
+    with pytest.raises(BundleError, match="task is classify, expected forecast"):
         load_bundle(bundle)
+
+
+def test_test_blocks_become_devices_and_a_single_record_is_no_alarm():
+    columns = ("flow_duration", "fwd_pkts_tot")
+    kinds = np.repeat([0, 1, 0, 2, 0], [60, 12, 60, 1, 60])
+    table = FlowTable(CENTRES[kinds], kinds, CENTRES[kinds], columns, CLASSES)
+    dealt = streams(table, np.arange(len(kinds)), normal=["calm"])
+    assert [(stream.attack, len(stream.rows), int(stream.labels.sum())) for stream in dealt] == [
+        ("scan", 102, 12),
+        ("flood", 91, 1),
+    ]
+    assert sorted(np.concatenate([stream.rows for stream in dealt]).tolist()) == list(range(len(kinds)))
+    model = NearestCentre(columns=columns)
+    said = watched(table, dealt, model)
+    assert said[0][1] == ["scan"]
+    assert dealt[0].labels[said[0][0][0]] == 1
+    assert said[1] == ([], [])
+    assert [
+        [int(stream.labels[row]) for row in rows] for stream, rows in zip(dealt, turned(table, dealt, model), strict=True)
+    ] == [[1], [1]]
 
 
 def test_a_model_that_was_changed_is_refused(bundle, tmp_path):

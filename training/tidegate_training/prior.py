@@ -18,7 +18,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.manifest import BundleManifest
 from tidegate.core.detection.calibration import NOVELTY, RESIDUAL, SHAPES, fleet_prior
 from tidegate.core.detection.detection import Detection
-from tidegate.core.detection.state import Rows
+from tidegate.core.detection.table import Table
 from tidegate.core.forecaster import Float32, Float64, Forecaster
 from tidegate.fleet.series import Series
 from tidegate_training.bundle import write_manifest
@@ -83,7 +83,7 @@ def _read(detection: Detection, series: Sequence[Series]) -> None:
         detection.observe(batch, max(reading.event_time_ms for reading in batch))
 
 
-def _learned(rows: Rows) -> dict[str, tuple[Float32, Float64]]:
+def _learned(rows: Table) -> dict[str, tuple[Float32, Float64]]:
     """Return copies of the tails by stream: survivors float32 [n, edges] and readings float64 [n]."""
     columns = {stream: [rows.arrays[f"{name}_{what}"] for what in ("survivors", "readings")] for stream, name in COLUMNS.items()}
     return {

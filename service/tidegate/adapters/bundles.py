@@ -16,13 +16,14 @@ from tidegate.adapters.opset import opset_version
 from tidegate.contracts.codec import decode
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.contracts.manifest import BundleManifest, StateTensor
+from tidegate.core.classifier import CLASSIFY, class_set
 from tidegate.errors import BundleError, InputError
 
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.onnx"
 
-TASK: Final = "forecast"
-"""The only task this release serves."""
+FORECAST: Final = "forecast"
+"""The task of a bundle that forecasts metrics; the other one that is served is `core.classifier.CLASSIFY`."""
 
 ITEM_BYTES: Final = {"float32": 4, "float64": 8}
 """Bytes by dtype that a state tensor may have."""
@@ -142,13 +143,42 @@ def check_files(bundle: Bundle) -> Iterator[Finding]:
     yield from _differs(MANIFEST, "version", version, manifest.version)
     yield from _differs(MODEL, "sha256", manifest.model_sha256, hashlib.sha256(bundle.model).hexdigest())
     yield from _differs(MODEL, "opset", manifest.opset, opset_version(bundle.model))
-    yield from _differs(MANIFEST, "task", TASK, manifest.task)
-    yield from _differs(MANIFEST, "metrics", [], manifest.metrics)
-    yield from _differs(MANIFEST, "horizons", list(HORIZONS), manifest.horizons)
-    yield from _differs(MANIFEST, "quantile_levels", list(QUANTILE_LEVELS), manifest.quantile_levels)
+    if manifest.task == CLASSIFY:
+        yield from _check_classifier(manifest)
+    else:
+        yield from _check_forecaster(manifest)
     yield from _check_state(manifest)
     if not 0 <= manifest.parity_max_abs <= MAX_PARITY_ABS:
         yield Finding(MANIFEST, "parity_max_abs", f"0 to {MAX_PARITY_ABS}", str(manifest.parity_max_abs))
+
+
+def _check_forecaster(manifest: BundleManifest) -> Iterator[Finding]:
+    if manifest.task != FORECAST:
+        yield Finding(MANIFEST, "task", f"{FORECAST} or {CLASSIFY}", manifest.task)
+    yield from _differs(MANIFEST, "metrics", [], manifest.metrics)
+    yield from _differs(MANIFEST, "horizons", list(HORIZONS), manifest.horizons)
+    yield from _differs(MANIFEST, "quantile_levels", list(QUANTILE_LEVELS), manifest.quantile_levels)
+
+
+def _check_classifier(manifest: BundleManifest) -> Iterator[Finding]:
+    if not manifest.metrics or len(set(manifest.metrics)) < len(manifest.metrics):
+        yield Finding(MANIFEST, "metrics", "the columns of a record, each once", str(manifest.metrics)[:200])
+    yield from _differs(MANIFEST, "state", [], manifest.state)
+    if manifest.name == "universal":
+        yield Finding(MANIFEST, "task of the bundle that serves every profile", FORECAST, CLASSIFY)
+    try:
+        classes = class_set(manifest)
+    except (KeyError, ValueError) as error:
+        yield Finding(MANIFEST, "settings", "numbers known_limit and known_share, and normal", f"without: {error!r}")
+        return
+    normal = str(manifest.settings["normal"]).split(",")
+    if strangers := [name for name in normal if name not in classes.names]:
+        yield Finding(MANIFEST, "settings normal", f"of {', '.join(classes.names)}"[:200], ", ".join(strangers)[:200])
+    if not 0 < classes.attacks.sum() < len(classes.names):
+        yield Finding(MANIFEST, "prior", "classes of which some are normal and some attacks", ", ".join(classes.names)[:200])
+    if not 0.0 < classes.known_share < 1.0 or not math.isfinite(classes.known_limit):
+        found = f"{classes.known_share} and {classes.known_limit}"
+        yield Finding(MANIFEST, "settings known_share and known_limit", "a ratio and a finite energy", found)
 
 
 def raise_first(bundle_path: Path, findings: Iterable[Finding]) -> None:

@@ -1,31 +1,24 @@
-"""Forecasters over ONNX Runtime: `core.forecaster.Forecaster` from a bundle, believed only after it was checked.
-
-One thread per session: two give the step nothing, and a fixed summation order is what makes a row's result independent
-of its batch. ONNX Runtime itself is imported when the first bundle is loaded, not before.
-"""
+"""Bundles over ONNX Runtime, believed only after they were checked: forecasters here, classifiers in `onnx_classifier`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tidegate.adapters.bundles import MODEL, Bundle, Finding, check_files, raise_first, read_bundle
-from tidegate.adapters.probe import check_behaviour
+from tidegate.adapters.bundles import FORECAST, MANIFEST, Bundle, Finding, check_files, raise_first, read_bundle
+from tidegate.adapters.onnx_classifier import OnnxClassifier, check_classifier_graph
+from tidegate.adapters.onnx_graph import ADVICE, TYPES, Signature, compare, identity_of, open_session
+from tidegate.adapters.probe import check_behaviour, check_classification
 from tidegate.contracts.manifest import BundleManifest
+from tidegate.core.classifier import CLASSIFY
 from tidegate.core.forecaster import Float32, Float64, ForecastStep, State
 from tidegate.errors import BundleError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-_TYPES: Final = {"float32": "tensor(float)", "float64": "tensor(double)"}
-_ADVICE: Final = "export the model again with this release's graph contract"
-Signature = dict[str, tuple[str, tuple[int, ...]]]
-"""Type and shape after the batch dimension, by tensor name."""
 
 
 class OnnxForecaster:
@@ -35,7 +28,7 @@ class OnnxForecaster:
         self._manifest = bundle.manifest
         self._session = session
         self._outputs = ["quantiles", *(f"{tensor.name}_next" for tensor in bundle.manifest.state)]
-        self._identity = f"{bundle.manifest.name}/{bundle.manifest.version}@{bundle.manifest.model_sha256[:12]}"
+        self._identity = identity_of(bundle.manifest)
 
     @property
     def manifest(self) -> BundleManifest:
@@ -59,7 +52,7 @@ class OnnxForecaster:
         try:
             quantiles, *following = self._session.run(self._outputs, inputs)
         except Exception as error:  # ONNX Runtime's errors share no base of their own
-            raise BundleError(f"{self.identity} failed on {len(values)} rows: {error}", advice=_ADVICE) from error
+            raise BundleError(f"{self.identity} failed on {len(values)} rows: {error}", advice=ADVICE) from error
         return ForecastStep(
             quantiles[:, 0], {tensor.name: rows for tensor, rows in zip(self._manifest.state, following, strict=True)}
         )
@@ -70,17 +63,31 @@ class OnnxForecaster:
 
 
 def load_bundle(path: Path) -> OnnxForecaster:
-    """Load the bundle in folder `path` (`name/version/`), checking files, graph and behaviour; a few milliseconds.
+    """Load the forecaster in folder `path` (`name/version/`), checking files, graph and behaviour; a few milliseconds.
+
+    Raises:
+        BundleError: it is missing, corrupt, of another task, or not what its manifest says; names file, expected and found.
+    """
+    model = load_model(path)
+    if not isinstance(model, OnnxForecaster):
+        raise_first(path, [Finding(MANIFEST, "task", FORECAST, model.manifest.task)])
+        raise AssertionError("a finding raises")
+    return model
+
+
+def load_model(path: Path) -> OnnxClassifier | OnnxForecaster:
+    """Load the bundle in folder `path`, of whichever task, checked as `load_bundle` does.
 
     Raises:
         BundleError: it is missing, corrupt, or not what its manifest says; names file, expected and found.
     """
     bundle = read_bundle(path)
     raise_first(path, check_files(bundle))
-    forecaster, session = _forecaster(bundle)
-    raise_first(path, check_graph(bundle.manifest, session))
-    raise_first(path, check_behaviour(forecaster))
-    return forecaster
+    session = open_session(bundle)
+    raise_first(path, _graph(bundle, session))
+    model = _model(bundle, session)
+    raise_first(path, _behaviour(model))
+    return model
 
 
 def verify_bundle(path: Path) -> list[Finding]:
@@ -93,48 +100,32 @@ def verify_bundle(path: Path) -> list[Finding]:
     """
     bundle = read_bundle(path)
     findings = list(check_files(bundle))
-    if any(finding.what == "sha256" for finding in findings):
+    if any(finding.what in ("sha256", "task") for finding in findings):
         return findings
-    forecaster, session = _forecaster(bundle)
-    graph = list(check_graph(bundle.manifest, session))
-    return findings + (graph or list(check_behaviour(forecaster)))
+    session = open_session(bundle)
+    graph = list(_graph(bundle, session))
+    return findings + (graph or list(_behaviour(_model(bundle, session))))
+
+
+def _model(bundle: Bundle, session: InferenceSession) -> OnnxClassifier | OnnxForecaster:
+    return (OnnxClassifier if bundle.manifest.task == CLASSIFY else OnnxForecaster)(bundle, session)
+
+
+def _graph(bundle: Bundle, session: InferenceSession) -> Iterator[Finding]:
+    check = check_classifier_graph if bundle.manifest.task == CLASSIFY else check_graph
+    return check(bundle.manifest, session)
+
+
+def _behaviour(model: OnnxClassifier | OnnxForecaster) -> Iterator[Finding]:
+    return check_classification(model) if isinstance(model, OnnxClassifier) else check_behaviour(model)
 
 
 def check_graph(manifest: BundleManifest, session: InferenceSession) -> Iterator[Finding]:
     """Yield where the graph's inputs and outputs differ from the contract (`contracts.manifest`) and the manifest's state."""
-    states = {tensor.name: (_TYPES.get(tensor.dtype, tensor.dtype), (tensor.width,)) for tensor in manifest.state}
-    double, single = _TYPES["float64"], _TYPES["float32"]
+    states = {tensor.name: (TYPES.get(tensor.dtype, tensor.dtype), (tensor.width,)) for tensor in manifest.state}
+    double, single = TYPES["float64"], TYPES["float32"]
     inputs: Signature = {"x": (double, (1,)), "mask": (single, (1,)), "dt": (single, ()), "learn": (single, ()), **states}
     quantiles = (double, (1, len(manifest.horizons), len(manifest.quantile_levels)))
     outputs: Signature = {"quantiles": quantiles, **{f"{name}_next": tensor for name, tensor in states.items()}}
-    yield from _compare("input", inputs, session.get_inputs())
-    yield from _compare("output", outputs, session.get_outputs())
-
-
-def _compare(kind: str, expected: Signature, nodes: list[Any]) -> Iterator[Finding]:
-    found = {node.name: (node.type, list(node.shape)) for node in nodes}
-    for name in expected.keys() - found.keys():
-        yield Finding(MODEL, f"{kind} {name}", str(expected[name]), "missing")
-    for name in found.keys() - expected.keys():
-        yield Finding(MODEL, f"{kind} {name}", "no such tensor", str(found[name]))
-    for name in expected.keys() & found.keys():
-        type_, shape = found[name]
-        fits = shape and not isinstance(shape[0], int) and (type_, tuple(shape[1:])) == expected[name]
-        if not fits:
-            yield Finding(MODEL, f"{kind} {name}", f"{expected[name][0]} {['batch', *expected[name][1]]}", f"{type_} {shape}")
-
-
-def _forecaster(bundle: Bundle) -> tuple[OnnxForecaster, InferenceSession]:
-    # Recent builds report usage to their maker and leave a file in the temporary folder, unless told before the import.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # noqa: PLC0415 takes a tenth of a second, which only those who load a bundle should pay
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(bundle.model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no base of their own
-        raise BundleError(f"{bundle.path / MODEL} is not a model that runs here: {error}", advice=_ADVICE) from error
-    return OnnxForecaster(bundle, session), session
+    yield from compare("input", inputs, session.get_inputs())
+    yield from compare("output", outputs, session.get_outputs())

@@ -1,16 +1,17 @@
-"""Trying a forecaster out before it is believed: finite on ordinary input, and a row's result independent of its batch.
+"""Trying a model out before it is believed: finite on ordinary input, and a row's result independent of its batch.
 
 Batch-size invariance is guaranteed bit for bit (design: guarantee 3), and some ONNX operators break it; the probe runs on
 the machine and library version that will serve.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from tidegate.adapters.bundles import MODEL, Finding
+from tidegate.core.classifier import Classified, Classifier
 from tidegate.core.forecaster import Float32, Float64, Forecaster, ForecastStep, State
 
 ROWS: Final = 64
@@ -43,6 +44,38 @@ def check_behaviour(forecaster: Forecaster) -> Iterator[Finding]:
                 yield Finding(
                     MODEL, f"{name} at batch size {size}", f"bit for bit as at {ROWS}", f"different in {different} rows"
                 )
+
+
+def check_classification(classifier: Classifier) -> Iterator[Finding]:
+    """The same of a classifier, and that its probabilities are some: 0 to 1, and 1 together."""
+    records = _records(len(classifier.manifest.metrics))
+    whole = _classified([classifier.classify(records)])
+    bad = [name for name, rows in whole.items() if not np.isfinite(rows).all()]
+    if bad:
+        yield Finding(MODEL, f"{', '.join(bad)} on ordinary records", "finite numbers", "NaN or infinity")
+    shares = whole["probabilities"].astype(np.float64)
+    if (shares < 0.0).any() or not np.allclose(shares.sum(axis=1), 1.0, atol=1e-3):
+        yield Finding(MODEL, "probabilities", "at least 0, and 1 together", f"{shares.min():g}, and {shares.sum(axis=1).max():g}")
+    for size in BATCH_SIZES[:-1]:
+        parts = _classified([classifier.classify(records[start : start + size]) for start in range(0, ROWS, size)])
+        for name, rows in whole.items():
+            different = sum(one.tobytes() != other.tobytes() for one, other in zip(rows, parts[name], strict=True))
+            if different:
+                yield Finding(
+                    MODEL, f"{name} at batch size {size}", f"bit for bit as at {ROWS}", f"different in {different} records"
+                )
+
+
+def _classified(parts: Sequence[Classified]) -> dict[str, np.ndarray]:
+    names = ("probabilities", "log_likelihood", "energy")
+    return {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+
+
+def _records(columns: int) -> Float64:
+    """Ordinary records of many scales, with values missing here and there."""
+    row, column = np.arange(ROWS)[:, None], np.arange(columns)
+    values = 10.0 ** ((row + column) % 7 - 2) * (1.0 + np.sin(0.7 * row + 1.3 * column))
+    return np.asarray(np.where((row + 3 * column) % 13 == 0, np.nan, values))
 
 
 def _run(forecaster: Forecaster, batch_size: int) -> ForecastStep:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tidegate.adapters.bundles import all_bundles, bundle_catalogue, shipped_bundles
-from tidegate.adapters.onnx import load_bundle
+from tidegate.adapters.onnx import load_model
 from tidegate.adapters.profiles import load_profiles, shipped_profiles
 from tidegate.contracts.codec import from_builtins
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration, DetectionSettings
 from tidegate.contracts.profile import Profile
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model, misfit
 from tidegate.errors import BundleError, ConfigurationError, InputError
 from tidegate.settings import Settings
 
@@ -33,21 +33,26 @@ def core_configuration(settings: Settings) -> CoreConfiguration:
     )
 
 
-def load_forecasters(settings: Settings, configuration: CoreConfiguration) -> dict[str, Forecaster]:
+def load_forecasters(settings: Settings, configuration: CoreConfiguration) -> dict[str, Model]:
     """Every bundle in the package and in the folders of `settings`, by `name/version`; the newest of a name by its name too.
 
     All of them, not only those that a profile names: a replay needs what served then, and an activation what may serve next.
 
     Raises:
-        BundleError: a bundle that a profile names is missing, or one is not what its manifest says.
+        BundleError: a bundle that a profile names is missing or cannot serve it, or one is not what its manifest says.
     """
     folders = bundle_folders(settings)
     wanted = {"universal"} | {profile.bundle for profile in configuration.profiles.values() if profile.bundle}
     missing = sorted(wanted - set(folders))
     if missing:
         raise BundleError(f"no bundle named {', '.join(missing)}, there are {sorted(folders)}", advice="set `bundles`")
-    loaded = {folder: load_bundle(folder) for folder in sorted(set(folders.values()))}
-    return {name: loaded[folder] for name, folder in sorted(folders.items())}
+    loaded = {folder: load_model(folder) for folder in sorted(set(folders.values()))}
+    models: dict[str, Model] = {name: loaded[folder] for name, folder in sorted(folders.items())}
+    for profile in configuration.profiles.values():
+        fault = misfit(profile, models[profile.bundle].manifest) if profile.bundle else None
+        if fault is not None:
+            raise BundleError(fault, advice="name the columns as metrics of the profile, or let another bundle serve it")
+    return models
 
 
 def bundle_folders(settings: Settings) -> dict[str, Path]:

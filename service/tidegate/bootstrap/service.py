@@ -35,7 +35,7 @@ from tidegate.bootstrap.server import listen, server_of
 from tidegate.bootstrap.tasks import keep_weighed, run_beside
 from tidegate.console.mount import Console
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.pipeline.configuring import ConfigurationDesk
 from tidegate.pipeline.live import LiveWorkers
 from tidegate.pipeline.planning import WatchedPlanner
@@ -79,7 +79,7 @@ class _Base:
     configuration: CoreConfiguration
     clock: Clock
     log: EmbeddedLog | KafkaLog
-    forecasters: dict[str, Forecaster]
+    forecasters: dict[str, Model]
     metrics: PrometheusMetrics
     tracing: Tracing
     planner: WatchedPlanner

@@ -138,7 +138,8 @@ def _page(each: Anomaly) -> Iterator[str]:
     yield f"closed    {'not yet' if each.closed_at_ms is None else shown_time(each.closed_at_ms)}"
     yield f"severity  {each.severity}, score {each.score:.6f}, −log10 p {number(each.neg_log10_p)}"
     yield f"trust     {number(each.confidence)} (confidence, 0 to 1)"
-    yield f"kind      {each.fault_kind}, device {each.device_state}"
+    named = f" {each.class_name}" if each.class_name else ""
+    yield f"kind      {each.fault_kind}{named}, device {each.device_state}"
     if each.how_often:
         yield f"rarity    so much of it comes {each.how_often}"
     for reason in each.reasons:

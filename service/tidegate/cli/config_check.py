@@ -1,17 +1,21 @@
 """What `tidegate config check` finds: everything wrong at once, what has no effect, and what would run. Connects to nothing."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tidegate.adapters.bundles import read_bundle
 from tidegate.adapters.onnx import verify_bundle
 from tidegate.adapters.profiles import profile_problems
 from tidegate.bootstrap.access import check_exposure
 from tidegate.bootstrap.configuration import bundle_folders, core_configuration
 from tidegate.bootstrap.log import kafka_connection, refuse_roles_apart
-from tidegate.errors import TidegateError
+from tidegate.contracts.profile import Profile
+from tidegate.core.classifier import misfit
+from tidegate.errors import BundleError, TidegateError
 from tidegate.settings import SettingProblem, Settings, validate
 from tidegate.settings.sources import DEFAULT, Gathered, Key
 
@@ -115,6 +119,17 @@ def _bundles(settings: Settings, gathered: Gathered) -> Iterator[Complaint]:
         if profile.bundle and profile.bundle not in folders:
             text = f"profile {name!r} wants bundle {profile.bundle!r}, there are {', '.join(sorted(folders))}"
             yield _error(("profiles",), gathered, text, "put it into a folder that `bundles` names")
+        elif profile.bundle:
+            for fault in _misfits(profile, folders[profile.bundle]):
+                yield _error(("profiles",), gathered, fault, "name the columns as metrics of the profile")
+
+
+def _misfits(profile: Profile, folder: Path) -> Iterator[str]:
+    """Why the bundle in `folder` cannot serve `profile`; nothing when it cannot even be read, which is said elsewhere."""
+    with suppress(BundleError):
+        fault = misfit(profile, read_bundle(folder).manifest)
+        if fault is not None:
+            yield fault
 
 
 def _kafka(settings: Settings, gathered: Gathered) -> Iterator[Complaint]:

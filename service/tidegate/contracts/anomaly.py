@@ -65,6 +65,8 @@ class FaultKind(StrEnum):
     DRIFT = "drift"
     CLOCK = "clock"
     LINK = "link"
+    ATTACK = "attack"
+    UNKNOWN_CLASS = "unknown-class"
 
 
 UNHEARD: Final = frozenset({FaultKind.SILENCE, FaultKind.CLOCK, FaultKind.LINK})
@@ -77,7 +79,8 @@ class Reason:
 
     `neg_log10_p` is −log10 of the stream's own tail probability: 3 means about one reading in a thousand. `share` (0 to 1) is
     its part in the evidence that the device's score was made of: 0 for streams that only rank, null from releases that did not
-    say. All reasons' add up to 1; an anomaly lists the five largest.
+    say. All reasons' add up to 1; an anomaly lists the five largest. Of devices whose readings are records, `class_name` is the
+    class they were put in (`unknown`: none fits), and `observed` is evidence in nats.
     """
 
     stream: str
@@ -89,6 +92,7 @@ class Reason:
     neg_log10_p: float
     text: str
     share: float | None = None
+    class_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Anomaly:
     fact was made. `bundle` and `policy` name what judged (name/version@digest, and a digest of the alarm policy).
     `supersedes` is the retracted anomaly in whose place this one was opened. `metrics` are those of the reasons, the largest
     share first. `how_often` says in words how often this device comes to such a score; empty where a rule raised the alarm.
+    `class_name` is the class of records that the strongest reason names; null where metrics are forecast.
     """
 
     id: AnomalyId
@@ -125,6 +130,7 @@ class Anomaly:
     incident: IncidentId | None = None
     supersedes: AnomalyId | None = None
     how_often: str = ""
+    class_name: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

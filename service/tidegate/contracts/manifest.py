@@ -37,7 +37,14 @@ class BundleManifest:
     A forecaster's graph is one step: inputs `x` float64 [B, D], `mask` float32 [B, D] (1 observed), `dt` float32 [B]
     (intervals since the last reading), `learn` float32 [B] (0 to 1), and each `state`; outputs `quantiles` float64
     [B, D, horizon, level] in the metric's unit, and each state's successor. `metrics` is empty for a channel-independent
-    bundle (D is 1, one row per device and metric). `prior` holds, by evidence stream, the fleet prior of its calibration
+    bundle (D is 1, one row per device and metric).
+
+    A classifier's (task `classify`) takes `records` float64 [B, F], the columns `metrics` in order, NaN for missing, and gives
+    `probabilities` and `log_likelihood` float32 [B, class] and `energy` float32 [B]. Its `prior` holds, by class, the share it
+    had in training, and `settings` name the `normal` classes (by comma), `known_limit` (least energy of a known class) and
+    `known_share` (ratio of known records that reach it).
+
+    A forecaster's `prior` holds, by evidence stream, the fleet prior of its calibration
     (see `tidegate.core.detection.calibration`). `parity_max_abs` is the largest difference torch ↔ ONNX seen at export.
     """
 

@@ -81,9 +81,28 @@ class MetricColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassColumns:
+    """The same devices, where their readings are records that a bundle classifies, one entry each.
+
+    The last record's class `label` (null: it could not be judged), the likeliest class's `probability`, its `energy`
+    (NaN: not judged), which is below `known_limit` where no class fits; the attack `named` by the records that evidence builds
+    on. For the streams `class` and `unknown`: `evidence` in nats, records it has been `building` for, and `rarity`, −log10 p.
+    """
+
+    label: list[str | None]
+    probability: list[float]
+    energy: list[float]
+    named: list[str]
+    known_limit: float
+    evidence: list[list[float]]
+    building: list[list[int]]
+    rarity: list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreGroup:
     """Samples of devices of one profile, and what it was then. `threshold` is in −log10 p, infinite without an alert budget;
-    alarms below `minimum_severity` were not told."""
+    alarms below `minimum_severity` were not told. `classes` is null where metrics are forecast."""
 
     profile: ProfileName
     bundle: str
@@ -95,6 +114,7 @@ class ScoreGroup:
     devices: DeviceColumns
     values: MetricColumns
     minimum_severity: str = "low"
+    classes: ClassColumns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +158,13 @@ def pick(group: ScoreGroup, start: int, stop: int) -> ScoreGroup:
     width = len(group.metrics)
     devices = {each.name: getattr(group.devices, each.name)[start:stop] for each in fields(DeviceColumns)}
     values = {each.name: getattr(group.values, each.name)[start * width : stop * width] for each in fields(MetricColumns)}
-    return replace(group, devices=DeviceColumns(**devices), values=MetricColumns(**values))
+    classes = None if group.classes is None else _pick_classes(group.classes, start, stop)
+    return replace(group, devices=DeviceColumns(**devices), values=MetricColumns(**values), classes=classes)
+
+
+def _pick_classes(classes: ClassColumns, start: int, stop: int) -> ClassColumns:
+    listed = [each.name for each in fields(ClassColumns) if each.name != "known_limit"]
+    return ClassColumns(known_limit=classes.known_limit, **{name: getattr(classes, name)[start:stop] for name in listed})
 
 
 @dataclass(frozen=True, slots=True)

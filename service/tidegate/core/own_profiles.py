@@ -13,6 +13,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, ProfileName, SiteId
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.profile_rules import check_profiles
+from tidegate.core.classifier import Model, misfit
 from tidegate.errors import CommandRefused
 
 MAX_METRICS: Final = 50_000
@@ -35,11 +36,15 @@ def profiles_digest(configuration: CoreConfiguration, site: SiteId) -> str:
     return digest(dict(configuration.profiles_of(site)))[:16]
 
 
-def profiles_asked_for(command: Command, configuration: CoreConfiguration, bundles: Iterable[str], known: int) -> list[Profile]:
+def profiles_asked_for(
+    command: Command, configuration: CoreConfiguration, bundles: Mapping[str, Model], known: int
+) -> list[Profile]:
     """All profiles that the site is to have of its own after `command`; `known` metrics have been named in the partition.
 
     Raises:
-        CommandRefused: other profiles are in force than the sender saw, there is no such profile or bundle, or too many metrics.
+        CommandRefused: other profiles are in force than the sender saw, there is no such profile or bundle, the bundle
+            classifies by columns that the profile lacks, or too many metrics.
+        BundleError: a bundle was there when the journal was written and is not installed now.
         InputError: a profile breaks a rule.
     """
     in_force = configuration.profiles_of(command.site)
@@ -49,7 +54,7 @@ def profiles_asked_for(command: Command, configuration: CoreConfiguration, bundl
     else:
         asked = [_in_order(profile, in_force.get(profile.name)) for profile in command.profiles or []]
     check_profiles(asked)
-    _have_bundles(asked, set(bundles))
+    _have_bundles(asked, bundles)
     if known + sum(len(profile.metrics) for profile in asked) > MAX_METRICS + sum(map(_width, configuration.profiles.values())):
         raise CommandRefused(
             f"more than {MAX_METRICS} metrics of sites' own profiles", advice="keep to names that were there before"
@@ -89,12 +94,17 @@ def _in_order(profile: Profile, before: Profile | None) -> Profile:
     return replace(profile, metrics={name: profile.metrics[name] for name in before.metrics})
 
 
-def _have_bundles(profiles: Iterable[Profile], there: set[str]) -> None:
+def _have_bundles(profiles: Iterable[Profile], there: Mapping[str, Model]) -> None:
     for profile in profiles:
-        if profile.bundle is not None and profile.bundle not in there:
+        if profile.bundle is None:
+            continue
+        if profile.bundle not in there:
             raise CommandRefused(
                 f"bundle {profile.bundle!r} of profile {profile.name!r} is not loaded, there are {', '.join(sorted(there))}"[
                     :400
                 ],
                 advice="put it into a folder that `bundles` names, of every worker, and start them again",
             )
+        fault = misfit(profile, there[profile.bundle].manifest)
+        if fault is not None:
+            raise CommandRefused(fault[:400], advice="name the columns as metrics; what a record lacks is left out of it")

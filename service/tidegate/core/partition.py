@@ -29,11 +29,11 @@ from tidegate.core.acks import hear_acks
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.model import AllocationView, PlanRequest
 from tidegate.core.allocation.site import MAX_UNPLACED
+from tidegate.core.classifier import Model
 from tidegate.core.demand import SiteDemand, device_forecasts, site_demand
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.orders import KINDS as DETECTION_KINDS
 from tidegate.core.detection.results import DetectionResult, Rejection
-from tidegate.core.forecaster import Forecaster
 from tidegate.core.own_profiles import SiteProfiles, profiles_asked_for
 from tidegate.core.shelf import Shelf
 from tidegate.core.stale_owners import StaleOwners
@@ -86,7 +86,7 @@ class Facts:
 class Partition:
     """All sites of one partition: detection, allocation and the balance of readings."""
 
-    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Model]) -> None:
         self.base = self.configuration = configuration
         self.own: dict[SiteId, SiteProfiles] = {}
         self.shelf = Shelf(forecasters)
@@ -180,7 +180,7 @@ class Partition:
         self.allocator.remember(command)
         check_command(command)
         known = len(self.detection.roster.profiles.metric_keys)
-        asked = profiles_asked_for(command, self.configuration, self.shelf.offered, known)
+        asked = profiles_asked_for(command, self.configuration, self.shelf.on_offer(), known)
         self.own.pop(command.site, None)
         if asked:
             self.own[command.site] = SiteProfiles(command.site, tick_ms, command.id, command.issued_by, asked)
@@ -247,7 +247,7 @@ class Partition:
         return [to_builtins(each) for _, each in sorted(self.own.items())]
 
     @classmethod
-    def restore(cls, state: dict[str, Any], forecasters: Mapping[str, Forecaster]) -> "Partition":
+    def restore(cls, state: dict[str, Any], forecasters: Mapping[str, Model]) -> "Partition":
         """A partition that continues exactly where `export_state` was called.
 
         Raises:

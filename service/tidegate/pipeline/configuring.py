@@ -28,9 +28,9 @@ from tidegate.contracts.ids import CommandId, ProfileName, SiteId
 from tidegate.contracts.partitioner import partition_of
 from tidegate.contracts.preview import ProfilesPreview
 from tidegate.contracts.profile import Profile
+from tidegate.core.classifier import Model
 from tidegate.core.detection.profiles import policy_digest
 from tidegate.core.detection.views import bundle_uses
-from tidegate.core.forecaster import Forecaster
 from tidegate.core.own_profiles import profiles_asked_for, profiles_digest
 from tidegate.core.partition import Partition
 from tidegate.errors import BundleError, DependencyError
@@ -53,7 +53,7 @@ class ConfigurationDesk:
         log: Log,
         workers: Workers,
         configuration: CoreConfiguration,
-        forecasters: Mapping[str, Forecaster],
+        forecasters: Mapping[str, Model],
         settings: Sequence[SettingView] = (),
         folders: Callable[[], Mapping[str, Path]] = dict,
     ) -> None:

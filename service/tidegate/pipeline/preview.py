@@ -23,7 +23,7 @@ from tidegate.contracts.preview import MOST_LISTED, PreviewAnomaly, ProfilesPrev
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.profile_diff import profiles_diff
 from tidegate.contracts.reading import Reading
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.core.own_profiles import SiteProfiles
 from tidegate.core.partition import Partition
 from tidegate.errors import StateLostError
@@ -75,7 +75,7 @@ class Covered:
 async def preview_profiles(
     log: Log,
     index: int,
-    forecasters: Mapping[str, Forecaster],
+    forecasters: Mapping[str, Model],
     in_force: CoreConfiguration,
     site: SiteId,
     proposed: Sequence[Profile],
@@ -116,13 +116,13 @@ async def _first_journaled(restorer: Restorer) -> int | None:
     return None
 
 
-def _copy(partition: Partition, forecasters: Mapping[str, Forecaster]) -> Partition:
+def _copy(partition: Partition, forecasters: Mapping[str, Model]) -> Partition:
     return Partition.restore(partition.export_state(), forecasters)
 
 
 def _put_in_force(
     partition: Partition,
-    forecasters: Mapping[str, Forecaster],
+    forecasters: Mapping[str, Model],
     in_force: CoreConfiguration,
     site: SiteId,
     profiles: list[Profile],

@@ -19,7 +19,7 @@ from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.journal import JournalRecord, OffsetRange, Trial
 from tidegate.contracts.snapshot import SnapshotChunk
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.core.partition import Facts, Partition
 from tidegate.errors import InputError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.portion import Decoded, Portion, decode_portion, journaled_ranges
@@ -63,7 +63,7 @@ class Restorer:
 
     log: Log
     index: int
-    forecasters: Mapping[str, Forecaster]
+    forecasters: Mapping[str, Model]
     configuration: CoreConfiguration
     progress: Callable[[int], None] = lambda _: None
     executor: Executor | None = None

@@ -11,8 +11,8 @@ from tidegate.contracts.ids import ProfileName
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.profile_rules import check_profiles
 from tidegate.contracts.series import MOST_METRICS, SeriesRequest
+from tidegate.core.classifier import Model, misfit
 from tidegate.core.detection.series import score_series
-from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BusyError, InputError
 
 AT_ONCE: Final = 2
@@ -25,7 +25,7 @@ DECLARED: Final = ProfileName("declared")
 class SeriesDesk:
     """Implements `ports.SeriesScorer`. Beyond `AT_ONCE` requests none waits: the caller is told to come back."""
 
-    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Model]) -> None:
         self._configuration = configuration
         self._forecasters = forecasters
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="series")
@@ -69,7 +69,7 @@ class SeriesDesk:
                 raise InputError(f"profile {request.profile!r} is not known, there are: {names}"[:400] + " - at `$.profile`")
             if len(known.metrics) > MOST_METRICS:
                 raise InputError(f"profile {known.name!r} has {len(known.metrics)} metrics, expected at most {MOST_METRICS}")
-            return known
+            return self._served(known)
         if not request.metrics or request.interval_seconds is None:
             raise InputError("neither profile nor metrics with interval_seconds are given - at `$`", advice="see GET /docs")
         if request.bundle is not None and request.bundle not in self._forecasters:
@@ -77,4 +77,11 @@ class SeriesDesk:
             raise InputError(f"bundle {request.bundle!r} is not loaded, there are: {names}"[:400] + " - at `$.bundle`")
         declared = Profile(DECLARED, request.interval_seconds, dict(request.metrics), bundle=request.bundle, alarm=request.alarm)
         check_profiles([declared])
-        return declared
+        return self._served(declared)
+
+    def _served(self, profile: Profile) -> Profile:
+        model = self._forecasters.get(profile.bundle or "")
+        fault = None if model is None else misfit(profile, model.manifest)
+        if fault is not None:
+            raise InputError(f"{fault[:400]} - at `$.metrics`", advice="declare the columns, or name another bundle")
+        return profile

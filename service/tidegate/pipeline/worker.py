@@ -23,7 +23,7 @@ import structlog
 from tidegate.contracts import topics
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.journal import Trial
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.core.partition import Partition
 from tidegate.errors import BatchFailedError, BundleError, DependencyError, OwnerReplacedError, StateLostError
 from tidegate.pipeline.drain import Drain
@@ -79,7 +79,7 @@ class WorkerPorts:
     planner: Planner
     clock: Clock
     metrics: Metrics
-    forecasters: Mapping[str, Forecaster]
+    forecasters: Mapping[str, Model]
     turns: Turns = field(default_factory=Turns)
     tracing: Tracing = NO_TRACING
 

@@ -64,7 +64,7 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
         figures = classification.trial_figures(trials, table.class_names)
         return ClassifierStudy({**head, **headline_figures(figures), **figures}, (*classification.NOTES, WITHOUT_NETWORKS))
     from tidegate_training.evaluate import classifier_checks as checks  # noqa: PLC0415  # torch
-    from tidegate_training.evaluate import classifier_networks  # noqa: PLC0415  # torch
+    from tidegate_training.evaluate import classifier_networks, flow_streams  # noqa: PLC0415  # torch
     from tidegate_training.flows.settings import FlowSettings  # noqa: PLC0415
 
     settings = FlowSettings()
@@ -72,6 +72,8 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
     figures = classification.trial_figures(trials, table.class_names)
     calibration, graphs = checks.calibration_and_int8(table, settings, report=report)
     unknown = checks.unknown_classes(table, settings, report=report)
+    streamed = flow_streams.stream_figures(table, settings, report=report)
+    strange = flow_streams.unknown_attack_figures(table, settings, report=report)
     report("paper's preparation", 0, 1)
     paper, removed = checks.paper_preparation(read_every_flow(folder))
     report("paper's preparation", 1, 1)
@@ -81,8 +83,11 @@ def run_study(folder: Path, *, networks: bool, processes: int = 1, report: Repor
         "calibration": calibration,
         "graphs": graphs,
         "unknown_classes": unknown,
+        **streamed,
+        "streams_of_unknown_attacks": strange,
     }
-    return ClassifierStudy({**head, **headline_figures(figures), **figures, **more}, (*classification.NOTES, *NETWORK_NOTES))
+    notes = (*classification.NOTES, *NETWORK_NOTES, *flow_streams.NOTES)
+    return ClassifierStudy({**head, **headline_figures(figures), **figures, **more}, notes)
 
 
 def headline_figures(figures: Mapping[str, Any]) -> dict[str, float | str]:

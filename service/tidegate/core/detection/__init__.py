@@ -6,5 +6,6 @@ One reading's way, a file per step:
     (who may in)  (one per   (surprise   (how rare      (policy)     (facts)      (silence, by ticks)
                    device)    by stream)  is that)
 
+Devices whose readings are records, classified whole, take their first steps in `records/`; `stepping.py` knows both ways.
 `Detection` (`detection.py`) is the door; everything else here serves it. Allocation, topics and models are elsewhere.
 """

@@ -89,7 +89,7 @@ def _differs(before: Anomaly, new: Anomaly) -> bool:
 
 
 def _matter(fact: Anomaly) -> tuple[object, ...]:
-    return fact.closed_at_ms, fact.severity, fact.fault_kind, fact.gateway, sorted(fact.metrics)
+    return fact.closed_at_ms, fact.severity, fact.fault_kind, fact.class_name, fact.gateway, sorted(fact.metrics)
 
 
 def _overlap(one: Anomaly, other: Anomaly) -> bool:

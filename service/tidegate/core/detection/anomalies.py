@@ -11,7 +11,7 @@ from typing import Final
 from tidegate.contracts.anomaly import UNHEARD, Anomaly, AnomalyStatus, FaultKind, Reason
 from tidegate.contracts.ids import AnomalyId, IncidentId, MetricName
 from tidegate.core.detection import course
-from tidegate.core.detection.explanation import CLOCK, MOST_REASONS, SILENCE, fault_kind
+from tidegate.core.detection.explanation import CLOCK, MOST_REASONS, SILENCE, class_name, fault_kind
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Subject
 from tidegate.core.detection.maintenance import Maintenance, Named
@@ -30,7 +30,7 @@ RULE_CONFIDENCE: Final = 0.9
 READING: Final = "reading"
 """What opens an anomaly, if it is not silence: a part of its id."""
 
-RULES: Final = frozenset({*UNHEARD, FaultKind.STUCK, FaultKind.DROPOUT})
+RULES: Final = frozenset({*UNHEARD, FaultKind.STUCK, FaultKind.DROPOUT, FaultKind.ATTACK, FaultKind.UNKNOWN_CLASS})
 """Kinds whose appearance changes what an operator does, so that an open anomaly is updated. No course overrules them."""
 
 
@@ -65,8 +65,8 @@ class Anomalies:
             course.begin(subject, fact.metrics if fact.fault_kind not in UNHEARD else [])
         else:
             worse = rank > SEVERITIES.index(before.severity)
-            kind = _kind(before, subject, said)
-            if not worse and kind is before.fault_kind:
+            kind, name = _kind(before, subject, said), class_name(said)
+            if not worse and kind is before.fault_kind and (name == before.class_name or kind not in RULES):
                 return None
             fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said, kind)
         self.open[subject.slot] = fact
@@ -164,6 +164,7 @@ class Anomalies:
             bundle=subject.profiles.bundles[subject.profile],
             policy=subject.profiles.policies[subject.profile],
             how_often=_how_often(subject),
+            class_name=class_name(said),
         )
 
 
@@ -191,6 +192,7 @@ def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[R
         metrics=_metrics(said),
         reasons=said[:MOST_REASONS],
         how_often=_how_often(subject) if rarity > before.neg_log10_p else before.how_often,
+        class_name=class_name(said),
     )
 
 
@@ -219,9 +221,7 @@ def _confidence(subject: Subject, said: list[Reason]) -> float:
     if any(reason.neg_log10_p >= RARITY_CAP and reason.stream in ("range", SILENCE, CLOCK) for reason in said):
         return RULE_CONFIDENCE
     seen = float(subject.devices.device_readings[subject.slot])
-    rows = [row for row, _, _ in subject.rows()]
-    present = 1.0 - float(subject.lane.rows.missing[rows].mean()) if rows else 0.0
-    return seen / (seen + HALF_CONFIDENCE) * present
+    return seen / (seen + HALF_CONFIDENCE) * subject.present
 
 
 def _opened_by(said: list[Reason]) -> str:

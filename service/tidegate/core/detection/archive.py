@@ -29,7 +29,7 @@ def export_state(detection: "Detection") -> dict[str, Any]:
         "profiles": [list(key) for key in roster.profiles.keys],
         "metrics": [[*key, metric] for key, metric in roster.profiles.metric_keys],
         "lanes": list(roster.lane_keys),
-        "bundles": [lane.forecaster.identity for lane in roster.lanes],
+        "bundles": [lane.identity for lane in roster.lanes],
         "sites": list(directory.sites),
         "gateways": [list(key) for key in directory.gateways],
         "devices": [list(key) for key in directory.devices],
@@ -120,7 +120,7 @@ def _restore_names(detection: "Detection", state: Mapping[str, Any]) -> None:
     roster.profiles.restore(state["profiles"], state["metrics"])
     for key in state["lanes"]:
         roster.lane(key)
-    bundles = [lane.forecaster.identity for lane in roster.lanes]
+    bundles = [lane.identity for lane in roster.lanes]
     if bundles != list(state["bundles"]):
         raise InputError(f"state was made under bundles {list(state['bundles'])}, loaded are {bundles}")
     for site in state["sites"]:

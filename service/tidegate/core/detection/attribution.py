@@ -18,7 +18,7 @@ from tidegate.core.detection.look import Look, Subject
 from tidegate.core.detection.row_scores import ALARMING
 from tidegate.core.detection.scoring import COMBINED_CAP, ORDINARY, device_rarity
 
-DEVICE_STREAMS: Final = frozenset({"dropout", "silence", "clock"})
+DEVICE_STREAMS: Final = frozenset({"dropout", "silence", "clock", "class", "unknown"})
 """Streams that speak of a device and not of one metric."""
 
 
@@ -43,8 +43,11 @@ def with_shares(said: list[Reason], look: Look, alarming: tuple[str, ...]) -> li
 def parts_of(look: Look, subject: Subject | None) -> list[MetricPart]:
     """Each metric's part in the score of the last reading, the largest first; missed readings last, if any count.
 
-    `without` is by the device's tail as it stands after that reading, which only the state has (`subject`), no sample.
+    `without` is by the device's tail as it stands after that reading, which only the state has (`subject`), no sample. A record
+    is judged as a whole and has no parts.
     """
+    if look.classes is not None:
+        return []
     brought = [sum(decades(rarity, each.weight) for rarity in each.rarity[:ALARMING]) for each in look.metrics]
     strongest = [max(each.rarity[:ALARMING]) for each in look.metrics]
     names: list[MetricName | None] = [each.name for each in look.metrics]

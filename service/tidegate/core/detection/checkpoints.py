@@ -16,7 +16,7 @@ from tidegate.contracts.anomaly import Anomaly
 from tidegate.contracts.ids import AnomalyId
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import ragged
-from tidegate.core.detection.state import NO_ANOMALY, NO_PAST, Devices, Rows
+from tidegate.core.detection.state import NO_ANOMALY, NO_PAST, Devices
 from tidegate.core.detection.table import Column, Table
 from tidegate.core.detection.tail import NO_ENTRY
 
@@ -38,7 +38,7 @@ class Pasts(Table):
 
     slot: NDArray[np.int32]
     lane: NDArray[np.int32]
-    width: NDArray[np.int32]  # rows
+    width: NDArray[np.int32]  # values of a reading
     first_row: Int64  # in the lane's table of checkpoints
     newest: Int64  # entry in the tail
     since_older: NDArray[np.int32]  # readings after the older checkpoint
@@ -59,7 +59,7 @@ class Pasts(Table):
 class PastRows(Table):
     """Both checkpoints of the rows of one lane."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Table) -> None:
         self.kept = [name for name in rows.layout if name not in ("device", "metric")]
         super().__init__({name: _twice(rows.layout[name]) for name in self.kept}, initial_rows=0)
 
@@ -73,7 +73,7 @@ class Place:
     """Rows of some pasts in one lane: `owner` indexes the pasts asked for, `kept` and `live` are the rows there and here."""
 
     table: PastRows
-    rows: Rows
+    rows: Table
     owner: Int64
     kept: Int64
     live: Int64
@@ -98,7 +98,7 @@ class Checkpoints:
         pasts.width[past] = [len(self.roster.profiles.metrics[code]) for code in devices.profile[slots]]
         for lane in np.unique(pasts.lane[past]).tolist():
             mine = past[pasts.lane[past] == lane]
-            width = pasts.width[mine].astype(np.int64)
+            width = self._entries(lane, mine)
             pasts.first_row[mine] = self.table(lane).append(int(width.sum())) + np.cumsum(width) - width
         for which in (OLDER, NEWER):
             self.take(past, which, opened)
@@ -161,7 +161,7 @@ class Checkpoints:
         self.roster.devices.past[self.pasts.slot[: len(past)]] = np.arange(len(past))
         for lane, table in self.rows.items():
             mine = np.flatnonzero(self.pasts.lane[: len(past)] == lane)
-            width = self.pasts.width[mine].astype(np.int64)
+            width = self._entries(lane, mine)
             table.keep(ragged(self.pasts.first_row[mine], width)[1])
             self.pasts.first_row[mine] = np.cumsum(width) - width
 
@@ -171,12 +171,16 @@ class Checkpoints:
             self.rows[lane] = PastRows(self.roster.lanes[lane].rows)
         return self.rows[lane]
 
+    def _entries(self, lane: int, past: Int64) -> Int64:
+        """How many rows of `lane` belong to each of `past`."""
+        return self.roster.lanes[lane].entries(self.pasts.width[past].astype(np.int64))
+
     def _places(self, past: Int64) -> Iterator[Place]:
         pasts, devices = self.pasts, self.roster.devices
         for lane in np.unique(pasts.lane[past]).tolist():
             index = np.flatnonzero(pasts.lane[past] == lane)
             mine = past[index]
-            width = pasts.width[mine].astype(np.int64)
+            width = self._entries(lane, mine)
             owner, kept = ragged(pasts.first_row[mine], width)
             _, live = ragged(devices.first_row[pasts.slot[mine]], width)
             yield Place(self.table(lane), self.roster.lanes[lane].rows, index[owner], kept, live)

@@ -15,7 +15,9 @@ from tidegate.contracts.ids import MetricName
 from tidegate.core.detection.admission import LARGEST_VALUE
 from tidegate.core.detection.evidence import MEDIAN
 from tidegate.core.detection.judgement import judge
+from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.look import Subject
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.rounds import Intake
 from tidegate.core.detection.scoring import score, take
 from tidegate.core.detection.state import NEVER, NO_GATEWAY
@@ -46,36 +48,42 @@ class Trigger:
 
 
 def triggers(subject: Subject, names: Sequence[MetricName]) -> dict[MetricName, Trigger]:
-    """What a reading one interval after the last would have to say of each of `names`, the other metrics being as expected."""
+    """What a reading one interval after the last would have to say of each of `names`, the other metrics being as expected.
+
+    Nothing is expected of records: they are classified.
+    """
+    lane = subject.lane
+    if isinstance(lane, RecordLane) or not names:
+        return {}
     rows = [row for row, _, _ in subject.rows()]
     place = {name: offset for offset, (_, name, _) in enumerate(subject.rows())}
     if not rows or subject.devices.last_time_ms[subject.slot] == NEVER:
         return {}
-    expected = _expected(subject, np.array(rows))
+    expected = _expected(lane, np.array(rows))
     asked = [name for name in names if np.isfinite(expected[place[name]])]
     offset = np.repeat([place[name] for name in asked], 2).astype(np.int64)
     side = np.tile([-1.0, 1.0], len(asked))
-    found = _nearest(subject, expected, offset, side)
+    found = _nearest(subject, lane, expected, offset, side)
     values = [None if np.isnan(value) else float(value) for value in found]
     return {name: Trigger(*values[2 * which : 2 * which + 2]) for which, name in enumerate(asked)}
 
 
-def _expected(subject: Subject, rows: Int64) -> Float64:
+def _expected(lane: Lane, rows: Int64) -> Float64:
     """The forecast's median for the next reading; the last value where there is no forecast."""
-    table = subject.lane.rows
+    table = lane.rows
     median = table.quantiles[rows, 0, MEDIAN]
     return np.where(np.isnan(median), table.value[rows], median)
 
 
-def _nearest(subject: Subject, expected: Float64, offset: Int64, side: Float64) -> Float64:
+def _nearest(subject: Subject, lane: Lane, expected: Float64, offset: Int64, side: Float64) -> Float64:
     """The nearest alarming value of each (metric, side), by a few rounds of trials; NaN where none alarms."""
     rows = int(subject.devices.first_row[subject.slot]) + offset
     around = expected[offset]
-    unit = np.maximum(subject.lane.rows.spread[rows], SMALLEST_STEP * np.where(around == 0.0, 1.0, np.abs(around)))
+    unit = np.maximum(lane.rows.spread[rows], SMALLEST_STEP * np.where(around == 0.0, 1.0, np.abs(around)))
     silent, alarming = np.zeros(len(offset)), np.full(len(offset), np.nan)
     tried = np.tile(COARSE, (len(offset), 1))
     for _ in range(1 + REFINED):
-        fires = _fires(subject, expected, offset, around[:, None] + side[:, None] * unit[:, None] * tried)
+        fires = _fires(subject, lane, expected, offset, around[:, None] + side[:, None] * unit[:, None] * tried)
         first = np.argmax(fires, axis=1)
         each, any_fires = np.arange(len(offset)), fires.any(axis=1)
         alarming = np.where(any_fires, tried[each, first], alarming)
@@ -85,7 +93,7 @@ def _nearest(subject: Subject, expected: Float64, offset: Int64, side: Float64) 
     return found
 
 
-def _fires(subject: Subject, expected: Float64, offset: Int64, values: Float64) -> Bool:
+def _fires(subject: Subject, lane: Lane, expected: Float64, offset: Int64, values: Float64) -> Bool:
     """Whether each of `values` [n, trial] of the metric at `offset` [n] would alarm: scored and judged as if it had come."""
     devices, slot, width = subject.devices, subject.slot, len(expected)
     tried = np.tile(expected, (values.size, 1))
@@ -101,7 +109,7 @@ def _fires(subject: Subject, expected: Float64, offset: Int64, values: Float64) 
         start=np.arange(values.size) * width,
         width=np.full(values.size, width),
     )
-    taken = take(devices, subject.profiles, subject.lane, intake)
-    alarming = judge(devices, subject.profiles, taken, score(devices, subject.profiles, subject.lane, taken)).alarming
+    taken = take(devices, subject.profiles, lane, intake)
+    alarming = judge(devices, subject.profiles, taken, score(devices, subject.profiles, lane, taken)).alarming
     possible = np.abs(values) <= LARGEST_VALUE
     return alarming.reshape(values.shape) & possible

@@ -13,6 +13,7 @@ from tidegate.contracts.anomaly import FaultKind
 from tidegate.contracts.ids import MetricName
 from tidegate.core.detection.kinds import Course, kind_of
 from tidegate.core.detection.look import Subject
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.row_scores import Taken
 from tidegate.core.detection.state import COURSE_LENGTH, NO_ANOMALY, NO_METRIC, Devices
 from tidegate.core.detection.streams.level import SIGMAS
@@ -29,10 +30,16 @@ anomaly that closes sooner, as that of a spike does, says it as it closes."""
 
 
 def begin(subject: Subject, metrics: list[MetricName]) -> None:
-    """Start the course of an anomaly that its device's last reading opened; none if no metric of it stands out."""
-    devices, slot, rows = subject.devices, subject.slot, subject.lane.rows
+    """Start the course of an anomaly that its device's last reading opened; none if no metric of it stands out.
+
+    A record has no metric that is followed: its kind is its class.
+    """
+    devices, slot, lane = subject.devices, subject.slot, subject.lane
     devices.course_metric[slot], devices.course_count[slot] = NO_METRIC, 0
     devices.course[slot] = np.nan
+    if isinstance(lane, RecordLane):
+        return
+    rows = lane.rows
     for offset, (row, name, _) in enumerate(subject.rows()):
         value = float(rows.value[row])
         if not metrics or name != metrics[0] or np.isnan(rows.band[row, 1]):
@@ -64,11 +71,11 @@ def follow(devices: Devices, taken: Taken) -> NDArray[np.bool_]:
 
 def told_by(subject: Subject) -> FaultKind | None:
     """The kind that the course of the open anomaly tells so far; null while it tells none."""
-    devices, slot, rows = subject.devices, subject.slot, subject.lane.rows
+    devices, slot, lane = subject.devices, subject.slot, subject.lane
     metric, count = int(devices.course_metric[slot]), int(devices.course_count[slot])
-    if metric == NO_METRIC:
+    if metric == NO_METRIC or isinstance(lane, RecordLane):
         return None
-    row = int(devices.first_row[slot]) + metric
+    rows, row = lane.rows, int(devices.first_row[slot]) + metric
     return kind_of(
         Course(
             away=devices.course[slot, :count].astype(np.float64),

@@ -19,27 +19,25 @@ from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.reading import Reading
 from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import DeviceView, Explanation
-from tidegate.core.detection import archive, course, views
+from tidegate.core.classifier import Model
+from tidegate.core.detection import archive, views
 from tidegate.core.detection.admission import Admission, order_faults
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import heard_reasons
 from tidegate.core.detection.incidents import Incidents
-from tidegate.core.detection.judgement import Judgement, judge, keep_judgement
 from tidegate.core.detection.lateness import Late, Lateness
-from tidegate.core.detection.learning import learn_devices, learn_rows
 from tidegate.core.detection.maintenance import Maintenance
 from tidegate.core.detection.orders import obey
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.rerun import rerun
 from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, no_scores
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import Intake, rounds
-from tidegate.core.detection.row_scores import STUCK, Taken
 from tidegate.core.detection.samples import due, gather
-from tidegate.core.detection.scoring import ORDINARY, Scored, score, take
 from tidegate.core.detection.silence import JUDGE_EVERY_MS
 from tidegate.core.detection.silent import judge_and_tell
 from tidegate.core.detection.state import NEVER, NO_ANOMALY
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.detection.stepping import Stepped, step_records, step_rows
 
 __all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
 
@@ -52,7 +50,7 @@ LN10: Final = float(np.log(10.0))
 class Detection:
     """All devices of the sites one worker owns. Single-threaded; never raises on a reading's content."""
 
-    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Model]) -> None:
         self.settings = configuration.detection
         self.roster = Roster(configuration, forecasters)
         self.admission = Admission(self.roster.directory, self.roster.profiles, self.settings)
@@ -170,26 +168,21 @@ class Detection:
     def _step_lane(self, lane_code: int, intake: Intake, anomalies: Anomalies, facts: list[Anomaly]) -> Scores:
         """Score, judge, learn, tell: one round of one lane."""
         devices, profiles, lane = self.roster.devices, self.roster.profiles, self.roster.lanes[lane_code]
-        taken = take(devices, profiles, lane, intake)
-        scored = score(devices, profiles, lane, taken)
-        judgement = judge(devices, profiles, taken, scored)
-        lost = learn_rows(devices, lane, taken, scored)
-        learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
-        keep_judgement(devices, taken, scored, judgement)
-        devices.settled[intake.slot[lost]] = 0
-        looked_at = course.follow(devices, taken)
-        facts += self._facts(taken, scored, judgement, anomalies, looked_at)
-        rarity = scored.rarity
-        return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.sustained, judgement.code, judgement.threshold)
+        if isinstance(lane, RecordLane):
+            stepped = step_records(devices, profiles, lane, intake)
+        else:
+            stepped = step_rows(devices, profiles, lane, intake)
+        facts += self._facts(intake, stepped, anomalies)
+        rarity, judgement = stepped.scored.rarity, stepped.judgement
+        score, sustained = -np.expm1(-LN10 * rarity), stepped.scored.sustained
+        return Scores(intake.index, rarity, score, sustained, judgement.code, judgement.threshold)
 
-    def _facts(
-        self, taken: Taken, scored: Scored, judgement: Judgement, anomalies: Anomalies, looked_at: NDArray[np.bool_]
-    ) -> list[Anomaly]:
-        slot = taken.intake.slot
+    def _facts(self, intake: Intake, stepped: Stepped, anomalies: Anomalies) -> list[Anomaly]:
+        judgement = stepped.judgement
         facts: list[Anomaly | None] = []
-        for place in np.flatnonzero(self._telling(taken, scored, judgement) | looked_at):
-            subject = self.roster.subject(int(slot[place]))
-            at_ms, rank = int(taken.intake.time_ms[place]), int(judgement.rank[place])
+        for place in np.flatnonzero(self._telling(intake, stepped) | stepped.looked_at):
+            subject = self.roster.subject(int(intake.slot[place]))
+            at_ms, rank = int(intake.time_ms[place]), int(judgement.rank[place])
             if judgement.alarming[place]:
                 facts.append(anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
             elif judgement.ended[place]:
@@ -198,12 +191,10 @@ class Detection:
                 facts.append(anomalies.look_again(subject, at_ms))
         return [fact for fact in facts if fact is not None]
 
-    def _telling(self, taken: Taken, scored: Scored, judgement: Judgement) -> NDArray[np.bool_]:
+    def _telling(self, intake: Intake, stepped: Stepped) -> NDArray[np.bool_]:
         """Where there may be something to say: an alarm that is new, worse or of another kind, or the end of one."""
-        severity = self.roster.devices.severity[taken.intake.slot]
-        rule = np.bincount(taken.owner, weights=scored.rows.rarity[:, STUCK] > ORDINARY, minlength=len(severity)) > 0
-        rule |= scored.dropout_rarity > ORDINARY
-        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | rule)
+        severity, judgement = self.roster.devices.severity[intake.slot], stepped.judgement
+        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | stepped.news)
         telling |= judgement.ended & (severity != NO_ANOMALY)
         return telling
 
@@ -257,9 +248,7 @@ class Detection:
         return archive.export_state(self)
 
     @classmethod
-    def restore(
-        cls, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster], state: Mapping[str, Any]
-    ) -> "Detection":
+    def restore(cls, configuration: CoreConfiguration, forecasters: Mapping[str, Model], state: Mapping[str, Any]) -> "Detection":
         """A detection that continues exactly where `export_state` was called.
 
         Raises:

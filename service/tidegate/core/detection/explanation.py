@@ -16,6 +16,7 @@ from tidegate.core.detection.attribution import with_shares
 from tidegate.core.detection.judgement import SEVERITY_STEPS, SURPRISE_FLOOR
 from tidegate.core.detection.look import Look, MetricLook, Subject, look_at, outside
 from tidegate.core.detection.profiles import SEVERITIES
+from tidegate.core.detection.records.look import class_reasons, class_why_not
 from tidegate.core.detection.row_scores import ALARMING, RARITY_CAP
 from tidegate.core.detection.scoring import ORDINARY
 from tidegate.core.detection.state import STREAMS
@@ -38,6 +39,8 @@ KINDS: Final = {
     "dropout": FaultKind.DROPOUT,
     SILENCE: FaultKind.SILENCE,
     CLOCK: FaultKind.CLOCK,
+    "class": FaultKind.ATTACK,
+    "unknown": FaultKind.UNKNOWN_CLASS,
 }
 
 
@@ -51,6 +54,8 @@ def reasons(look: Look, least: float = ORDINARY) -> list[Reason]:
     ]
     if look.dropout > least:
         said.append(_dropout_reason(look))
+    if look.classes is not None:
+        said += class_reasons(look.classes, least)
     said = with_shares(said, look, STREAMS[:ALARMING])
     return sorted(said, key=lambda reason: -reason.neg_log10_p)
 
@@ -103,6 +108,11 @@ def fault_kind(said: list[Reason]) -> FaultKind:
     return FaultKind.OUT_OF_PATTERN if fresh else KINDS[first.stream]
 
 
+def class_name(said: list[Reason]) -> str | None:
+    """The class of records that the strongest reason with one names; null when none does."""
+    return next((reason.class_name for reason in said if reason.class_name is not None), None)
+
+
 def often_of(look: Look) -> str:
     """How often the device comes to the score of its last reading, in words; empty below one in ten, and where it has none."""
     return how_often_known(look.rarity, look.interval_ms, look.settled) if look.rarity >= ORDINARY else ""
@@ -116,6 +126,10 @@ def suppressions(look: Look, unheard: Sequence[MetricName] = ()) -> list[str]:
     held = [] if look.held is None else [look.held]
     if look.state is DeviceState.WARMING:
         held.append(f"warming: {look.settled} of {look.warmup} readings seen")
+    why_not = None if look.classes is None else class_why_not(look.classes)
+    if why_not is not None:
+        held.append(why_not)
+        return held
     if np.isnan(look.rarity):
         held.append("the last reading could not be judged: no forecast yet, or all metrics missing")
         return held

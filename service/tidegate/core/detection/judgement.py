@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.core.detection.learning import EPISODE_RARITY
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.row_scores import Taken
-from tidegate.core.detection.scoring import Scored
+from tidegate.core.detection.rounds import Round
+from tidegate.core.detection.scoring import DeviceScores
 from tidegate.core.detection.state import Devices
 from tidegate.core.forecaster import Float64
 
@@ -46,7 +46,7 @@ class Judgement:
     threshold: Float64
 
 
-def judge(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored) -> Judgement:
+def judge(devices: Devices, profiles: Profiles, taken: Round, scored: DeviceScores) -> Judgement:
     """Judge a scored round; the state stays as it is. A warming device alarms for impossible values only."""
     slot, profile = taken.intake.slot, taken.profile
     threshold = profiles.threshold[profile]
@@ -67,7 +67,7 @@ def severity_rank(excess: Float64) -> NDArray[np.int64]:
     return np.searchsorted(np.array(SEVERITY_STEPS), excess, side="right").astype(np.int64)
 
 
-def keep_judgement(devices: Devices, taken: Taken, scored: Scored, judgement: Judgement) -> None:
+def keep_judgement(devices: Devices, taken: Round, scored: DeviceScores, judgement: Judgement) -> None:
     """Move episodes and states on, in place. Readings that could not be judged neither calm nor excite."""
     slot = taken.intake.slot
     devices.calm[slot] = np.where(judgement.unusual, 0, devices.calm[slot] + scored.judged)
@@ -75,6 +75,6 @@ def keep_judgement(devices: Devices, taken: Taken, scored: Scored, judgement: Ju
     devices.code[slot] = judgement.code
 
 
-def _state_codes(settled: Bool, scored: Scored) -> NDArray[np.int8]:
+def _state_codes(settled: Bool, scored: DeviceScores) -> NDArray[np.int8]:
     complete = np.where(scored.partial, STATE_CODES.index(DeviceState.PARTIAL), STATE_CODES.index(DeviceState.OK))
     return np.where(settled, complete, STATE_CODES.index(DeviceState.WARMING)).astype(np.int8)

@@ -26,8 +26,9 @@ from tidegate.core.detection.calibration import (
 from tidegate.core.detection.evidence import DROPOUT_DECAY, NOVELTY_AFTER
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
+from tidegate.core.detection.rounds import Round
 from tidegate.core.detection.row_scores import Taken
-from tidegate.core.detection.scoring import Scored, device_position
+from tidegate.core.detection.scoring import DeviceScores, Scored, device_position
 from tidegate.core.detection.state import NEVER, RECENT_TIMES, Devices
 from tidegate.core.detection.streams import cross, level, season
 from tidegate.core.detection.table import Table
@@ -152,7 +153,7 @@ LONGEST_RUN: Final = 32
 """Equal values in a row that still count as ordinary repeats."""
 
 
-def learn_devices(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored, unusual: Bool, ended: Bool) -> None:
+def learn_devices(devices: Devices, profiles: Profiles, taken: Round, scored: DeviceScores, unusual: Bool, ended: Bool) -> None:
     """Learn what the devices showed, and mark the reading as their last. `unusual` and `ended` come from `judgement`."""
     slot = taken.intake.slot
     _learn_dropout(devices, profiles, taken, scored)
@@ -167,7 +168,7 @@ def learn_devices(devices: Devices, profiles: Profiles, taken: Taken, scored: Sc
     devices.peak[slot[ended]] = -1
 
 
-def _learn_dropout(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored) -> None:
+def _learn_dropout(devices: Devices, profiles: Profiles, taken: Round, scored: DeviceScores) -> None:
     """Count the account of missed intervals, which remembers 16 of them, as a sixteenth of a reading each.
 
     While it rises it is not learned: a loss that builds up must not teach its own first steps before it is told.
@@ -179,11 +180,11 @@ def _learn_dropout(devices: Devices, profiles: Profiles, taken: Taken, scored: S
     _learn_tail(devices, "dropout", slot[learnt], SHAPES[DROPOUT], SHAPES[DROPOUT].position(scored.missed[learnt]), weight)
 
 
-def _learn_surprise(devices: Devices, profiles: Profiles, taken: Taken, scored: Scored, unusual: Bool) -> None:
+def _learn_surprise(devices: Devices, profiles: Profiles, taken: Round, scored: DeviceScores, unusual: Bool) -> None:
     """One count per ordinary reading and per episode's peak, at most at the threshold (winsorised)."""
     slot = taken.intake.slot
     limit = scored.fitted.position_of(profiles.threshold[taken.profile])
-    edge = _edge(np.minimum(device_position(scored.surprise, taken.intake.width), np.minimum(limit, SHAPES[DEVICE].edges)))
+    edge = _edge(np.minimum(device_position(scored.surprise, taken.width), np.minimum(limit, SHAPES[DEVICE].edges)))
     peak = devices.peak[slot]
     judged = scored.judged
     counted = np.where(unusual, peak, -1)
@@ -195,7 +196,7 @@ def _learn_surprise(devices: Devices, profiles: Profiles, taken: Taken, scored: 
     devices.peak[slot] = np.where(unusual, np.maximum(peak, edge), peak)
 
 
-def _keep_time(devices: Devices, taken: Taken) -> None:
+def _keep_time(devices: Devices, taken: Round) -> None:
     intake, slot = taken.intake, taken.intake.slot
     devices.recent_ms[slot, devices.readings[slot] % RECENT_TIMES] = intake.time_ms
     devices.last_time_ms[slot] = intake.time_ms

@@ -17,8 +17,14 @@ from tidegate.contracts.scores import ScoreGroup
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.state import Devices
+from tidegate.core.detection.records.lane import RecordLane
+from tidegate.core.detection.records.look import ClassLook, class_columns, class_look, last_values
+from tidegate.core.detection.row_scores import RARITY_CAP
+from tidegate.core.detection.state import STREAMS, Devices
 from tidegate.core.detection.streams import level as levels
+
+AnyLane = Lane | RecordLane
+"""The devices of one bundle: forecast metric by metric, or classified record by record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Subject:
 
     devices: Devices
     profiles: Profiles
-    lane: Lane
+    lane: AnyLane
     slot: int
 
     @property
@@ -45,6 +51,23 @@ class Subject:
         current = self.profiles.profile(self.profile)
         for offset, (name, metric) in enumerate(current.metrics.items() if current else ()):
             yield int(self.devices.first_row[self.slot]) + offset, name, metric
+
+    def values(self) -> dict[MetricName, float | None]:
+        """What it measured last, by metric; null: missing in its last reading, or of no interest to its bundle."""
+        first, lane = int(self.devices.first_row[self.slot]), self.lane
+        if isinstance(lane, RecordLane):
+            record = last_values(lane, first)
+            return {name: record.get(name) for _, name, _ in self.rows()}
+        return {name: None if lane.rows.missing[row] else float(lane.rows.value[row]) for row, name, _ in self.rows()}
+
+    @property
+    def present(self) -> float:
+        """Share of its metrics that its last reading had; 1 of those that its bundle goes by where it has none."""
+        lane = self.lane
+        if isinstance(lane, RecordLane):
+            return 1.0 - float(np.isnan(lane.rows.record[self.devices.first_row[self.slot]]).mean())
+        rows = [row for row, _, _ in self.rows()]
+        return 1.0 - float(lane.rows.missing[rows].mean()) if rows else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +132,7 @@ class Look:
     held: str | None
     metrics: list[MetricLook]
     minimum_severity: str = "low"
+    classes: ClassLook | None = None
 
 
 def look_at(subject: Subject, held: str | None = None) -> Look:
@@ -127,7 +151,8 @@ def look_at(subject: Subject, held: str | None = None) -> Look:
         missed=float(devices.missed[slot]),
         dropout=float(devices.dropout_rarity[slot]),
         held=held,
-        metrics=[_metric_at(subject.lane, row, name, metric) for row, name, metric in subject.rows()],
+        metrics=list(_metrics_of(subject)),
+        classes=_classes_of(subject),
         minimum_severity=current.alarm.minimum_severity if current else "low",
     )
 
@@ -183,7 +208,31 @@ def look_back(group: ScoreGroup) -> Look:
             for place, (metric, rarity) in enumerate(zip(group.metrics, numbers, strict=True))
         ],
         minimum_severity=group.minimum_severity,
+        classes=None if group.classes is None else class_look(group.classes),
     )
+
+
+def _metrics_of(subject: Subject) -> Iterator[MetricLook]:
+    if not isinstance(subject.lane, RecordLane):
+        yield from (_metric_at(subject.lane, row, name, metric) for row, name, metric in subject.rows())
+        return
+    for (_, name, metric), value in zip(subject.rows(), subject.values().values(), strict=True):
+        broken = value is not None and outside(value, metric.low, metric.high)
+        yield record_column(name, metric, value, broken)
+
+
+def _classes_of(subject: Subject) -> ClassLook | None:
+    lane = subject.lane
+    if not isinstance(lane, RecordLane):
+        return None
+    return class_look(class_columns(lane, subject.devices.first_row[[subject.slot]]))
+
+
+def record_column(name: MetricName, metric: Metric, value: float | None, broken: bool) -> MetricLook:
+    """One column of a record: nothing is expected of it, but it may be what no meter can say."""
+    rarity = tuple(RARITY_CAP if broken and stream == "range" else 0.0 for stream in STREAMS)
+    missing, nothing = value is None, (None, None, None)
+    return MetricLook(name, metric.unit, metric.low, metric.high, value, missing, *nothing, 0, rarity, NOWHERE, None, None)
 
 
 def _metric_at(lane: Lane, row: int, name: MetricName, metric: Metric) -> MetricLook:

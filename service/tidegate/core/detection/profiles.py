@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidegate.contracts.anomaly import Severity
 from tidegate.contracts.codec import pack
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import MetricName, ProfileName, SiteId
 from tidegate.contracts.profile import Direction, Metric, Profile
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Classifier, Model, misfit
 
 UNIVERSAL: Final = "universal"
 """The bundle that serves every profile without one of its own."""
@@ -46,7 +47,7 @@ class Profiles:
     A profile is everybody's (site `ANYWHERE`) or one site's own, which there stands in for everybody's of that name.
     """
 
-    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Model]) -> None:
         self.keys: list[ProfileKey] = []
         self.metric_keys: list[tuple[ProfileKey, MetricName]] = []
         self._codes: dict[ProfileKey, int] = {}
@@ -125,8 +126,9 @@ class Profiles:
         self.bundle_keys = [_bundle_key(profile, self.forecasters) for profile in known]
         self.bundles = [_bundle_text(profile, self.forecasters) for profile in known]
         self.policies = [policy_digest(profile) if profile else "retired" for profile in known]
-        warmups = [_warmup(self.forecasters.get(key)) for key in self.bundle_keys]
-        self.warmup = np.maximum(np.array(warmups, dtype=np.int64), WARMUP_READINGS)
+        models = [self.forecasters.get(key) for key in self.bundle_keys]
+        self.warmup = np.array([_warmup(model) for model in models], dtype=np.int64)
+        self.record_places = [_places(metrics, model) for metrics, model in zip(self.metrics, models, strict=True)]
 
     def _index_metrics(self) -> None:
         known = [self._metric(profile, metric) for profile, metric in self.metric_keys]
@@ -157,20 +159,35 @@ def _lowest_rank(profile: Profile) -> int:
     return next((rank for rank, severity in enumerate(SEVERITIES) if severity.value == wanted), 0)
 
 
-def _warmup(forecaster: Forecaster | None) -> int:
-    """Of a bundle that is not installed nobody asks: whoever wants to step it is refused."""
-    return 0 if forecaster is None else forecaster.manifest.warmup_readings
+def _warmup(model: Model | None) -> int:
+    """Of a bundle that is not installed nobody asks: whoever wants to step it is refused. A classifier brings what it knows
+    and its prior outweighs what one device shows; a forecaster's device has tails of its own first."""
+    if model is None:
+        return WARMUP_READINGS
+    readings = model.manifest.warmup_readings
+    return readings if isinstance(model, Classifier) else max(readings, WARMUP_READINGS)
 
 
-def _bundle_key(profile: Profile | None, forecasters: Mapping[str, Forecaster]) -> str:
+def _places(metrics: list[MetricName], model: Model | None) -> NDArray[np.int64]:
+    """Where each column of a classifier stands among `metrics`; empty for a forecaster."""
+    if not metrics or not isinstance(model, Classifier):
+        return np.empty(0, np.int64)
+    return np.array([metrics.index(name) for name in model.manifest.metrics], dtype=np.int64)
+
+
+def _bundle_key(profile: Profile | None, forecasters: Mapping[str, Model]) -> str:
+    """The bundle that serves `profile`: the one it names, where there is one that can."""
     wanted = profile.bundle if profile else None
-    return wanted if wanted is not None and wanted in forecasters else UNIVERSAL
+    if profile is None or wanted is None or wanted not in forecasters:
+        return UNIVERSAL
+    model = forecasters.get(wanted)
+    return wanted if model is None or misfit(profile, model.manifest) is None else UNIVERSAL
 
 
-def _bundle_text(profile: Profile | None, forecasters: Mapping[str, Forecaster]) -> str:
+def _bundle_text(profile: Profile | None, forecasters: Mapping[str, Model]) -> str:
     key = _bundle_key(profile, forecasters)
-    forecaster = forecasters.get(key)
-    identity = key if forecaster is None else forecaster.identity
+    model = forecasters.get(key)
+    identity = key if model is None else model.identity
     wanted = profile.bundle if profile else None
     return identity if wanted in (None, key) else f"{identity} in place of {wanted}"
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, ProfileName, SiteId
+from tidegate.core.classifier import Classifier, Model
 from tidegate.core.detection.directory import Directory, Known
 from tidegate.core.detection.lane import Lane
-from tidegate.core.detection.look import Subject
+from tidegate.core.detection.look import AnyLane, Subject
 from tidegate.core.detection.profiles import Profiles
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.silence import Sites
 from tidegate.core.detection.state import Devices
-from tidegate.core.forecaster import Forecaster
 from tidegate.errors import BundleError
 
 RELEARNED: Final = (
@@ -44,12 +45,12 @@ RETIRED: Final = ProfileName("")
 class Roster:
     """Devices, sites and lanes with their names."""
 
-    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Forecaster]) -> None:
+    def __init__(self, configuration: CoreConfiguration, forecasters: Mapping[str, Model]) -> None:
         self.profiles = Profiles(configuration, forecasters)
         self.directory = Directory()
         self.devices = Devices()
         self.sites = Sites()
-        self.lanes: list[Lane] = []
+        self.lanes: list[AnyLane] = []
         self.lane_keys: list[str] = []
         self.awaited: dict[tuple[SiteId, DeviceId], int] = {}
         self._forecasters = forecasters
@@ -123,8 +124,7 @@ class Roster:
         """Let the rows of `slots` be of the metrics of their present profiles, which are the same in the same order."""
         for slot in slots.tolist():
             codes = self.profiles.metric_codes[self.devices.profile[slot]]
-            first = int(self.devices.first_row[slot])
-            self.lanes[self.devices.lane[slot]].rows.metric[first : first + len(codes)] = codes
+            self.lanes[self.devices.lane[slot]].rename(int(self.devices.first_row[slot]), codes)
 
     def _leave(self, slots: NDArray[np.int64]) -> None:
         """Give up the rows of `slots`; the rows of others close ranks."""
@@ -158,13 +158,9 @@ class Roster:
         lane = np.array([self.lane(self.profiles.bundle_keys[code]) for code in profile], dtype=np.int32)
         self.devices.lane[slots] = lane
         for code in np.unique(lane):
-            mine, rows = slots[lane == code], self.lanes[code].rows
+            mine = slots[lane == code]
             metrics = [self.profiles.metric_codes[of] for of in self.devices.profile[mine]]
-            width = np.array([len(codes) for codes in metrics], dtype=np.int64)
-            first = rows.append(int(width.sum()))
-            self.devices.first_row[mine] = first + np.cumsum(width) - width
-            rows.metric[first : rows.size] = np.concatenate(metrics)
-            rows.device[first : rows.size] = np.repeat(mine, width)
+            self.devices.first_row[mine] = self.lanes[code].seat(mine, metrics)
 
     def lane(self, key: str) -> int:
         """Code of the lane of bundle `key`, opened now if there is none.
@@ -174,12 +170,13 @@ class Roster:
         """
         if key not in self.lane_keys:
             try:
-                lane = Lane(self._forecasters[key])
+                model = self._forecasters[key]
             except KeyError as error:
                 raise BundleError(
                     f"bundle {error.args[0]!r} is not installed, and what is to be read was scored by it",
                     advice="put its folder into one that `bundles` names, and start again; then activate another",
                 ) from error
+            lane = RecordLane(model) if isinstance(model, Classifier) else Lane(model)
             self.lane_keys.append(key)
             self.lanes.append(lane)
         return self.lane_keys.index(key)

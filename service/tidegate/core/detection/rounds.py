@@ -42,6 +42,20 @@ class Intake:
         return len(self.index)
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """At most one reading of each of B devices: `elapsed` [B] intervals since the device's last one, `profile` [B] its code."""
+
+    intake: Intake
+    elapsed: Float64
+    profile: Int64
+
+    @property
+    def width(self) -> Int64:
+        """Rows of each reading: its metrics."""
+        return self.intake.width
+
+
 def rounds(intake: Intake) -> Iterator[Intake]:
     """Yield the first readings of all devices, then the second ones, and so on; each round in batch order."""
     if len(intake) == 0:

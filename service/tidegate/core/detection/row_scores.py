@@ -14,7 +14,7 @@ from tidegate.core.detection.calibration import CROSS, LEVEL, NOVELTY, RESIDUAL,
 from tidegate.core.detection.evidence import Residual
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.rounds import Intake
+from tidegate.core.detection.rounds import Round
 from tidegate.core.detection.state import STREAMS
 from tidegate.core.detection.streams import cross as crosses
 from tidegate.core.detection.streams import level as levels
@@ -42,16 +42,13 @@ for 65) and tripled ASD's for four more events (docs/results/ablation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """One round of one lane: B readings and their R rows. `owner` [R] is the reading of a row, `row` its place in the table;
-    `elapsed` [B] intervals since the device's last reading; `profile` [B] and `metric` [R] are codes."""
+class Taken(Round):
+    """One round of one lane: B readings and their R rows. `owner` [R] is the reading of a row, `row` its place in the table and
+    `metric` its code."""
 
-    intake: Intake
     owner: Int64
     row: Int64
     values: Float64
-    elapsed: Float64
-    profile: Int64
     metric: Int64
 
 

@@ -4,6 +4,7 @@ Chosen by event time alone, so nothing has to be remembered: a device is due whe
 of time than the one before the batch. Costs a pass over the batch's devices, and per sample what it holds.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
@@ -12,16 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.ids import SiteId
-from tidegate.contracts.scores import DeviceColumns, MetricColumns, ScoreBatch, ScoredMetric, ScoreGroup, pick
+from tidegate.contracts.scores import ClassColumns, DeviceColumns, MetricColumns, ScoreBatch, ScoredMetric, ScoreGroup, pick
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.judgement import STATE_CODES
+from tidegate.core.detection.look import look_at
+from tidegate.core.detection.records.lane import RecordLane
+from tidegate.core.detection.records.look import class_columns
 from tidegate.core.detection.roster import Roster
+from tidegate.core.detection.state import STREAMS
 from tidegate.core.detection.streams import level as levels
 
 Int64 = NDArray[np.int64]
 
 BATCH_BYTES: Final = 800_000
 """Bytes of one message, estimated from above: with its frame it stays below the megabyte that a broker takes by default."""
+
+NOVELTY: Final = STREAMS.index("range")
 
 _DEVICE_BYTES: Final = 700
 _METRIC_BYTES: Final = 161
@@ -109,6 +116,7 @@ def _group(roster: Roster, anomalies: Anomalies, code: int, slots: Int64) -> Sco
         devices=_devices(roster, anomalies, slots),
         values=_values(roster, len(current.metrics), slots),
         minimum_severity=current.alarm.minimum_severity,
+        classes=_classes(roster, slots),
     )
 
 
@@ -133,9 +141,34 @@ def _devices(roster: Roster, anomalies: Anomalies, slots: Int64) -> DeviceColumn
     )
 
 
+def _classes(roster: Roster, slots: Int64) -> ClassColumns | None:
+    lane = roster.lanes[roster.devices.lane[slots[0]]]
+    return class_columns(lane, roster.devices.first_row[slots]) if isinstance(lane, RecordLane) else None
+
+
+def _columns(roster: Roster, slots: Int64) -> MetricColumns:
+    """Of records, whose columns nobody forecasts: what was observed, and whether a meter can say it."""
+    looks = [each for slot in slots.tolist() for each in look_at(roster.subject(slot)).metrics]
+    unknown, nothing = [math.nan] * len(looks), [0.0] * len(looks)
+    return MetricColumns(
+        observed=[math.nan if each.value is None else each.value for each in looks],
+        missing=[each.missing for each in looks],
+        expected_low=unknown,
+        expected=unknown,
+        expected_high=unknown,
+        run=[0] * len(looks),
+        residual=nothing,
+        range=[each.rarity[NOVELTY] for each in looks],
+        stuck=nothing,
+    )
+
+
 def _values(roster: Roster, width: int, slots: Int64) -> MetricColumns:
     """Devices of one profile share a bundle, hence a lane."""
-    rows = roster.lanes[roster.devices.lane[slots[0]]].rows
+    lane = roster.lanes[roster.devices.lane[slots[0]]]
+    if isinstance(lane, RecordLane):
+        return _columns(roster, slots)
+    rows = lane.rows
     place = (roster.devices.first_row[slots][:, None] + np.arange(width)).ravel()
     low, median, high = rows.band[place].T.tolist()
     residual, novelty, stuck, level, cross, season = rows.rarity[place].T.tolist()

@@ -51,13 +51,12 @@ LONGEST_GAP: Final = 1e4
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What a round showed. `rows` by row; by reading [B]: `missed` and `dropout_rarity` of the dropout stream; `partial` some
+class DeviceScores:
+    """What a round showed of its devices, by reading [B]: `missed` and `dropout_rarity` of the dropout stream; `partial` some
     metric is missing, `judged` there was evidence, `impossible` some value was; `surprise` the combined evidence that alarms go
     by, in decades, `rarity` its −log10 p (NaN unless judged); `sustained` the evidence of all streams, a mean over about ten
     readings; `alarm_surprise` and `alarm_rarity` are of what policy lets be heard. `fitted` are the devices' own tails."""
 
-    rows: RowScores
     missed: Float64
     dropout_rarity: Float64
     partial: Bool
@@ -71,15 +70,27 @@ class Scored:
     fitted: Fitted
 
 
+@dataclass(frozen=True, slots=True)
+class Scored(DeviceScores):
+    """And of their rows."""
+
+    rows: RowScores
+
+
 def take(devices: Devices, profiles: Profiles, lane: Lane, intake: Intake) -> Taken:
-    """Gather what a round of one lane needs. A device's first reading counts as on time."""
+    """Gather what a round of one lane needs."""
     owner, flat = ragged(intake.start, intake.width)
     _, row = ragged(devices.first_row[intake.slot], intake.width)
     profile = devices.profile[intake.slot].astype(np.int64)
+    elapsed = elapsed_intervals(devices, profiles, intake, profile)
+    return Taken(intake, elapsed, profile, owner, row, intake.values[flat], lane.rows.metric[row].astype(np.int64))
+
+
+def elapsed_intervals(devices: Devices, profiles: Profiles, intake: Intake, profile: Int64) -> Float64:
+    """Intervals since each device's last reading; a first one counts as on time."""
     last = devices.last_time_ms[intake.slot]
     gap = (intake.time_ms - last) / profiles.interval_ms[profile]
-    elapsed = np.where(last == NEVER, 1.0, np.minimum(gap, LONGEST_GAP))
-    return Taken(intake, owner, row, intake.values[flat], elapsed, profile, lane.rows.metric[row].astype(np.int64))
+    return np.where(last == NEVER, 1.0, np.minimum(gap, LONGEST_GAP))
 
 
 def score(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken) -> Scored:
@@ -98,22 +109,22 @@ def score(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken) -> Sco
     rarity = device_rarity(fitted, surprise, _strongest(owner, rows.rarity, dropout_rarity), width)
     alarm_rarity = device_rarity(fitted, alarm_surprise, _strongest(owner, rows.heard, dropout_rarity), width)
     return Scored(
-        rows=rows,
         missed=missed,
         dropout_rarity=dropout_rarity,
         partial=missing > 0.0,
         judged=judged,
         impossible=_sum(taken, rows.broken) > 0,
         surprise=surprise,
-        sustained=_sustained(devices.sustained[slot], np.where(judged, unrest, devices.sustained[slot])),
+        sustained=sustain(devices.sustained[slot], np.where(judged, unrest, devices.sustained[slot])),
         rarity=np.where(judged, rarity, np.nan),
         alarm_surprise=alarm_surprise,
         alarm_rarity=np.where(judged, alarm_rarity, 0.0),
         fitted=fitted,
+        rows=rows,
     )
 
 
-def _sustained(before: Float64, surprise: Float64) -> Float64:
+def sustain(before: Float64, surprise: Float64) -> Float64:
     """Exponential mean of combined evidence: an anomaly is a stretch of time, its single readings come and go."""
     return before + SUSTAINING * (surprise - before)
 
@@ -139,7 +150,7 @@ def device_rarity(fitted: Fitted, surprise: Float64, strongest: Float64, width: 
 
 def _combined(taken: Taken, rarity: Float64, weight: Float64, dropout_rarity: Float64) -> Float64:
     """Evidence of the streams that alarms go by, in decades beyond the ordinary."""
-    part = _beyond_ordinary(rarity)
+    part = beyond_ordinary(rarity)
     across = (part[:, 0] + part[:, 1] + part[:, 2]) * weight
     return _sum(taken, across) + np.maximum(dropout_rarity - ORDINARY, 0.0)
 
@@ -151,13 +162,14 @@ def _slow(taken: Taken, rarity: Float64, weight: Float64) -> Float64:
     Of the levels only one counts: a device's metrics drift together, for days, and their sum drowns all else (on ASD, VUS-PR
     .15 with the sum, .50 with the strongest, .39 without levels); likewise of the seasons (.51, .62, .54).
     """
-    part = _beyond_ordinary(rarity) * weight[:, None]
+    part = beyond_ordinary(rarity) * weight[:, None]
     strongest = np.zeros((len(taken.intake), 2))
     np.maximum.at(strongest, taken.owner, part[:, [LEVEL_STREAM, SEASON_STREAM]])
     return strongest[:, 0] + strongest[:, 1] + _sum(taken, part[:, CROSS_STREAM])
 
 
-def _beyond_ordinary(rarity: Float64) -> Float64:
+def beyond_ordinary(rarity: Float64) -> Float64:
+    """What of a stream's rarity counts as evidence, in decades."""
     return np.maximum(np.minimum(rarity, COMBINED_CAP) - ORDINARY, 0.0)
 
 

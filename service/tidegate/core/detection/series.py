@@ -17,12 +17,12 @@ from tidegate.contracts.profile import Profile
 from tidegate.contracts.reading import Reading
 from tidegate.contracts.scores import MetricPoint
 from tidegate.contracts.series import ScoredReading, ScoredSeries, SeriesReading
+from tidegate.core.classifier import Model
 from tidegate.core.detection.anomalies import score_of
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import finite, look_at
 from tidegate.core.detection.results import DetectionResult
-from tidegate.core.forecaster import Forecaster
 
 SITE: Final = SiteId("series")
 DEVICE: Final = DeviceId("series")
@@ -30,7 +30,7 @@ DEVICE: Final = DeviceId("series")
 
 
 def score_series(
-    profile: Profile, settings: DetectionSettings, forecasters: Mapping[str, Forecaster], readings: Sequence[SeriesReading]
+    profile: Profile, settings: DetectionSettings, forecasters: Mapping[str, Model], readings: Sequence[SeriesReading]
 ) -> ScoredSeries:
     """Score `readings` of a device of `profile`, in that order. Clocks are believed up to the reading at hand.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.anomaly import DeviceState
 from tidegate.contracts.configuration_views import BundleUse
+from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation, MetricPart
 from tidegate.core.detection.anomalies import Anomalies, score_of
@@ -17,6 +18,7 @@ from tidegate.core.detection.evidence import MEDIAN
 from tidegate.core.detection.explanation import often_of, reasons, suppressions, unheard_metrics, would_fire
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Look, Subject, look_at
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.results import DemandGroup, DemandRows
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.samples import held_by
@@ -52,7 +54,7 @@ def bundle_uses(roster: Roster) -> dict[str, list[BundleUse]]:
     uses: dict[str, list[BundleUse]] = {}
     for place, (lane, site, profile) in enumerate(groups.T.tolist()):
         use = BundleUse(roster.directory.sites[site], profiles.names[profile], int(counts[place]), int(warmed[place]))
-        uses.setdefault(roster.lanes[lane].forecaster.identity, []).append(use)
+        uses.setdefault(roster.lanes[lane].identity, []).append(use)
     return uses
 
 
@@ -107,16 +109,21 @@ def demand_rows(roster: Roster, site: SiteId) -> DemandRows:
 
 
 def _group(roster: Roster, profile: int, slots: NDArray[np.int64]) -> DemandGroup:
-    rows = roster.lanes[roster.devices.lane[slots[0]]].rows
+    lane = roster.lanes[roster.devices.lane[slots[0]]]
     metrics = roster.profiles.metrics[profile]
-    place = roster.devices.first_row[slots][:, None] + np.arange(len(metrics))
+    if isinstance(lane, RecordLane):
+        values = np.array([list(roster.subject(slot).values().values()) for slot in slots.tolist()], dtype=np.float64)
+        quantiles = np.full((*values.shape, len(HORIZONS), len(QUANTILE_LEVELS)), np.nan)
+    else:
+        place = roster.devices.first_row[slots][:, None] + np.arange(len(metrics))
+        values, quantiles = _believable(roster, lane.rows, place), lane.rows.quantiles[place]
     return DemandGroup(
         profile=roster.profiles.names[profile],
         metrics=list(metrics),
         devices=[roster.directory.devices[slot][1] for slot in slots.tolist()],
         event_time_ms=roster.devices.last_time_ms[slots],
-        values=_believable(roster, rows, place),
-        quantiles=rows.quantiles[place],
+        values=values,
+        quantiles=quantiles,
     )
 
 
@@ -149,11 +156,6 @@ def _view(roster: Roster, anomalies: Anomalies, slot: int) -> DeviceView:
         score=None if np.isnan(rarity) else score_of(rarity),
         neg_log10_p=None if np.isnan(rarity) else rarity,
         anomaly=None if opened is None else opened.id,
-        metrics={name: _value(subject, row) for row, name, _ in subject.rows()},
+        metrics=subject.values(),
         unrest=None if np.isnan(rarity) else float(devices.sustained[slot]),
     )
-
-
-def _value(subject: Subject, row: int) -> float | None:
-    rows = subject.lane.rows
-    return None if rows.missing[row] else float(rows.value[row])

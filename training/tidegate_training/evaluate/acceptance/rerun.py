@@ -20,7 +20,7 @@ from tidegate.contracts.ids import DeviceId, PlanId
 from tidegate.contracts.journal import JournalRecord
 from tidegate.contracts.plan import Decision
 from tidegate.core.allocation.model import PlanRequest
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.classifier import Model
 from tidegate.core.partition import Batch, Facts, Partition
 from tidegate.errors import InputError
 from tidegate.pipeline.portion import Portion, decode_portion, journaled_ranges
@@ -59,7 +59,7 @@ class Rerun:
 
 async def rerun(
     log: Log,
-    forecasters: Mapping[str, Forecaster],
+    forecasters: Mapping[str, Model],
     watched: frozenset[DeviceId],
     progress: Callable[[int, int], None] = lambda *_: None,
     *,
@@ -94,7 +94,7 @@ async def rerun(
 
 
 async def digest_after_recovery(
-    log: Log, forecasters: Mapping[str, Forecaster], configuration: CoreConfiguration, *, partition_index: int = PARTITION
+    log: Log, forecasters: Mapping[str, Model], configuration: CoreConfiguration, *, partition_index: int = PARTITION
 ) -> str:
     """Digest of the state that the interrupted run left: restored as a start of the service restores it."""
     restored = await Restorer(log, partition_index, forecasters, configuration).restore()
