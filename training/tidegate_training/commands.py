@@ -45,6 +45,16 @@ def universal(
         int | None, typer.Option(min=1, max=512, help="Width of the recurrent output.", show_default="48, smoke 8")
     ] = None,
     random_state: Annotated[int, typer.Option(min=0, help="Fixes weights, lanes and split.")] = 7,
+    cell: Annotated[
+        str, typer.Option(help="plain, peephole or anndra (LSTMs); dense, convolution or transformer (look at a window).")
+    ] = "plain",
+    without: Annotated[
+        str, typer.Option(help="Terms of anndra left out: peephole,kurtosis,skewness,attention,information.", show_default=False)
+    ] = "",
+    optimiser: Annotated[str, typer.Option(help="adam, or sghmc: momentum with friction and noise.")] = "adam",
+    smoothness: Annotated[float, typer.Option(min=0, help="Weight of the forecasts' change from reading to reading.")] = 0.0,
+    l2: Annotated[float, typer.Option(min=0, help="Weight of the squared parameters.")] = 0.0,
+    total_variation: Annotated[float, typer.Option(min=0, help="Weight of neighbouring parameters' difference.")] = 0.0,
 ) -> None:
     """Train the channel-independent forecaster every device can be served by, and write it as a bundle.
 
@@ -55,12 +65,23 @@ def universal(
     tidegate train universal --data ../shared/data --out bundles --resume
 
     tidegate train universal --smoke --out /tmp/bundles
+
+    tidegate train universal --data ../shared/data --out bundles --version anndra --cell anndra
     """
     need_torch()
     from tidegate_training import universal as making  # noqa: PLC0415  # torch
     from tidegate_training.progress import epochs_shown  # noqa: PLC0415
+    from tidegate_training.settings import UniversalSettings  # noqa: PLC0415
 
-    settings = _settings(smoke, epochs, hidden, random_state)
+    chosen = {
+        "cell": cell,
+        "without": without,
+        "optimiser": optimiser,
+        "smoothness": smoothness,
+        "l2": l2,
+        "total_variation": total_variation,
+    }
+    settings = replace(_settings(smoke, epochs, hidden, random_state), **chosen)
     options = {
         "--data": data,
         "--out": out,
@@ -69,6 +90,7 @@ def universal(
         "--hidden": hidden,
         "--random-state": random_state,
     }
+    options |= {f"--{name.replace('_', '-')}": value for name, value in chosen.items() if value != getattr(UniversalSettings(), name)}
     command = cited_command("universal", {**options, "--version": version})
     steps = 1000 if smoke else 30_000
     order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)
