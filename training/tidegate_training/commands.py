@@ -90,7 +90,9 @@ def universal(
         "--hidden": hidden,
         "--random-state": random_state,
     }
-    options |= {f"--{name.replace('_', '-')}": value for name, value in chosen.items() if value != getattr(UniversalSettings(), name)}
+    options |= {
+        f"--{name.replace('_', '-')}": value for name, value in chosen.items() if value != getattr(UniversalSettings(), name)
+    }
     command = cited_command("universal", {**options, "--version": version})
     steps = 1000 if smoke else 30_000
     order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)

@@ -130,9 +130,7 @@ def held_out_loss(model: Forecaster, windows: list[Window]) -> float:
     return float(weighted(sums / counts.clamp(min=1)))
 
 
-def _record(
-    progress: Progress, model: Forecaster, optimiser: torch.optim.Optimizer, loss: float, held_out: float
-) -> None:
+def _record(progress: Progress, model: Forecaster, optimiser: torch.optim.Optimizer, loss: float, held_out: float) -> None:
     """Note the epoch's result, and keep its weights if they are the best so far."""
     progress.train_losses.append(loss)
     progress.held_out_losses.append(held_out)

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from tidegate_training.asking import need_torch
 from tidegate_training.evaluate.running import (
     Bundles,
     Cache,
@@ -215,6 +216,31 @@ def evaluate_classifier(
     shown = classifier_study.plotted(study.figures)
     plots.dots_with_intervals(shown, classifier_study.WAYS, picture, label="macro-F1", least=0.0)
     results.write(made, out, plots={picture.name: "Macro-F1 by classifier and split, least to most of the random states"})
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
+@app.command(name="models", epilog="Example: `tidegate evaluate models --data ../shared/data --out models.json`")
+def evaluate_models(
+    data: Data,
+    out: Out,
+    models: Annotated[list[str] | None, typer.Option(help="Only these: LSTM plain, CNN, autoencoder, … (repeatable).")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Seconds instead of minutes: shows that it runs, and nothing else.")
+    ] = False,
+) -> None:
+    """Train LSTMs, CNN, Transformer, DNN and autoencoder at equal budgets; needs torch. Judge them on the same labelled series."""
+    check_extra()
+    need_torch()
+    from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate.models import budget, contenders, page, study  # noqa: PLC0415
+
+    allowed = budget.QUICK if quick else budget.Budget()
+    with progress_shown() as report:
+        material = study.read_material(data, allowed)
+        figures = study.run_study(material, allowed, models or list(contenders.CONTENDERS), report)
+    options = [f"--models '{name}'" for name in models or []] + (["--quick"] if quick else [])
+    made = results.collect("Models", cited("models", out, options), figures, page.notes(allowed))
+    results.write(made, out, plots=page.draw(figures, out.parent, out.stem))
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
