@@ -9,7 +9,9 @@ from tidegate.errors import DependencyError, InputError
 from tidegate_training.evaluate import commands, running
 
 
-@pytest.mark.parametrize("name", ["detection", "nab", "forecast", "classifier", "robustness", "allocation", "acceptance"])
+@pytest.mark.parametrize(
+    "name", ["detection", "nab", "forecast", "classifier", "robustness", "allocation", "acceptance", "models"]
+)
 def test_without_the_extra_a_command_names_what_to_install(name, tmp_path, monkeypatch):
     monkeypatch.setattr(running, "find_spec", lambda library: None)
     done = CliRunner().invoke(commands.app, [name, "--data", str(tmp_path), "--out", str(tmp_path / "out.json")])
@@ -17,7 +19,9 @@ def test_without_the_extra_a_command_names_what_to_install(name, tmp_path, monke
     assert "pip install 'tidegate[evaluate]'" in str(done.exception)
 
 
-@pytest.mark.parametrize("name", ["detection", "nab", "forecast", "classifier", "robustness", "allocation", "acceptance"])
+@pytest.mark.parametrize(
+    "name", ["detection", "nab", "forecast", "classifier", "robustness", "allocation", "acceptance", "models"]
+)
 def test_a_folder_without_data_is_an_input_error_and_nothing_is_written(name, tmp_path):
     out = tmp_path / "out.json"
     done = CliRunner().invoke(commands.app, [name, "--data", str(tmp_path), "--out", str(out)])

@@ -228,7 +228,7 @@ def evaluate_models(
         bool, typer.Option("--quick", help="Seconds instead of minutes: shows that it runs, and nothing else.")
     ] = False,
 ) -> None:
-    """Train LSTMs, CNN, Transformer, DNN and autoencoder at equal budgets; needs torch. Judge them on the same labelled series."""
+    """Train LSTMs, CNN, Transformer, DNN and autoencoder at equal budgets, and judge them on the same series; needs torch."""
     check_extra()
     need_torch()
     from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module

@@ -8,7 +8,7 @@ from typing import Final
 from tidegate.contracts.forecast import HORIZONS
 from tidegate.contracts.manifest import BundleManifest
 from tidegate_training.quality import Judged, summary
-from tidegate_training.report import plots
+from tidegate_training.report import plots, residual_plots
 from tidegate_training.train import Trained
 
 EXAMPLES_PER_DATASET: Final = 1
@@ -32,9 +32,12 @@ better), and the share of targets inside the 90 % band, at {horizons} intervals 
 training never touched; “later” is the end of series it trained on. These are development series, and early stopping looked at
 lanes of the same held-out parts: figures on them are no claim about others.</p>
 {quality}
-<h2>Calibration</h2>{calibration}
+<h2>Calibration</h2>{calibration}{ranks}
+<h2>Residuals</h2>{residuals}{predictions}
 <h2>Forecasts</h2>{examples}
+<h2>Hits and misses</h2>{hits_and_misses}
 <h2>Training</h2>{losses}
+<h2>Inside</h2>{activations}
 {data}
 <h2>Checks</h2>
 <p>Largest difference torch to ONNX {parity:.1e} of the forecast's scale (at most 1e-5); {differing:.0f} results that depend
@@ -59,6 +62,11 @@ def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged:
         horizons=", ".join(str(horizon) for horizon in HORIZONS),
         quality=_quality(judged),
         calibration=plots.calibration(judged),
+        ranks=residual_plots.ranks(judged),
+        residuals=residual_plots.residuals(judged),
+        predictions=residual_plots.predictions(judged),
+        hits_and_misses=residual_plots.hits_and_misses(judged),
+        activations=residual_plots.activations(trained.model, judged[0]) if judged else "",
         examples="".join(plots.example(one) for one in _examples(judged)),
         losses=plots.losses(trained),
         data=_data(manifest),

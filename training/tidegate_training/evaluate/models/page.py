@@ -15,8 +15,8 @@ def notes(budget: Budget) -> list[str]:
     return [
         f"Every model is trained on {budget.readings:,} readings ({budget.lanes} lanes, windows of {budget.window}, "
         f"{budget.updates * budget.epochs} updates, Adam, one rate for all) of the development series of the universal bundle, "
-        f"from each of {len(budget.random_states)} random states: {budget.share_of_shipped:.2%} of what the shipped bundle could see, "
-        "which stands beside them. Nothing was tuned for any of them; a model that wants more is wronged.",
+        f"from each of {len(budget.random_states)} random states: {budget.share_of_shipped:.2%} of what the shipped bundle could "
+        "see, which stands beside them. Nothing was tuned for any of them; a model that wants more is wronged.",
         "Labelled series: SKAB and MSL, of which training reads nothing, and NAB files that the split holds out; at most "
         f"{budget.longest:,} rows each, listed as `series`. The train part is streamed as history, figures count on the rest.",
         "Surprise: distance from the median forecast one interval before, in half-widths of the 90 % band, clipped at 20, mean "
