@@ -8,6 +8,7 @@ import typer
 
 from tidegate_training.asking import cited_command, explained, need_torch
 from tidegate_training.flows import command as flows
+from tidegate_training.tuning import command as tuning
 
 if TYPE_CHECKING:
     from tidegate_training.data.series import Series
@@ -17,6 +18,7 @@ train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships,
 
 
 train.command(name="flows")(flows.train_flows)
+train.command(name="tune")(tuning.tune)
 
 
 def __getattr__(name: str) -> Any:
@@ -97,7 +99,7 @@ def universal(
     steps = 1000 if smoke else 30_000
     order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)
     with explained(), epochs_shown(settings) as shown:
-        making.train_universal(_series(data, smoke), settings, order, shown.on_update, shown.say)
+        making.train_universal(training_series(data, smoke), settings, order, shown.on_update, shown.say)
     typer.echo(f"{order.folder}: ready")
 
 
@@ -130,7 +132,7 @@ def _settings(smoke: bool, epochs: int | None, hidden: int | None, random_state:
     return replace(settings, epochs=epochs or settings.epochs, hidden=hidden or settings.hidden)
 
 
-def _series(data: Path | None, smoke: bool) -> "list[Series]":
+def training_series(data: Path | None, smoke: bool) -> "list[Series]":
     """Return the series to train on."""
     from tidegate_training.data.sources import read_all  # noqa: PLC0415
     from tidegate_training.data.synthetic import small_series  # noqa: PLC0415
