@@ -57,6 +57,9 @@ def universal(
     smoothness: Annotated[float, typer.Option(min=0, help="Weight of the forecasts' change from reading to reading.")] = 0.0,
     l2: Annotated[float, typer.Option(min=0, help="Weight of the squared parameters.")] = 0.0,
     total_variation: Annotated[float, typer.Option(min=0, help="Weight of neighbouring parameters' difference.")] = 0.0,
+    by_size: Annotated[
+        bool, typer.Option("--by-size", help="Train thrice more, on less data, for the report's plot of loss against data size.")
+    ] = False,
 ) -> None:
     """Train the channel-independent forecaster every device can be served by, and write it as a bundle.
 
@@ -75,7 +78,7 @@ def universal(
     from tidegate_training.progress import epochs_shown  # noqa: PLC0415
     from tidegate_training.settings import UniversalSettings  # noqa: PLC0415
 
-    chosen = {
+    chosen: dict[str, Any] = {
         "cell": cell,
         "without": without,
         "optimiser": optimiser,
@@ -97,7 +100,7 @@ def universal(
     }
     command = cited_command("universal", {**options, "--version": version})
     steps = 1000 if smoke else 30_000
-    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)
+    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps, by_size)
     with explained(), epochs_shown(settings) as shown:
         making.train_universal(training_series(data, smoke), settings, order, shown.on_update, shown.say)
     typer.echo(f"{order.folder}: ready")

@@ -48,4 +48,5 @@ class Autoencoder(nn.Module):
 
     def error(self, window: Tensor) -> Tensor:
         """Return the mean square error float32 [B, 1] of windows [B, 128]."""
-        return (self.decode(self.encode(window)) - window).square().mean(dim=1, keepdim=True)
+        rebuilt: Tensor = self.decode(self.encode(window))
+        return (rebuilt - window).square().mean(dim=1, keepdim=True)

@@ -14,4 +14,4 @@ def pushed(ring: Tensor, entry: Tensor) -> Tensor:
 
 def slots(ring: Tensor, width: int) -> Tensor:
     """Return `ring` as [B, slots, width]."""
-    return ring.unflatten(1, (-1, width))
+    return ring.reshape(-1, ring.shape[1] // width, width)

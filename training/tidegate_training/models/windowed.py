@@ -101,11 +101,13 @@ class TransformerForecaster(Forecaster):
     def output(self, memory: Tensor) -> Tensor:
         """Return the newest token after the block."""
         token, ring = memory[:, : self.width], memory[:, self.width :]
-        mixed = token + self.mix(self._attend(self.query(self.norm_token(token)), slots(ring, 2 * self.width)))
-        return mixed + self.narrow(torch.relu(self.widen(self.norm_mixed(mixed))))
+        mixed: Tensor = token + self.mix(self._attend(self.query(self.norm_token(token)), slots(ring, 2 * self.width)))
+        narrowed: Tensor = self.narrow(torch.relu(self.widen(self.norm_mixed(mixed))))
+        return mixed + narrowed
 
     def _attend(self, query: Tensor, remembered: Tensor) -> Tensor:
         """Return the values of `remembered` [B, reading, key and value], weighed per head by their keys' fit to `query`."""
-        keys, values = (part.unflatten(2, (HEADS, -1)) for part in remembered.split(self.width, dim=2))
-        fit = (keys * query.unflatten(1, (1, HEADS, -1))).sum(dim=3) / (self.width // HEADS) ** 0.5 + self.age
-        return (torch.softmax(fit, dim=1)[..., None] * values).sum(dim=1).flatten(1)
+        size = self.width // HEADS
+        keys, values = (part.reshape(-1, READINGS, HEADS, size) for part in torch.split(remembered, self.width, dim=2))
+        fit = (keys * query.reshape(-1, 1, HEADS, size)).sum(dim=3) / size**0.5 + self.age
+        return (torch.softmax(fit, dim=1)[..., None] * values).sum(dim=1).reshape(-1, self.width)

@@ -1,6 +1,6 @@
 """The page itself: what the bundle is, how good it is on held-out series, and what that means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,7 @@ lanes of the same held-out parts: figures on them are no claim about others.</p>
 <h2>Residuals</h2>{residuals}{predictions}
 <h2>Forecasts</h2>{examples}
 <h2>Hits and misses</h2>{hits_and_misses}
-<h2>Training</h2>{losses}
+<h2>Training</h2>{losses}{by_size}
 <h2>Inside</h2>{activations}
 {data}
 <h2>Checks</h2>
@@ -47,8 +47,10 @@ on the batch they came in; largest magnitude of recurrent memory over {readings:
 """
 
 
-def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged: list[Judged]) -> None:
-    """Write the report; everything it needs is inside."""
+def write_report(
+    path: Path, manifest: BundleManifest, trained: Trained, judged: list[Judged], by_size: Mapping[int, float]
+) -> None:
+    """Write the report; everything it needs is inside. `by_size` is held-out loss by values trained on, or empty."""
     text = PAGE.format(
         style=STYLE,
         name=escape(manifest.name),
@@ -69,6 +71,7 @@ def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged:
         activations=residual_plots.activations(trained.model, judged[0]) if judged else "",
         examples="".join(plots.example(one) for one in _examples(judged)),
         losses=plots.losses(trained),
+        by_size=plots.loss_by_size(by_size) if by_size else "",
         data=_data(manifest),
         parity=manifest.parity_max_abs,
         differing=manifest.figures["batch_results_differing"],

@@ -1,6 +1,6 @@
 """Who says what to try next: a grid in random order, or Optuna's sampler, which learns from what came out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, Final, Protocol
 
@@ -76,4 +76,5 @@ class Optuna:
         self._study.tell(self._trial, held_out)
 
 
-METHODS: Final = {"grid": Grid, "optuna": Optuna}
+METHODS: Final[Mapping[str, Callable[[Choices, int], Proposals]]] = {"grid": Grid, "optuna": Optuna}
+"""By the name `--method` takes."""

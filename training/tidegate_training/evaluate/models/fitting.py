@@ -15,6 +15,7 @@ from tidegate_training.evaluate.models.budget import Budget
 from tidegate_training.evaluate.models.contenders import AUTOENCODER, Contender
 from tidegate_training.export import export_graph
 from tidegate_training.models.autoencoder import READINGS, SHAPE_FEATURES, Autoencoder
+from tidegate_training.models.forecaster import Forecaster
 from tidegate_training.models.unroll import observe_window
 from tidegate_training.train import Run, train
 
@@ -60,7 +61,7 @@ def fit(contender: Contender, parts: Split, budget: Budget, random_state: int) -
     settings = budget.settings(contender.cell, contender.without, random_state)
     with TemporaryDirectory(prefix="tidegate-models-") as folder:
         if contender.cell == AUTOENCODER:
-            model: torch.nn.Module = fit_autoencoder(parts, budget, random_state, watch)
+            model: Forecaster | Autoencoder = fit_autoencoder(parts, budget, random_state, watch)
             held_out = float("nan")
         else:
             trained = train(parts, settings, Run(Path(folder) / "checkpoint.pt", on_update=watch.on_update))

@@ -76,7 +76,8 @@ def trailing_mean(surprise: Float64, readings: int = SMOOTHED) -> Float64:
     known = np.isfinite(surprise)
     sums, counts = (np.cumsum(np.append(np.zeros(readings), part)) for part in (np.where(known, surprise, 0.0), known))
     total, count = (part[readings:] - part[:-readings] for part in (sums, counts))
-    return np.divide(total, count, out=np.full(len(surprise), np.nan), where=count > 0)
+    mean: Float64 = np.divide(total, count, out=np.full(len(surprise), np.nan), where=count > 0)
+    return mean
 
 
 def judged(name: str, taken: Sequence[Series], said: Sequence[Float64], configuration: CoreConfiguration) -> list[SeriesOutcome]:
