@@ -140,7 +140,7 @@ def test_a_gap_fades_what_a_cell_remembers_and_a_long_one_clears_it(cell: str) -
         assert not torch.equal(model.advance(features, memory, torch.ones(6, 1)), fresh)
 
 
-@pytest.mark.parametrize("cell", ["anndra", "transformer"])  # the study's tests export the convolution
+@pytest.mark.parametrize("cell", ["anndra", "transformer"])  # each training run checks its own
 def test_an_exported_cell_agrees_with_torch_knows_no_batch_and_stays_bounded(cell: str, tmp_path: Path) -> None:
     model, path = made(cell, deviation=0.3), tmp_path / "model.onnx"
     export.export_graph(model, path)

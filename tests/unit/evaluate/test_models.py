@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from tidegate.adapters.bundles import shipped_bundles
 from tidegate.contracts.ids import DeviceId, MetricName, ProfileName
 from tidegate.errors import InputError
 from tidegate.fleet.series import Series as Recording
-from tidegate_training import checks
 from tidegate_training.data.splits import split
 from tidegate_training.data.synthetic import small_series
 from tidegate_training.evaluate.events import EventCounts
 from tidegate_training.evaluate.figures import SeriesOutcome
 from tidegate_training.evaluate.models.budget import QUICK, Budget
 from tidegate_training.evaluate.models.contenders import AUTOENCODER, CONTENDERS, PLAIN
-from tidegate_training.evaluate.models.fitting import Stopwatch, fit
+from tidegate_training.evaluate.models.fitting import Stopwatch
 from tidegate_training.evaluate.models.judging import surprises, trailing_mean
 from tidegate_training.evaluate.models.page import draw, notes
 from tidegate_training.evaluate.models.study import EACH, SMOOTH, Material, over_states, run_study
@@ -52,8 +52,8 @@ def material() -> Material:
 
 
 @pytest.fixture(scope="module")
-def convolution(material: Material) -> bytes:
-    return fit(CONTENDERS["CNN"], material.parts, QUICK, 0).graph
+def shipped() -> bytes:
+    return (shipped_bundles() / "universal" / "1" / "model.onnx").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -65,25 +65,19 @@ def test_every_contender_is_a_cell_there_is_or_the_autoencoder() -> None:
     assert {one.cell for one in CONTENDERS.values()} == {*CELLS, AUTOENCODER}
 
 
-def test_a_contender_the_study_exports_knows_no_batch(convolution: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(convolution)
-    assert checks.batch_differences(path, checks.hard_readings(2, 70)) == 0
-
-
-def test_a_jump_surprises_a_forecaster_and_the_company_of_other_series_does_not_matter(convolution: bytes) -> None:
+def test_a_jump_surprises_a_forecaster_and_the_company_of_other_series_does_not_matter(shipped: bytes) -> None:
     both = [recording("one"), recording("second", rows=300)]
-    found = surprises(convolution, both)
+    found = surprises(shipped, both)
     assert [len(one) for one in found] == [400, 300]
-    alone = surprises(convolution, both[1:])[0]
+    alone = surprises(shipped, both[1:])[0]
     np.testing.assert_array_equal(found[1], alone)
     marked = both[0].labels
     assert np.nanmean(found[0][marked]) > 3.0 * np.nanmean(found[0][~marked])
 
 
-def test_a_surprise_depends_on_no_later_reading(convolution: bytes) -> None:
+def test_a_surprise_depends_on_no_later_reading(shipped: bytes) -> None:
     whole = recording("one")
-    np.testing.assert_array_equal(surprises(convolution, [whole.rows(0, 250)])[0], surprises(convolution, [whole])[0][:250])
+    np.testing.assert_array_equal(surprises(shipped, [whole.rows(0, 250)])[0], surprises(shipped, [whole])[0][:250])
 
 
 def test_the_mean_of_the_last_readings_passes_over_unknown_ones() -> None:
