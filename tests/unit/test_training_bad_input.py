@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tidegate.adapters.bundles import shipped_bundles
 from tidegate.errors import InputError
+from tidegate_training.bundle import read_manifest
 from tidegate_training.data.lanes import lane_of
 from tidegate_training.data.series import Series, on_grid
 from tidegate_training.data.splits import split
 from tidegate_training.data.synthetic import small_series
 from tidegate_training.quality import judge
+from tidegate_training.report.page import NOTHING_JUDGED, write_report
 from tidegate_training.settings import SMOKE
 from tidegate_training.train import Run, Trained, train
 
@@ -95,6 +98,9 @@ def test_a_gap_of_weeks_is_one_step_of_so_many_intervals() -> None:
     assert lane.dt.max() > 3 * WEEK_OF_MINUTES - 610
 
 
-def test_what_can_be_judged_by_no_lane_is_judged_by_none(tmp_path: Path) -> None:
-    parts = split(series_of("constant"), SETTINGS.held_out_ratio, SETTINGS.random_state)
+def test_where_no_lane_can_be_judged_the_report_says_so(tmp_path: Path) -> None:
+    parts = split(series_of("irregular intervals"), SETTINGS.held_out_ratio, SETTINGS.random_state)
     assert judge(tmp_path / "no-model.onnx", parts, 0) == []
+    run = train(parts, SETTINGS, Run(tmp_path / "checkpoint.pt"))
+    write_report(tmp_path / "report.html", read_manifest(shipped_bundles() / "universal" / "1"), run, [], {})
+    assert NOTHING_JUDGED in (tmp_path / "report.html").read_text()

@@ -13,6 +13,10 @@ from tidegate_training.train import Trained
 
 EXAMPLES_PER_DATASET: Final = 1
 
+NOTHING_JUDGED: Final = "<p>No held-out lane is long, complete and lively enough to be judged.</p>"
+
+JUDGED_PLACES: Final = ("calibration", "ranks", "residuals", "predictions", "examples", "hits_and_misses", "activations")
+
 STYLE: Final = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse}
 td,th{padding:.15rem .7rem;border-bottom:1px solid #ddd;text-align:right} td:first-child,th:first-child{text-align:left}
@@ -62,14 +66,8 @@ def write_report(
         commit=escape(manifest.commit),
         command=escape(manifest.command),
         horizons=", ".join(str(horizon) for horizon in HORIZONS),
-        quality=_quality(judged),
-        calibration=plots.calibration(judged),
-        ranks=residual_plots.ranks(judged),
-        residuals=residual_plots.residuals(judged),
-        predictions=residual_plots.predictions(judged),
-        hits_and_misses=residual_plots.hits_and_misses(judged),
-        activations=residual_plots.activations(trained.model, judged[0]) if judged else "",
-        examples="".join(plots.example(one) for one in _examples(judged)),
+        quality=_quality(judged) if judged else NOTHING_JUDGED,
+        **_pictures(judged, trained),
         losses=plots.losses(trained),
         by_size=plots.loss_by_size(by_size) if by_size else "",
         data=_data(manifest),
@@ -79,6 +77,22 @@ def write_report(
         readings=manifest.figures["long_run_readings"],
     )
     path.write_text(text, encoding="utf-8")
+
+
+def _pictures(judged: list[Judged], trained: Trained) -> dict[str, str]:
+    """Return the plots of held-out lanes by their place on the page; empty texts where no lane was judged."""
+    if not judged:
+        return dict.fromkeys(JUDGED_PLACES, "")
+    found = (
+        plots.calibration(judged),
+        residual_plots.ranks(judged),
+        residual_plots.residuals(judged),
+        residual_plots.predictions(judged),
+        "".join(plots.example(one) for one in _examples(judged)),
+        residual_plots.hits_and_misses(judged),
+        residual_plots.activations(trained.model, judged[0]),
+    )
+    return dict(zip(JUDGED_PLACES, found, strict=True))
 
 
 def _examples(judged: list[Judged]) -> list[Judged]:
