@@ -55,20 +55,15 @@ def read_material(folder: Path, budget: Budget) -> Material:
         raise InputError(f"{folder} has no folder {missing[0]!r}", advice="give the folder that holds all data sets")
     parts = split(read_all(folder), UniversalSettings().held_out_ratio, TRAINING_STATE)
     unseen = {one.group for one in parts.unseen if one.dataset == "nab"}
-    taken = [one for name in UNTRAINED for one in _few(folder / name, budget)]
-    taken += [one for one in _few(folder / "nab", budget, len(unseen) + 1_000) if one.device in unseen]
-    return Material(parts, taken)
+    taken = [one for name in UNTRAINED for one in _usable(folder / name, budget.longest)[: budget.series_of_each]]
+    held_out = [one for one in _usable(folder / "nab", budget.longest) if one.device in unseen]
+    return Material(parts, taken + held_out[: budget.series_of_each])
 
 
-def _few(folder: Path, budget: Budget, limit: int | None = None) -> list[Recording]:
-    """Series of at most `longest` rows with an event in their test part."""
-    usable = [
-        one
-        for group in labelled(folder)
-        for one in group
-        if len(one) <= budget.longest and one.labels is not None and one.labels[one.train_rows :].any()
-    ]
-    return usable[: limit or budget.series_of_each]
+def _usable(folder: Path, longest: int) -> list[Recording]:
+    """Labelled series of at most `longest` rows with an event in their test part."""
+    every = [one for group in labelled(folder) for one in group if len(one) <= longest]
+    return [one for one in every if one.labels is not None and one.labels[one.train_rows :].any()]
 
 
 def run_study(
