@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from tidegate.contracts.forecast import HORIZONS
+from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate_training.baselines import daily_seasonal, last_value
 from tidegate_training.data.series import Series
 from tidegate_training.quality import Judged, figures, pinball, summary
+from tidegate_training.report.residual_plots import in_half_widths, shares_between
 
 HOURLY = 3600.0
 
@@ -57,3 +58,24 @@ def test_figures_are_named_by_horizon_and_kind() -> None:
     assert found["ratio_to_last_h12_unseen"] == 0.5
     assert found["ratio_to_seasonal_h1_later"] == 1.0
     assert found["coverage90_h36_unseen"] == 0.9
+
+
+def lane(width: float) -> Judged:
+    """Noise of deviation 1 whose forecast is its quantiles, `width` times as wide."""
+    draws = np.random.default_rng(3).normal(size=4000)
+    quantiles = np.broadcast_to(width * np.array([-2.326, -1.645, -0.674, 0.0, 0.674, 1.645, 2.326]), (4000, 4, 7))
+    nothing = np.zeros(len(HORIZONS))
+    return Judged("later", Series("d", "g", "n", draws, 60.0), quantiles, nothing, nothing, nothing, np.full(4, 0.9))
+
+
+def test_residuals_are_in_half_widths_of_the_band_and_nine_in_ten_lie_within_one() -> None:
+    assert abs((np.abs(in_half_widths(lane(1.0), 0)) < 1.0).mean() - 0.9) < 0.02
+    assert (np.abs(in_half_widths(lane(0.5), 0)) < 1.0).mean() < 0.7
+
+
+def test_observations_fall_among_the_quantiles_as_often_as_the_levels_say_or_not() -> None:
+    due = np.diff([0.0, *QUANTILE_LEVELS, 1.0])
+    assert np.abs(shares_between(lane(1.0), 2) - due).max() < 0.03
+    narrow = shares_between(lane(0.5), 2)
+    assert abs(narrow.sum() - 1.0) < 1e-12
+    assert narrow[0] > 5 * due[0]

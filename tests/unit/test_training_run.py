@@ -10,6 +10,7 @@ import torch
 from tidegate.errors import ConfigurationError
 from tidegate_training.data.splits import Split, split
 from tidegate_training.data.synthetic import small_series
+from tidegate_training.data_size import loss_by_size
 from tidegate_training.models.unroll import pinball
 from tidegate_training.settings import SMOKE
 from tidegate_training.train import Run, Trained, train
@@ -82,3 +83,10 @@ def test_pinball_loss_weighs_misses_by_level_and_ignores_unknown_targets() -> No
     loss, count = pinball(quantiles, targets)
     assert count.tolist() == [1, 0, 0, 0]
     np.testing.assert_allclose(loss, [(0.01 + 0.05 + 0.25 + 0.5 + 0.75 + 0.95 + 0.99) / 7, 0, 0, 0], rtol=1e-6)
+
+
+def test_the_loss_by_size_ends_with_the_run_itself(parts: Split, uninterrupted: Trained) -> None:
+    found = loss_by_size(parts, replace(SETTINGS, epochs=1, validation_readings=70), uninterrupted)
+    assert list(found) == sorted(found)
+    assert len(found) == 4
+    assert list(found.items())[-1] == (sum(one.rows for one in parts.train), min(uninterrupted.held_out_losses))

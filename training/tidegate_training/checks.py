@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from tidegate.errors import BundleError
-from tidegate_training.data.series import Float64
+from tidegate_training.data.series import LARGEST, Float64
 from tidegate_training.graph import Graph, GraphState
-from tidegate_training.models.forecaster import UniversalForecaster
-from tidegate_training.models.running_scale import ABSOLUTE_FLOOR, LARGEST, RELATIVE_FLOOR, SCALE_COLUMNS, SPREAD_SHARE
+from tidegate_training.models.forecaster import Forecaster
+from tidegate_training.models.running_scale import ABSOLUTE_FLOOR, RELATIVE_FLOOR, SCALE_COLUMNS, SPREAD_SHARE
 
 PARITY_LIMIT: Final = 1e-5
 """Largest difference torch ↔ ONNX, relative to the row's forecast scale (issue: parity). Relative to the scale, since float32
@@ -54,7 +54,7 @@ def hard_readings(readings: int, rows: int, random_state: int = 7) -> Readings:
     )
 
 
-def parity(model: UniversalForecaster, path: Path, readings: Readings) -> float:
+def parity(model: Forecaster, path: Path, readings: Readings) -> float:
     """Return the largest difference of quantiles torch ↔ ONNX, each carrying its own state over all readings.
 
     It is relative to the forecast scale: the row's unit plus the width from lowest to highest quantile of that horizon.

@@ -8,6 +8,7 @@ import typer
 
 from tidegate_training.asking import cited_command, explained, need_torch
 from tidegate_training.flows import command as flows
+from tidegate_training.tuning import command as tuning
 
 if TYPE_CHECKING:
     from tidegate_training.data.series import Series
@@ -17,6 +18,7 @@ train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships,
 
 
 train.command(name="flows")(flows.train_flows)
+train.command(name="tune")(tuning.tune)
 
 
 def __getattr__(name: str) -> Any:
@@ -45,6 +47,19 @@ def universal(
         int | None, typer.Option(min=1, max=512, help="Width of the recurrent output.", show_default="48, smoke 8")
     ] = None,
     random_state: Annotated[int, typer.Option(min=0, help="Fixes weights, lanes and split.")] = 7,
+    cell: Annotated[
+        str, typer.Option(help="plain, peephole or anndra (LSTMs); dense, convolution or transformer (look at a window).")
+    ] = "plain",
+    without: Annotated[
+        str, typer.Option(help="Terms of anndra left out: peephole,kurtosis,skewness,attention,information.", show_default=False)
+    ] = "",
+    optimiser: Annotated[str, typer.Option(help="adam, or sghmc: momentum with friction and noise.")] = "adam",
+    smoothness: Annotated[float, typer.Option(min=0, help="Weight of the forecasts' change from reading to reading.")] = 0.0,
+    l2: Annotated[float, typer.Option(min=0, help="Weight of the squared parameters.")] = 0.0,
+    total_variation: Annotated[float, typer.Option(min=0, help="Weight of neighbouring parameters' difference.")] = 0.0,
+    by_size: Annotated[
+        bool, typer.Option("--by-size", help="Train thrice more, on less data, for the report's plot of loss against data size.")
+    ] = False,
 ) -> None:
     """Train the channel-independent forecaster every device can be served by, and write it as a bundle.
 
@@ -55,12 +70,23 @@ def universal(
     tidegate train universal --data ../shared/data --out bundles --resume
 
     tidegate train universal --smoke --out /tmp/bundles
+
+    tidegate train universal --data ../shared/data --out bundles --version anndra --cell anndra
     """
     need_torch()
     from tidegate_training import universal as making  # noqa: PLC0415  # torch
     from tidegate_training.progress import epochs_shown  # noqa: PLC0415
+    from tidegate_training.settings import UniversalSettings  # noqa: PLC0415
 
-    settings = _settings(smoke, epochs, hidden, random_state)
+    chosen: dict[str, Any] = {
+        "cell": cell,
+        "without": without,
+        "optimiser": optimiser,
+        "smoothness": smoothness,
+        "l2": l2,
+        "total_variation": total_variation,
+    }
+    settings = replace(_settings(smoke, epochs, hidden, random_state), **chosen)
     options = {
         "--data": data,
         "--out": out,
@@ -69,11 +95,14 @@ def universal(
         "--hidden": hidden,
         "--random-state": random_state,
     }
+    options |= {
+        f"--{name.replace('_', '-')}": value for name, value in chosen.items() if value != getattr(UniversalSettings(), name)
+    }
     command = cited_command("universal", {**options, "--version": version})
     steps = 1000 if smoke else 30_000
-    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps)
+    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps, by_size)
     with explained(), epochs_shown(settings) as shown:
-        making.train_universal(_series(data, smoke), settings, order, shown.on_update, shown.say)
+        making.train_universal(training_series(data, smoke), settings, order, shown.on_update, shown.say)
     typer.echo(f"{order.folder}: ready")
 
 
@@ -106,7 +135,7 @@ def _settings(smoke: bool, epochs: int | None, hidden: int | None, random_state:
     return replace(settings, epochs=epochs or settings.epochs, hidden=hidden or settings.hidden)
 
 
-def _series(data: Path | None, smoke: bool) -> "list[Series]":
+def training_series(data: Path | None, smoke: bool) -> "list[Series]":
     """Return the series to train on."""
     from tidegate_training.data.sources import read_all  # noqa: PLC0415
     from tidegate_training.data.synthetic import small_series  # noqa: PLC0415

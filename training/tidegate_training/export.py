@@ -9,7 +9,8 @@ import onnx
 import torch
 
 from tidegate.contracts.manifest import StateTensor
-from tidegate_training.models.forecaster import UniversalForecaster
+from tidegate_training.models.autoencoder import Autoencoder
+from tidegate_training.models.forecaster import Forecaster
 from tidegate_training.models.running_scale import SCALE_COLUMNS
 
 OPSET: Final = 18
@@ -19,7 +20,7 @@ INPUTS: Final = ("x", "mask", "dt", "learn", "scale", "memory")
 OUTPUTS: Final = ("quantiles", "scale_next", "memory_next")
 
 
-def export_graph(model: UniversalForecaster, path: Path) -> None:
+def export_graph(model: Forecaster | Autoencoder, path: Path) -> None:
     """Write the one-step graph of `model` to `path`, checked by onnx, without traces of the machine that made it."""
     scale, memory = model.fresh(2)
     example = (torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, 1), torch.ones(2), torch.ones(2), scale, memory)
@@ -33,7 +34,7 @@ def export_graph(model: UniversalForecaster, path: Path) -> None:
             dynamo=True,
             dynamic_shapes=tuple({0: rows} for _ in example),
             input_names=INPUTS,
-            output_names=OUTPUTS,
+            output_names=OUTPUTS if isinstance(model, Forecaster) else ("error", *OUTPUTS[1:]),
             opset_version=OPSET,
             verbose=False,
         )
@@ -44,12 +45,12 @@ def export_graph(model: UniversalForecaster, path: Path) -> None:
     path.write_bytes(graph.SerializeToString())
 
 
-def state_tensors(model: UniversalForecaster) -> list[StateTensor]:
+def state_tensors(model: Forecaster) -> list[StateTensor]:
     """Return the carried state as the manifest names it."""
-    return [StateTensor("scale", "float64", len(SCALE_COLUMNS)), StateTensor("memory", "float32", 2 * model.hidden)]
+    return [StateTensor("scale", "float64", len(SCALE_COLUMNS)), StateTensor("memory", "float32", model.memory_width)]
 
 
-def state_bytes(model: UniversalForecaster) -> int:
+def state_bytes(model: Forecaster) -> int:
     """Return the bytes of state per row."""
     return sum(tensor.width * (8 if tensor.dtype == "float64" else 4) for tensor in state_tensors(model))
 

@@ -11,7 +11,7 @@ from tidegate_training.data.series import Float64
 
 
 class GraphState(NamedTuple):
-    """Carried state: `scale` float64 [B, 8], `memory` float32 [B, 2H]."""
+    """Carried state: `scale` float64 [B, 8], `memory` float32 [B, width]."""
 
     scale: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     memory: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -35,7 +35,10 @@ class Graph:
         return GraphState(np.zeros((rows, self._widths["scale"])), np.zeros((rows, self._widths["memory"]), np.float32))
 
     def step(self, x: Float64, mask: Float64, dt: Float64, learn: Float64, state: GraphState) -> tuple[Float64, GraphState]:
-        """Take one reading per row, each float64 [B]; return quantiles float64 [B, horizon, level] and the next state."""
+        """Take one reading per row, each float64 [B]; return quantiles float64 [B, horizon, level] and the next state.
+
+        Of an autoencoder, the first is its error, float64 [B].
+        """
         single = [np.asarray(part, dtype=np.float32) for part in (mask, dt, learn)]
         feeds = {"x": x[:, None], "mask": single[0][:, None], "dt": single[1], "learn": single[2]}
         quantiles, scale, memory = self._session.run(None, feeds | {"scale": state.scale, "memory": state.memory})

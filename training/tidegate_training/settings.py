@@ -34,6 +34,20 @@ class UniversalSettings:
     validation_readings: int = 1200
     """Length of each held-out lane."""
     random_state: int = 7
+    cell: str = "plain"
+    """Which forecaster: `plain`, `peephole` and `anndra` are LSTMs, `dense`, `convolution` and `transformer` look at a window."""
+    without: str = ""
+    """Terms of the cell `anndra` left out, separated by commas."""
+    information: float = 0.1
+    """Weight of the loss that trains the critic of the cell `anndra`; other cells have none."""
+    smoothness: float = 0.0
+    """Weight of the change of forecasts from reading to reading, squared."""
+    l2: float = 0.0
+    """Weight of the squared parameters."""
+    total_variation: float = 0.0
+    """Weight of the differences of neighbouring parameters."""
+    optimiser: str = "adam"
+    """`adam`, or `sghmc`: momentum with friction and noise."""
 
 
 SMOKE = UniversalSettings(

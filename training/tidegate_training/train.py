@@ -12,13 +12,17 @@ from typing import Final
 import numpy as np
 import torch
 
+from tidegate.errors import ConfigurationError
 from tidegate_training import checkpoint
 from tidegate_training.checkpoint import Progress
 from tidegate_training.data.lanes import LaneBatcher, LaneSource, Window
 from tidegate_training.data.splits import Split
-from tidegate_training.models.forecaster import UniversalForecaster
+from tidegate_training.losses import objective
+from tidegate_training.models.cells import build
+from tidegate_training.models.forecaster import Forecaster
 from tidegate_training.models.unroll import normalised_targets, pinball, unroll, weighted
 from tidegate_training.settings import UniversalSettings
+from tidegate_training.sghmc import SGHMC
 from tidegate_training.validation import held_out_windows
 
 LAST_RATE: Final = 0.01
@@ -29,7 +33,7 @@ LAST_RATE: Final = 0.01
 class Trained:
     """The best weights of a run, and its losses by epoch (pinball in units, weighted over horizons)."""
 
-    model: UniversalForecaster
+    model: Forecaster
     train_losses: list[float]
     held_out_losses: list[float]
     best_epoch: int
@@ -49,12 +53,13 @@ def train(split: Split, settings: UniversalSettings, run: Run) -> Trained:
     """Train until the epochs are used up or the held-out loss stops falling; one thread, fixed random state.
 
     Raises:
-        ConfigurationError: `run.resume`, and the checkpoint is unreadable or belongs to other settings or data.
+        ConfigurationError: `run.resume`, and the checkpoint is unreadable or belongs to other settings or data; or the cell,
+            one of its terms or the optimiser is not known.
     """
     torch.set_num_threads(1)
     torch.manual_seed(settings.random_state)
-    model = UniversalForecaster(settings.hidden, settings.head)
-    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    model = build(settings)
+    optimiser = _optimiser(model, settings)
     progress = checkpoint.load(run.checkpoint, settings, run.data) if run.resume else Progress()
     if progress.epoch:
         model.load_state_dict(progress.model)
@@ -68,8 +73,16 @@ def train(split: Split, settings: UniversalSettings, run: Run) -> Trained:
     return Trained(model.eval(), progress.train_losses, progress.held_out_losses, progress.best_epoch)
 
 
+def _optimiser(model: Forecaster, settings: UniversalSettings) -> torch.optim.Optimizer:
+    if settings.optimiser == "adam":
+        return torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    if settings.optimiser == "sghmc":
+        return SGHMC(model.parameters(), lr=settings.learning_rate)
+    raise ConfigurationError(f"no optimiser named {settings.optimiser!r}", advice="known: adam, sghmc")
+
+
 def _epoch(
-    model: UniversalForecaster,
+    model: Forecaster,
     optimiser: torch.optim.Optimizer,
     source: LaneSource,
     settings: UniversalSettings,
@@ -77,6 +90,7 @@ def _epoch(
     on_update: Callable[[int, float], None],
 ) -> float:
     """Make one epoch's updates and return its mean loss."""
+    torch.manual_seed(1_000_003 * settings.random_state + epoch)  # an optimiser that adds noise resumes to the same weights
     batcher = LaneBatcher(source, settings, np.random.default_rng([settings.random_state, epoch]))
     scale, memory = model.fresh(settings.lanes)
     losses = []
@@ -84,8 +98,7 @@ def _epoch(
         _set_rate(optimiser, settings, epoch + update / settings.updates_per_epoch)
         window = batcher.next()
         unrolled = unroll(model, window, scale, memory)
-        by_horizon, _ = pinball(unrolled.normalised, normalised_targets(window, unrolled.seen))
-        loss = weighted(by_horizon)
+        loss = objective(model, window, unrolled, settings)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_limit)
@@ -105,7 +118,7 @@ def _set_rate(optimiser: torch.optim.Optimizer, settings: UniversalSettings, epo
 
 
 @torch.no_grad()
-def held_out_loss(model: UniversalForecaster, windows: list[Window]) -> float:
+def held_out_loss(model: Forecaster, windows: list[Window]) -> float:
     """Return the weighted pinball loss in units over held-out lanes, state carried from window to window."""
     scale, memory = model.fresh(windows[0].x.shape[1])
     sums, counts = torch.zeros(1), torch.zeros(1)
@@ -117,9 +130,7 @@ def held_out_loss(model: UniversalForecaster, windows: list[Window]) -> float:
     return float(weighted(sums / counts.clamp(min=1)))
 
 
-def _record(
-    progress: Progress, model: UniversalForecaster, optimiser: torch.optim.Optimizer, loss: float, held_out: float
-) -> None:
+def _record(progress: Progress, model: Forecaster, optimiser: torch.optim.Optimizer, loss: float, held_out: float) -> None:
     """Note the epoch's result, and keep its weights if they are the best so far."""
     progress.train_losses.append(loss)
     progress.held_out_losses.append(held_out)

@@ -13,6 +13,7 @@ from tidegate_training.bundle import MODEL, REPORT, model_sha256, write_manifest
 from tidegate_training.data.provenance import describe
 from tidegate_training.data.series import Series
 from tidegate_training.data.splits import split
+from tidegate_training.data_size import loss_by_size
 from tidegate_training.quality import Judged, figures, judge
 from tidegate_training.report.page import write_report
 from tidegate_training.settings import UniversalSettings
@@ -36,6 +37,8 @@ class Order:
     checkpoint: Path
     resume: bool = False
     long_run_readings: int = 30_000
+    by_size: bool = False
+    """Whether to train again on less data, for the report's plot."""
 
 
 def train_universal(
@@ -67,7 +70,8 @@ def train_universal(
     judged = judge(path, parts, settings.random_state)
     manifest = _manifest(trained, settings, order, data, commit, checked | _figures(trained, judged))
     write_manifest(order.folder, manifest)
-    write_report(order.folder / REPORT, manifest, trained, judged)
+    by_size = loss_by_size(parts, settings, trained, say) if order.by_size else {}
+    write_report(order.folder / REPORT, manifest, trained, judged, by_size)
     return manifest
 
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from tidegate.contracts.forecast import HORIZONS
+from tidegate.errors import InputError
 from tidegate_training.data.lanes import FEWEST_VALUES, Lane, Window, lane_of
 from tidegate_training.data.series import Float64, Series
 from tidegate_training.data.splits import Split
@@ -16,8 +17,18 @@ LANES_PER_DATASET: Final = 48
 
 
 def held_out_windows(split: Split, settings: UniversalSettings) -> list[Window]:
-    """Return the held-out lanes side by side, cut into windows; every lane starts fresh in the first."""
-    return windows_of([lane for _, lane in held_out_lanes(split, settings)], settings.window)
+    """Return the held-out lanes side by side, cut into windows; every lane starts fresh in the first.
+
+    Raises:
+        InputError: nothing held out is long enough and moves: a run could not know when to stop.
+    """
+    lanes = [lane for _, lane in held_out_lanes(split, settings)]
+    if not lanes:
+        raise InputError(
+            f"of {len(split.unseen) + len(split.later)} series held out none has {2 * FEWEST_VALUES} values and is not constant",
+            advice="give longer series, or more of them",
+        )
+    return windows_of(lanes, settings.window)
 
 
 def held_out_lanes(split: Split, settings: UniversalSettings) -> list[tuple[Series, Lane]]:

@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 from tidegate.errors import DependencyError, InputError
 from tidegate_training.evaluate import commands, running
 
+NEED_DATA = ("detection", "nab", "forecast", "classifier", "robustness", "why", "allocation", "acceptance", "models", "fitted")
 
-@pytest.mark.parametrize("name", ["detection", "nab", "forecast", "classifier", "robustness", "why", "allocation", "acceptance"])
+
+@pytest.mark.parametrize("name", NEED_DATA)
 def test_without_the_extra_a_command_names_what_to_install(name, tmp_path, monkeypatch):
     monkeypatch.setattr(running, "find_spec", lambda library: None)
     done = CliRunner().invoke(commands.app, [name, "--data", str(tmp_path), "--out", str(tmp_path / "out.json")])
@@ -17,7 +19,7 @@ def test_without_the_extra_a_command_names_what_to_install(name, tmp_path, monke
     assert "pip install 'tidegate[evaluate]'" in str(done.exception)
 
 
-@pytest.mark.parametrize("name", ["detection", "nab", "forecast", "classifier", "robustness", "why", "allocation", "acceptance"])
+@pytest.mark.parametrize("name", NEED_DATA)
 def test_a_folder_without_data_is_an_input_error_and_nothing_is_written(name, tmp_path):
     out = tmp_path / "out.json"
     done = CliRunner().invoke(commands.app, [name, "--data", str(tmp_path), "--out", str(out)])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.forecast import HORIZONS
+from tidegate.errors import InputError
 from tidegate_training.data.series import Float64, Series
 from tidegate_training.settings import UniversalSettings
 
@@ -77,10 +78,19 @@ def _within_short_hole(known: Bool, longest: int = 3) -> Bool:
 
 
 class LaneSource:
-    """Draws lanes: data sets by share, series by liveliness; start, length, stride, gaps and missing values at random."""
+    """Draws lanes: data sets by share, series by liveliness; start, length, stride, gaps and missing values at random.
+
+    Raises:
+        InputError: no series has `FEWEST_VALUES` values.
+    """
 
     def __init__(self, series: Sequence[Series], settings: UniversalSettings) -> None:
         usable = [one for one in series if one.rows >= FEWEST_VALUES]
+        if not usable:
+            raise InputError(
+                f"none of {len(series)} series to train on has {FEWEST_VALUES} values",
+                advice="give longer series, or more of them",
+            )
         self._series, self._settings = usable, settings
         weights = np.array([0.1 if len(np.unique(one.values[:5000])) < 10 else 1.0 for one in usable])
         datasets = np.array([one.dataset for one in usable])

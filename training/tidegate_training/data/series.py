@@ -1,12 +1,17 @@
 """One metric's past on a regular grid: the form every source is brought into before lanes are cut from it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
+
+LARGEST: Final = 2.0**100
+"""About 1e30. Values beyond it (and NaN) count as missing: no sensor means them, and they would blind
+their row for thousands of readings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

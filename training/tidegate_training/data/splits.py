@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tidegate_training.data.series import Series
+from tidegate_training.data.series import LARGEST, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,10 @@ class Split:
 def split(series: list[Series], held_out_ratio: float, random_state: int) -> Split:
     """Split by group and by time; deterministic, and the same for every order of `series`.
 
-    Of each data set at least one group is held out, unless it has only one.
+    Of each data set at least one group is held out, unless it has only one. Values that the graph would not believe count as
+    missing here already.
     """
+    series = [_believed(one) for one in series]
     unseen_groups = held_out_groups({(one.dataset, one.group) for one in series}, held_out_ratio, random_state)
     kept = [one for one in series if (one.dataset, one.group) not in unseen_groups]
     cuts = [int(len(one.values) * (1.0 - held_out_ratio)) for one in kept]
@@ -41,6 +43,11 @@ def held_out_groups(members: Iterable[tuple[str, str]], ratio: float, random_sta
         drawn = np.random.default_rng(random_state).permutation(sorted(names))[:count]
         held_out |= {(dataset, str(name)) for name in drawn}
     return held_out
+
+
+def _believed(one: Series) -> Series:
+    absurd = np.abs(one.values) > LARGEST
+    return replace(one, values=np.where(absurd, np.nan, one.values)) if absurd.any() else one
 
 
 def _from_cell(one: Series, cut: int) -> Series:

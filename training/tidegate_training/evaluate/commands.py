@@ -219,6 +219,31 @@ def evaluate_classifier(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="models", epilog="Example: `tidegate evaluate models --data ../shared/data --out models.json`")
+def evaluate_models(
+    data: Data,
+    out: Out,
+    models: Annotated[list[str] | None, typer.Option(help="Only these: LSTM plain, CNN, autoencoder, … (repeatable).")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Seconds instead of minutes: shows that it runs, and nothing else.")
+    ] = False,
+) -> None:
+    """Train LSTMs, CNN, Transformer, DNN and autoencoder at equal budgets, and judge them on the same series; needs torch."""
+    check_extra()
+    need_torch()
+    from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate.models import budget, contenders, page, study  # noqa: PLC0415
+
+    allowed = budget.QUICK if quick else budget.Budget()
+    with progress_shown() as report:
+        material = study.read_material(data, allowed)
+        figures = study.run_study(material, allowed, models or list(contenders.CONTENDERS), report)
+    options = [f"--models '{name}'" for name in models or []] + (["--quick"] if quick else [])
+    made = results.collect("Models", cited("models", out, options), figures, page.notes(allowed))
+    results.write(made, out, plots=page.draw(figures, out.parent, out.stem))
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="robustness", epilog="Example: `tidegate evaluate robustness --data ../shared/data --out robustness.json`")
 def evaluate_robustness(
     data: Data,

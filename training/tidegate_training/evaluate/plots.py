@@ -99,6 +99,22 @@ def lines_by_name(
     _save(figure, path)
 
 
+def dots_by_cost(table: Mapping[str, Mapping[str, float]], path: Path, *, cost: str, value: str, across: str, label: str) -> None:
+    """A dot per row of `table`: its `value` with its interval (`<value>_low`, `<value>_high`) against its `cost`, logarithmic."""
+    figure, axes = _figure(width=7.0, height=4.0)
+    markers = "osD^vP*XpHd<>"
+    for place, (name, row) in enumerate(table.items()):
+        error = np.abs([[row[value] - row[f"{value}_low"]], [row[f"{value}_high"] - row[value]]])
+        axes.errorbar(
+            [row[cost]], [row[value]], yerr=error, fmt=markers[place % len(markers)], markersize=6, linewidth=0.7, label=name
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel(across)
+    axes.set_ylabel(label)
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _save(figure, path)
+
+
 def before_and_after(before: Mapping[str, float], after: Mapping[str, float], path: Path, *, label: str) -> None:
     """Two dots per gateway, before and after, with the line at which it is full; gateways in order of load before."""
     names = sorted(before, key=lambda name: before[name])

@@ -1,10 +1,12 @@
-"""The universal forecaster: running scale, one LSTM cell written as a single Gemm, and a head of non-crossing quantiles.
+"""What every forecaster shares, and the universal one: running scale, an LSTM cell as a single Gemm, non-crossing quantiles.
 
 One step per reading and row; the same `step` is trained (through `unroll`) and exported. Channel-independent: it never sees
 which device or metric a row belongs to. After Hochreiter and Schmidhuber 1997 (cell) and the linear-head residual of N-BEATS
 style forecasters; quantiles by cumulated positive gaps (squareplus, since Softplus is not bit-identical over batch sizes).
+Other cells are in the modules beside this one; `cells` lists them.
 """
 
+from abc import ABC, abstractmethod
 from typing import Final, NamedTuple
 
 import torch
@@ -28,22 +30,39 @@ class Step(NamedTuple):
     memory: Tensor
 
 
-class UniversalForecaster(nn.Module):
-    """Forecasts any metric from its own past; carried state is `scale` float64 [B, 8] and `memory` float32 [B, 2 × hidden]."""
+class Forecaster(nn.Module, ABC):
+    """Forecasts any metric from its own past; carried state is `scale` float64 [B, 8] and `memory` float32 [B, memory_width].
 
-    def __init__(self, hidden: int = 48, head: int = 64) -> None:
-        super().__init__()
-        self.hidden = hidden
-        self.gates = nn.Linear(FEATURES + hidden, 4 * hidden)
-        self.head = nn.Linear(FEATURES + hidden, head)
+    A subclass says how `memory` goes on (`advance`) and what the head sees of it (`output`), and ends its `__init__` with
+    `add_head`. Nothing in it may make a row depend on its batch: no Log, Exp of its own, Softplus or Sin (`checks` decides).
+    """
+
+    memory_width: int
+    head: nn.Linear
+    out: nn.Linear
+
+    def add_head(self, width: int, head: int) -> None:
+        """Add the layers that make quantiles of the features and `width` outputs."""
+        self.head = nn.Linear(FEATURES + width, head)
         self.out = nn.Linear(head, len(HORIZONS) * len(QUANTILE_LEVELS))
         with torch.no_grad():
-            self.gates.bias[hidden : 2 * hidden] = 2.0  # remember by default: forget gates start open
             self.out.weight.mul_(0.1)
 
     def fresh(self, rows: int) -> tuple[Tensor, Tensor]:
         """Return the state of rows never seen: zeros, `scale` float64 and `memory` float32."""
-        return torch.zeros(rows, len(SCALE_COLUMNS), dtype=torch.float64), torch.zeros(rows, 2 * self.hidden)
+        return torch.zeros(rows, len(SCALE_COLUMNS), dtype=torch.float64), torch.zeros(rows, self.memory_width)
+
+    @abstractmethod
+    def advance(self, features: Tensor, memory: Tensor, keep: Tensor) -> Tensor:
+        """Return the next `memory`; `features` float32 [B, FEATURES], `keep` float32 [B, 1] fades the memory over a gap."""
+
+    @abstractmethod
+    def output(self, memory: Tensor) -> Tensor:
+        """Return what the head sees of `memory`, float32 [B, width]."""
+
+    def auxiliary(self, memory: Tensor) -> Tensor | None:
+        """Return what is to be learned besides the forecast, as a loss on the `memory` of one moment; None for nothing."""
+        return None
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor, learn: Tensor, scale: Tensor, memory: Tensor) -> Step:
         """Take one reading per row, as the exported graph does.
@@ -52,17 +71,8 @@ class UniversalForecaster(nn.Module):
         """
         seen = observe(x, mask.double(), dt[:, None].double(), learn[:, None].double(), scale)
         memory = self.advance(seen.features, memory, seen.keep)
-        normalised = self.quantiles(seen.features, memory[:, : self.hidden])
+        normalised = self.quantiles(seen.features, self.output(memory))
         return Step(denormalise(normalised, seen.anchor, seen.unit)[:, None], seen.scale, memory)
-
-    def advance(self, features: Tensor, memory: Tensor, keep: Tensor) -> Tensor:
-        """Return the next `memory` (output, then cell) of an LSTM cell; `keep` float32 [B, 1] fades it over a gap."""
-        faded = memory * keep
-        output, cell = torch.split(faded, self.hidden, dim=1)
-        admit, forget, update, emit = self.gates(torch.cat([features, output], dim=1)).split(self.hidden, dim=1)
-        cell = torch.sigmoid(forget) * cell + torch.sigmoid(admit) * torch.tanh(update)
-        cell = cell.clamp(-CELL_LIMIT, CELL_LIMIT)
-        return torch.cat([torch.sigmoid(emit) * torch.tanh(cell), cell], dim=1)
 
     def quantiles(self, features: Tensor, output: Tensor) -> Tensor:
         """Return quantiles float32 [B, horizon, level] around the anchor, in units; ascending by construction."""
@@ -75,6 +85,32 @@ class UniversalForecaster(nn.Module):
         for gap in below_and_above[MEDIAN:]:
             levels.append(levels[-1] + gap)
         return torch.cat(levels, dim=1).reshape(-1, len(QUANTILE_LEVELS), len(HORIZONS)).transpose(1, 2)
+
+
+class UniversalForecaster(Forecaster):
+    """The plain LSTM: `memory` is output, then cell."""
+
+    def __init__(self, hidden: int = 48, head: int = 64) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.memory_width = 2 * hidden
+        self.gates = nn.Linear(FEATURES + hidden, 4 * hidden)
+        self.add_head(hidden, head)
+        with torch.no_grad():
+            self.gates.bias[hidden : 2 * hidden] = 2.0  # remember by default: forget gates start open
+
+    def advance(self, features: Tensor, memory: Tensor, keep: Tensor) -> Tensor:
+        """Take one step of the LSTM cell."""
+        faded = memory * keep
+        output, cell = torch.split(faded, self.hidden, dim=1)
+        admit, forget, update, emit = self.gates(torch.cat([features, output], dim=1)).split(self.hidden, dim=1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(admit) * torch.tanh(update)
+        cell = cell.clamp(-CELL_LIMIT, CELL_LIMIT)
+        return torch.cat([torch.sigmoid(emit) * torch.tanh(cell), cell], dim=1)
+
+    def output(self, memory: Tensor) -> Tensor:
+        """Return the output of the cell."""
+        return memory[:, : self.hidden]
 
 
 def denormalise(normalised: Tensor, anchor: Tensor, unit: Tensor) -> Tensor:

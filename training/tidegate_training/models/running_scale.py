@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from tidegate_training.data.series import LARGEST
+
 SCALE_COLUMNS: Final = (
     "count",  # readings observed, capped
     "last",  # last observed value, winsorised
@@ -35,10 +37,6 @@ FAST_INTERVALS: Final = 24.0
 
 SLOW_INTERVALS: Final = 1500.0
 """Memory of the slow level, spread and change, in intervals: a day of one-minute readings."""
-
-LARGEST: Final = 2.0**100
-"""About 1e30. Values beyond it (and NaN) count as missing: no sensor means them, and they would blind
-their row for thousands of readings."""
 
 LONGEST_GAP_INTERVALS: Final = 1e6
 FORGET_INTERVALS: Final = 96.0

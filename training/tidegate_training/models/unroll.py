@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate_training.data.lanes import Window
-from tidegate_training.models.forecaster import UniversalForecaster
+from tidegate_training.models.forecaster import Forecaster
 from tidegate_training.models.running_scale import SCALE_COLUMNS, Observation, observe
 
 TARGET_LIMIT: Final = 100.0
@@ -29,15 +29,15 @@ class Unrolled(NamedTuple):
     memory: Tensor
 
 
-def unroll(model: UniversalForecaster, window: Window, scale: Tensor, memory: Tensor) -> Unrolled:
-    """Step through `window` from `scale` float64 [B, 8] and `memory` float32 [B, 2H]; lanes that reset start at zero."""
+def unroll(model: Forecaster, window: Window, scale: Tensor, memory: Tensor) -> Unrolled:
+    """Step through `window` from `scale` float64 [B, 8] and `memory` float32 [B, width]; lanes that reset start at zero."""
     kept = torch.from_numpy(~window.reset)
     seen = observe_window(window, scale * kept[:, None].double())
-    memory, outputs = memory * kept[:, None].float(), []
+    memory, passed = memory * kept[:, None].float(), []
     for features, keep in zip(seen.features, seen.keep, strict=True):
         memory = model.advance(features, memory, keep)
-        outputs.append(memory[:, : model.hidden])
-    normalised = model.quantiles(seen.features.flatten(0, 1), torch.cat(outputs))
+        passed.append(memory)
+    normalised = model.quantiles(seen.features.flatten(0, 1), model.output(torch.cat(passed)))
     shape = (*window.x.shape, len(HORIZONS), len(QUANTILE_LEVELS))
     return Unrolled(normalised.reshape(shape), seen, seen.scale[-1], memory)
 

@@ -1,6 +1,6 @@
 """The page itself: what the bundle is, how good it is on held-out series, and what that means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -8,10 +8,14 @@ from typing import Final
 from tidegate.contracts.forecast import HORIZONS
 from tidegate.contracts.manifest import BundleManifest
 from tidegate_training.quality import Judged, summary
-from tidegate_training.report import plots
+from tidegate_training.report import plots, residual_plots
 from tidegate_training.train import Trained
 
 EXAMPLES_PER_DATASET: Final = 1
+
+NOTHING_JUDGED: Final = "<p>No held-out lane is long, complete and lively enough to be judged.</p>"
+
+JUDGED_PLACES: Final = ("calibration", "ranks", "residuals", "predictions", "examples", "hits_and_misses", "activations")
 
 STYLE: Final = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse}
@@ -32,9 +36,12 @@ better), and the share of targets inside the 90 % band, at {horizons} intervals 
 training never touched; “later” is the end of series it trained on. These are development series, and early stopping looked at
 lanes of the same held-out parts: figures on them are no claim about others.</p>
 {quality}
-<h2>Calibration</h2>{calibration}
+<h2>Calibration</h2>{calibration}{ranks}
+<h2>Residuals</h2>{residuals}{predictions}
 <h2>Forecasts</h2>{examples}
-<h2>Training</h2>{losses}
+<h2>Hits and misses</h2>{hits_and_misses}
+<h2>Training</h2>{losses}{by_size}
+<h2>Inside</h2>{activations}
 {data}
 <h2>Checks</h2>
 <p>Largest difference torch to ONNX {parity:.1e} of the forecast's scale (at most 1e-5); {differing:.0f} results that depend
@@ -44,8 +51,10 @@ on the batch they came in; largest magnitude of recurrent memory over {readings:
 """
 
 
-def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged: list[Judged]) -> None:
-    """Write the report; everything it needs is inside."""
+def write_report(
+    path: Path, manifest: BundleManifest, trained: Trained, judged: list[Judged], by_size: Mapping[int, float]
+) -> None:
+    """Write the report; everything it needs is inside. `by_size` is held-out loss by values trained on, or empty."""
     text = PAGE.format(
         style=STYLE,
         name=escape(manifest.name),
@@ -57,10 +66,10 @@ def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged:
         commit=escape(manifest.commit),
         command=escape(manifest.command),
         horizons=", ".join(str(horizon) for horizon in HORIZONS),
-        quality=_quality(judged),
-        calibration=plots.calibration(judged),
-        examples="".join(plots.example(one) for one in _examples(judged)),
+        quality=_quality(judged) if judged else NOTHING_JUDGED,
+        **_pictures(judged, trained),
         losses=plots.losses(trained),
+        by_size=plots.loss_by_size(by_size) if by_size else "",
         data=_data(manifest),
         parity=manifest.parity_max_abs,
         differing=manifest.figures["batch_results_differing"],
@@ -68,6 +77,22 @@ def write_report(path: Path, manifest: BundleManifest, trained: Trained, judged:
         readings=manifest.figures["long_run_readings"],
     )
     path.write_text(text, encoding="utf-8")
+
+
+def _pictures(judged: list[Judged], trained: Trained) -> dict[str, str]:
+    """Return the plots of held-out lanes by their place on the page; empty texts where no lane was judged."""
+    if not judged:
+        return dict.fromkeys(JUDGED_PLACES, "")
+    found = (
+        plots.calibration(judged),
+        residual_plots.ranks(judged),
+        residual_plots.residuals(judged),
+        residual_plots.predictions(judged),
+        "".join(plots.example(one) for one in _examples(judged)),
+        residual_plots.hits_and_misses(judged),
+        residual_plots.activations(trained.model, judged[0]),
+    )
+    return dict(zip(JUDGED_PLACES, found, strict=True))
 
 
 def _examples(judged: list[Judged]) -> list[Judged]:

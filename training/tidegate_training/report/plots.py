@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,6 +26,15 @@ def losses(trained: Trained) -> str:
     axes.set(xlabel="epoch", ylabel="pinball loss, units")
     axes.legend(frameon=False)
     return image(figure, "loss by epoch")
+
+
+def loss_by_size(found: Mapping[int, float]) -> str:
+    """Return the best held-out loss against the values trained on."""
+    figure = Figure(figsize=(5.0, 2.8), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(list(found), list(found.values()), marker="o")
+    axes.set(xscale="log", xlabel="values trained on", ylabel="held-out pinball loss, units")
+    return image(figure, "loss against data size")
 
 
 def calibration(judged: list[Judged]) -> str:
