@@ -39,7 +39,7 @@ Gateway = Annotated[str, typer.Argument(help="Gateway id.", show_default=False)]
 _LIST: Final = "Example: `tidegate site list --json`" + EXITS
 _SHOW: Final = "Example: `tidegate site show plant-7`" + EXITS
 _HEADROOM: Final = "Example: `tidegate site headroom plant-7`" + EXITS
-_LOSS_HEADS: Final = ("gateways", "failure domain", "devices", "moved", "unserved", "overload")
+_LOSS_HEADS: Final = ("gateways", "failure domain", "devices", "moved", "unserved", "outcome", "short", "overload")
 _ASSIGNMENTS: Final = "Example: `tidegate site assignments plant-7 --gateway gw-a`" + EXITS
 
 
@@ -91,7 +91,9 @@ def _losses(found: Headroom) -> None:
 
 
 def _loss_row(each: Loss) -> tuple[object, ...]:
-    return ", ".join(each.gateways), each.failure_domain, each.devices, each.moved, each.unserved, f"{each.overload:g}"
+    short = ", ".join(f"{name} {amount:g}" for name, amount in each.short.items())
+    numbers = each.devices, each.moved, each.unserved
+    return ", ".join(each.gateways), each.failure_domain, *numbers, each.outcome.value, short, f"{each.overload:g}"
 
 
 def _order(name: str, text: str) -> None:

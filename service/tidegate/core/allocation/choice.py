@@ -1,6 +1,6 @@
 """Where one device would best be served right now, and what the next-best place would cost. One step of the search's budget."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,11 +48,6 @@ def stay(placement: Placement, device: int) -> Option:
     price = departure_gain(placement, np.array([device], np.int64))
     cost = rounded(placement, placement.cost_per_hour[device] + price)
     return Option(NOWHERE, float(placement.latency_excess_ms[device]), float(cost[0]))
-
-
-def at_present(placement: Placement, link: int) -> Option:
-    """What `link`, which is in use, costs now, congestion it causes included."""
-    return replace(stay(placement, int(placement.problem.reach.device[link])), link=link)
 
 
 def arrival_price(placement: Placement, links: Int64) -> Float64:

@@ -13,12 +13,13 @@ from typing import Final
 import numpy as np
 
 from tidegate.core.allocation.arrays import Float64, Int64
-from tidegate.core.allocation.choice import at_present
+from tidegate.core.allocation.choice import Option
 from tidegate.core.allocation.goals import CONGESTION_SHARES, CONGESTION_SLOPES
-from tidegate.core.allocation.placement import FULL, Placement
+from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.prices import DECIMALS, ITERATIONS, Relaxation, ascend, reduced_costs
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Admission, Binding, Room
+from tidegate.core.allocation.together import fitting, starts
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 
 CROWD: Final = 32
@@ -42,9 +43,9 @@ def construct(placement: Placement, trail: Trail, devices: Int64, tie_break: Int
     relaxation = _nudged(relaxation_of(placement, links), tie_break)
     trail.spent += ITERATIONS * (1 + len(devices) // DEVICES_PER_STEP)
     costs = reduced_costs(relaxation, ascend(relaxation).price)
-    for link in links[_settled(placement, links, relaxation, costs)]:
+    for link in links[_settled(placement, links, relaxation, costs)].tolist():
         device = int(placement.problem.reach.device[link])
-        trail.record(Step(device, Cause.UNSERVED, at_present(placement, int(link)), None))
+        trail.record(Step(device, Cause.UNSERVED, Option(link, 0.0, 0.0), None))  # `hindsight` says what it costs
         trail.together.add(device)
 
 
@@ -106,10 +107,9 @@ def _settled(placement: Placement, links: Int64, relaxation: Relaxation, costs: 
         if not len(still):
             return np.concatenate(used) if used else np.empty(0, np.int64)
         order = still[np.lexsort((costs[still], relaxation.device[still]))]
-        owners = relaxation.device[order]
-        leads = np.flatnonzero(np.concatenate(([True], owners[1:] != owners[:-1])))
+        leads = starts(relaxation.device[order])
         chosen = order[leads]
-        admitted = chosen[_admitted(placement, links[chosen], _regret(costs[order], leads))]
+        admitted = chosen[fitting(problem, placement.load, links[chosen], _regret(costs[order], leads))]
         placement.move_all(links[admitted])
         waiting[relaxation.device[admitted]] = False
         used.append(admitted)
@@ -120,15 +120,3 @@ def _regret(costs: Float64, leads: Int64) -> Float64:
     last = np.append(leads[1:], len(costs)) - 1
     second = np.minimum(leads + 1, last)
     return np.where(last > leads, costs[second] - costs[leads], np.inf)
-
-
-def _admitted(placement: Placement, links: Int64, regret: Float64) -> Int64:
-    """Which of `links` can be used together: by gateway, greatest regret first, as far as the loads of all before fit."""
-    problem, reach = placement.problem, placement.problem.reach
-    order = np.lexsort((-regret, reach.gateway[links]))
-    gateway, demand = reach.gateway[links[order]], problem.demand[reach.device[links[order]]]
-    starts = np.flatnonzero(np.concatenate(([True], gateway[1:] != gateway[:-1])))
-    running = demand.cumsum(axis=0)
-    before = np.repeat(running[starts] - demand[starts], np.diff(np.append(starts, len(order))), axis=0)
-    after = placement.load[gateway] + running - before
-    return order[(after <= problem.capacity[gateway] * FULL).all(axis=1)]

@@ -10,6 +10,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Int64
 from tidegate.core.allocation.choice import Option, arrival_price, departure_gain, rounded
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.rules import allowed
+from tidegate.core.allocation.together import starts
 from tidegate.core.allocation.trail import Cause, Step, Trail
 
 
@@ -37,8 +38,7 @@ def _runners_up(placement: Placement, devices: Int64) -> dict[int, Option]:
     links = links[allowed(placement.problem, placement.load, links)]
     cost = rounded(placement, reach.cost_per_hour[links] + arrival_price(placement, links))
     order = np.lexsort((cost, reach.latency_excess_ms[links], reach.device[links]))
-    owners = reach.device[links[order]]
-    best = order[np.flatnonzero(np.concatenate(([True], owners[1:] != owners[:-1])))] if len(order) else order
+    best = order[starts(reach.device[links[order]])]
     return {
         int(reach.device[links[row]]): Option(int(links[row]), float(reach.latency_excess_ms[links[row]]), float(cost[row]))
         for row in best

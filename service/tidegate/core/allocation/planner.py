@@ -86,7 +86,7 @@ def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) ->
     """As many devices served as can be. A crowd is placed together, and also one by one where that leaves anybody out."""
     placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
     crowd = np.flatnonzero(placement.gateway == NOWHERE)
-    if len(crowd) < CROWD or trail.exhausted:
+    if len(crowd) < CROWD or trail.exhausted or not _may_fit(placement, crowd):
         _one_by_one(placement, trail, tie_break)
         return placement, trail
     construct(placement, trail, crowd, tie_break)
@@ -98,6 +98,13 @@ def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) ->
     _one_by_one(other, longer, tie_break)
     better = compare(evaluate(problem, other.gateway), evaluate(problem, placement.gateway)).gain > 0
     return (placement, replace(trail, spent=longer.spent)) if better else (other, longer)
+
+
+def _may_fit(placement: Placement, devices: Int64) -> bool:
+    """Whether open gateways have as much room together as `devices` need, in every resource."""
+    problem = placement.problem
+    room = np.maximum(problem.capacity - placement.load, 0.0)[~problem.closed].sum(axis=0)
+    return bool((problem.demand[devices].sum(axis=0) <= room).all())
 
 
 def _one_by_one(placement: Placement, trail: Trail, tie_break: Int64) -> None:

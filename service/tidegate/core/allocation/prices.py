@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from tidegate.core.allocation.arrays import Float64, Int64
+from tidegate.core.allocation.together import starts
 
 ITERATIONS: Final = 40
 """Rounds of the ascent: the bound is then within .1 to .4 % of the relaxation's optimum on sites of 100 × 800."""
@@ -64,8 +65,11 @@ class Prices:
     bound: float
 
 
-def ascend(relaxation: Relaxation, iterations: int = ITERATIONS) -> Prices:
-    """Prices after so many rounds, the best that were met; each round looks at every link once."""
+def ascend(relaxation: Relaxation, iterations: int = ITERATIONS, known: float | None = None) -> Prices:
+    """Prices after so many rounds, the best that were met; each round looks at every link once.
+
+    `known` is the cost of an assignment, where there is one: the bound cannot exceed it, and no more is looked for.
+    """
     price = _start(relaxation)
     best, best_price, excess = -np.inf, price, np.zeros_like(price)
     step, patience = _STEP, _PATIENCE
@@ -79,9 +83,10 @@ def ascend(relaxation: Relaxation, iterations: int = ITERATIONS) -> Prices:
         if patience == 0:
             step, patience = step * 2 / 3, _PATIENCE
         norm = float(np.square(excess).sum())
-        if norm == 0.0:
+        if norm == 0.0 or (known is not None and best >= known):
             break
-        lacking = max(_ASPIRATION * best - value, 0.01 * abs(best), _LEAST_LACKING)
+        aspired = _ASPIRATION * best if known is None else known
+        lacking = max(aspired - value, 0.01 * abs(best), _LEAST_LACKING)
         price = np.maximum(best_price + step * lacking / norm * excess, 0.0)
     return Prices(best_price, best)
 
@@ -95,8 +100,7 @@ def cheapest(relaxation: Relaxation, costs: Float64) -> Int64:
     """The first of each device's cheapest links, int64 [device]."""
     least = np.minimum.reduceat(costs, relaxation.first)
     ties = np.flatnonzero(costs <= least[relaxation.device])
-    owners = relaxation.device[ties]
-    return ties[np.concatenate(([True], owners[1:] != owners[:-1]))]
+    return ties[starts(relaxation.device[ties])]
 
 
 def _start(relaxation: Relaxation) -> Float64:
@@ -116,10 +120,12 @@ def _answer(relaxation: Relaxation, price: Float64) -> tuple[float, Float64]:
     served = costs[chosen] < relaxation.outside
     taken = chosen[served]
     load = load_of(relaxation, taken)
-    below = relaxation.slopes < price[:, :, None]
-    offered = np.where(below, relaxation.widths, 0.0).sum(axis=2)
-    revenue = (np.minimum(relaxation.slopes - price[:, :, None], 0.0) * relaxation.widths).sum()
-    return float(np.minimum(costs[chosen], relaxation.outside).sum() + revenue), load - offered
+    dearer = relaxation.slopes - price[:, :, None]
+    revenue = (np.minimum(dearer, 0.0) * relaxation.widths).sum()
+    gladly = np.where(dearer < 0.0, relaxation.widths, 0.0).sum(axis=2)
+    at_most = np.where(dearer <= 0.0, relaxation.widths, 0.0).sum(axis=2)
+    excess = load - np.clip(load, gladly, at_most)
+    return float(np.minimum(costs[chosen], relaxation.outside).sum() + revenue), excess
 
 
 def load_of(relaxation: Relaxation, links: Int64) -> Float64:

@@ -41,7 +41,9 @@ def reach_of(topology: Topology) -> Reach:
     A gateway listed twice counts once, as first listed.
     """
     index = {gateway.id: position for position, gateway in enumerate(topology.gateways)}
-    listed = [_once(device.reach) for device in topology.devices]
+    listed = [device.reach for device in topology.devices]
+    if _repeated(listed, index):
+        listed = [_once(links) for links in listed]
     counts = np.array([len(links) or len(index) for links in listed], np.int64)
     device = np.repeat(np.arange(len(listed), dtype=np.int64), counts)
     given = np.repeat(np.array([bool(links) for links in listed], np.bool_), counts)
@@ -58,6 +60,15 @@ def reach_of(topology: Topology) -> Reach:
         lawful=_lawful(topology, index, device, gateway),
         fixed=np.array([placement.binding is Binding.FIXED for placement in topology.devices], np.bool_),
     )
+
+
+def _repeated(listed: list[list[Link]], index: Mapping[GatewayId, int]) -> bool:
+    """Whether any device lists a gateway twice."""
+    counts = np.array([len(links) for links in listed], np.int64)
+    owners = np.repeat(np.arange(len(listed)), counts)
+    gateways = np.array([index[link.gateway] for links in listed for link in links], np.int64)
+    pairs = np.sort(owners * len(index) + gateways)
+    return bool((pairs[1:] == pairs[:-1]).any())
 
 
 def _once(links: list[Link]) -> list[Link]:

@@ -1,12 +1,14 @@
 """The study: sizes, rivals, repair, whole fleets and their N-1 sweep. Writes nothing."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 from typing import Any, Final
 
 import numpy as np
 
+from tidegate.contracts.studies import LossOutcome
 from tidegate.core.allocation.headroom import headroom
 from tidegate.core.allocation.planner import plan
 from tidegate.errors import InputError
@@ -158,18 +160,18 @@ def repair_figures(shape: Shape, random_states: int) -> dict[str, float | int]:
 def fleet_figures(scope: Scope, report: Report) -> dict[str, float | int]:
     """Every site planned from nothing, one after the other on one core, and then every gateway and domain lost in turn."""
     plan_seconds = n1_seconds = 0.0
-    unserved = losses = survived = left_out = 0
+    unserved = left_out = 0
+    outcomes: Counter[LossOutcome] = Counter()
     for state in range(scope.fleet_sites):
         request = random_site(scope.fleet, state)
-        began = perf_counter()
+        began = process_time()
         unserved += len(plan(request).unserved)
-        plan_seconds += perf_counter() - began
+        plan_seconds += process_time() - began
         view = view_of(settled(request))
-        began = perf_counter()
+        began = process_time()
         found = headroom(view)
-        n1_seconds += perf_counter() - began
-        losses += len(found.losses)
-        survived += sum(loss.unserved == 0 for loss in found.losses)
+        n1_seconds += process_time() - began
+        outcomes.update(loss.outcome for loss in found.losses)
         left_out += len(found.not_computed)
         report("fleet", state + 1, scope.fleet_sites)
     return {
@@ -179,7 +181,9 @@ def fleet_figures(scope: Scope, report: Report) -> dict[str, float | int]:
         "plan_seconds": plan_seconds,
         "unserved": unserved,
         "n1_seconds": n1_seconds,
-        "n1_losses": losses,
-        "n1_survived": survived,
+        "n1_losses": outcomes.total(),
+        "n1_survived": outcomes[LossOutcome.SURVIVED],
+        "n1_proven_unplaceable": outcomes[LossOutcome.PROVEN_UNPLACEABLE],
+        "n1_repair_failed": outcomes[LossOutcome.REPAIR_FAILED],
         "n1_not_computed": left_out,
     }
