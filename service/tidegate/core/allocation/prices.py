@@ -27,6 +27,12 @@ _STEP: Final = 0.5
 _PATIENCE: Final = 3
 """Rounds without a gain after which the step shrinks."""
 
+_LULL: Final = 15
+"""Rounds in which the bound must grow …"""
+
+_GAIN: Final = 2e-4
+"""… by so much, as a share of it, to go on."""
+
 _ASPIRATION: Final = 1.03
 """The bound is assumed to lack so much, as a ratio; only the length of steps depends on it."""
 
@@ -72,7 +78,7 @@ def ascend(relaxation: Relaxation, iterations: int = ITERATIONS, known: float | 
     """
     price = _start(relaxation)
     best, best_price, excess = -np.inf, price, np.zeros_like(price)
-    step, patience = _STEP, _PATIENCE
+    step, patience, reached = _STEP, _PATIENCE, list[float]()
     for round_ in range(iterations):
         value, here = _answer(relaxation, price)
         excess = here if round_ == 0 else _AVERAGE * here + (1.0 - _AVERAGE) * excess
@@ -83,7 +89,8 @@ def ascend(relaxation: Relaxation, iterations: int = ITERATIONS, known: float | 
         if patience == 0:
             step, patience = step * 2 / 3, _PATIENCE
         norm = float(np.square(excess).sum())
-        if norm == 0.0 or (known is not None and best >= known):
+        reached.append(best)
+        if norm == 0.0 or (known is not None and best >= known) or _settled(reached):
             break
         aspired = _ASPIRATION * best if known is None else known
         lacking = max(aspired - value, 0.01 * abs(best), _LEAST_LACKING)
@@ -101,6 +108,11 @@ def cheapest(relaxation: Relaxation, costs: Float64) -> Int64:
     least = np.minimum.reduceat(costs, relaxation.first)
     ties = np.flatnonzero(costs <= least[relaxation.device])
     return ties[starts(relaxation.device[ties])]
+
+
+def _settled(reached: list[float]) -> bool:
+    """Whether the last rounds gained next to nothing."""
+    return len(reached) > _LULL and reached[-1] - reached[-1 - _LULL] <= _GAIN * abs(reached[-1])
 
 
 def _start(relaxation: Relaxation) -> Float64:
