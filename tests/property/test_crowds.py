@@ -11,6 +11,7 @@ from random_sites import RESOURCES, crowds, rescaled
 from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.construct import construct, relaxation_of
 from tidegate.core.allocation.evaluate import evaluate
+from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.goals import GOALS, compare
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.placement import FULL, Placement, loads
@@ -71,6 +72,23 @@ def test_a_crowd_is_served_no_worse_than_one_by_one(request: PlanRequest) -> Non
     made = plan(replace(request, settings=replace(request.settings, planner_steps=20_000)))
     verdict = compare(alone.after, made.after)
     assert verdict.goal is None or verdict.goal.name == "cost" or verdict.gain > 0
+
+
+@looked_at
+@given(crowds())
+def test_trades_save_cost_and_nothing_else_changes(request: PlanRequest) -> None:
+    problem = problem_of(request)
+    placement, trail = Placement(problem), Trail(10**6, 10**6)
+    crowd = np.flatnonzero(placement.gateway == NOWHERE)
+    construct(placement, trail, crowd, np.arange(len(problem.gateways)))
+    before, apart = evaluate(problem, placement.gateway), placement.copy()
+    traded = exchange(placement, trail)
+    verdict = compare(before, evaluate(problem, placement.gateway))
+    assert traded == (verdict.gain > 0)
+    assert verdict.goal is None or verdict.goal.name in {"latency", "cost"}
+    others = np.setdiff1d(np.arange(len(problem.devices)), crowd)
+    assert (placement.gateway[others] == apart.gateway[others]).all()
+    assert placement.load == pytest.approx(loads(problem, placement.gateway))
 
 
 @looked_at

@@ -1,8 +1,8 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
 Order: place a crowd of the unserved together, rescue them one by one, make room for the rest, evacuate what must leave,
-improve, shed the less important for the more important, rescue once more. Higher goals first, and no later step may undo an
-earlier one's gain. Whether a plan is carried out is for the allocator to decide.
+improve, trade places within the crowd, shed the less important for the more important, rescue once more. Higher goals first,
+and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
 Not yet: swaps of placed devices, chains of more than two, joint demand, waves.
 """
@@ -18,6 +18,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Int64
 from tidegate.core.allocation.construct import CROWD, construct
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
+from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.goals import MOVE_PRICE, compare
 from tidegate.core.allocation.hindsight import tell
 from tidegate.core.allocation.improve import improve
@@ -36,6 +37,10 @@ SOLVER: Final = "construct-repair-improve/4"
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR, Trigger.FORECAST_OVERLOAD})
 """Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
+
+
+_TURNS: Final = 4
+"""Turns of trades and single moves at most; the third already gains next to nothing."""
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -73,7 +78,7 @@ def search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> 
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = _served(problem, settings, tie_break)
     evacuate(placement, trail, tie_break)
-    improve(placement, trail, tie_break, move_price=np.inf)
+    _polish(placement, trail, tie_break)
     shed(placement, trail)
     rescue(placement, trail, tie_break)
     if trigger in _THOROUGH:
@@ -98,6 +103,15 @@ def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) ->
     _one_by_one(other, longer, tie_break)
     better = compare(evaluate(problem, other.gateway), evaluate(problem, placement.gateway)).gain > 0
     return (placement, replace(trail, spent=longer.spent)) if better else (other, longer)
+
+
+def _polish(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    """Single moves, then trades among those placed together, in turns while trades are found."""
+    improve(placement, trail, tie_break, move_price=np.inf)
+    for _ in range(_TURNS):
+        if not exchange(placement, trail):
+            return
+        improve(placement, trail, tie_break, move_price=np.inf)
 
 
 def _may_fit(placement: Placement, devices: Int64) -> bool:
