@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from tidegate.core.allocation.arrays import Float64, Int64
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.placement import FULL, loads
 from tidegate.core.allocation.prices import Relaxation, ascend
 from tidegate.core.allocation.problem import Problem
@@ -31,15 +31,25 @@ def surely_unserved(after: Problem, served: Int64, found: int) -> int:
     """
     load = loads(after, after.start)
     room = np.where(after.closed[:, None], load, np.maximum(after.capacity, load)) * FULL
-    links = _links(after, served, room)
+    wanted = served[~_stays_beyond_reach(after)[served]]
+    links = _links(after, wanted, room)
     reaching = np.zeros(len(after.devices), np.bool_)
     reaching[after.reach.device[links]] = True
-    out_of_reach = int((~reaching[served]).sum())
-    rest = served[reaching[served]]
+    out_of_reach = int((~reaching[wanted]).sum())
+    rest = wanted[reaching[wanted]]
     if not len(rest):
         return out_of_reach
     together = _too_many(after.demand[rest], room)
     return out_of_reach + (together or _priced_out(after, links, room, found - out_of_reach))
+
+
+def _stays_beyond_reach(after: Problem) -> Bool:
+    """Devices served by a gateway that they do not list: they may stay there, and no link says so; left out of the proof."""
+    reach = after.reach
+    at_home = reach.gateway == after.start[reach.device]
+    listed = np.zeros(len(after.devices), np.bool_)
+    listed[reach.device[at_home]] = True
+    return np.asarray((after.start != NOWHERE) & ~listed)
 
 
 def _links(after: Problem, served: Int64, room: Float64) -> Int64:
