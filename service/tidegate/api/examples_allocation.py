@@ -9,7 +9,7 @@ from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
 from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.resources import CPU_MILLICORES
 from tidegate.contracts.rest import CommandReceipt, Order, TopologyBody, TopologyReceipt
-from tidegate.contracts.studies import Headroom, Loss, LossOutcome, Proposal, Study, WhyNot, WhyNotThere
+from tidegate.contracts.studies import Addition, CapacityAdvice, Headroom, Loss, LossOutcome, Proposal, Study, WhyNot, WhyNotThere
 from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
 from tidegate.contracts.views import TopologyRevision
 
@@ -64,6 +64,17 @@ HEADROOM: Final = Headroom(
         )
     ],
     not_computed=[],
+)
+CAPACITY_ADVICE: Final = CapacityAdvice(
+    site=_SITE,
+    as_of_ms=_NOW_MS,
+    additions=[Addition(GatewayId("gw-b"), {CPU_MILLICORES: 840.0})],
+    unserved=0,
+    losses=1,
+    unserved_then=0,
+    losses_then=0,
+    losses_not_computed=0,
+    growth=1.4,
 )
 WHY_NOT: Final = WhyNot(
     site=_SITE,

@@ -142,3 +142,34 @@ class Headroom:
     unserved_now: int
     losses: list[Loss]
     not_computed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """More capacity for `gateway`: so much of each resource beyond what it has."""
+
+    gateway: GatewayId
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityAdvice:
+    """What to add where so that everybody is served, also after the loss of any gateway or failure domain; as of tick `as_of_ms`.
+
+    `additions` are enough rather than least: on another gateway, or spread, less may do. `unserved` and `losses` say how many
+    devices have no place now and how many losses leave somebody out; `unserved_then` and `losses_then` are the same with all
+    additions, by the planner's own search. `losses_not_computed` were left out for time, then.
+
+    `growth` is what all demand can be multiplied by before the open gateways together have too little, devices split at will:
+    the site is full by then at the latest. Null without demand or limits.
+    """
+
+    site: SiteId
+    as_of_ms: int
+    additions: list[Addition]
+    unserved: int
+    losses: int
+    unserved_then: int
+    losses_then: int
+    losses_not_computed: int
+    growth: float | None

@@ -16,7 +16,7 @@ from tidegate.core.allocation.arrays import Float64, Int64
 from tidegate.core.allocation.choice import Option
 from tidegate.core.allocation.goals import CONGESTION_SHARES, CONGESTION_SLOPES
 from tidegate.core.allocation.placement import Placement
-from tidegate.core.allocation.prices import DECIMALS, ITERATIONS, Relaxation, ascend, reduced_costs
+from tidegate.core.allocation.prices import DECIMALS, Relaxation, ascend, reduced_costs
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Admission, Binding, Room
 from tidegate.core.allocation.together import fitting, starts
@@ -41,8 +41,9 @@ def construct(placement: Placement, trail: Trail, devices: Int64, tie_break: Int
     if not len(links):
         return
     relaxation = _nudged(relaxation_of(placement, links), tie_break)
-    trail.spent += ITERATIONS * (1 + len(devices) // DEVICES_PER_STEP)
-    costs = reduced_costs(relaxation, ascend(relaxation).price)
+    prices = ascend(relaxation)
+    trail.spent += prices.rounds * (1 + len(devices) // DEVICES_PER_STEP)
+    costs = reduced_costs(relaxation, prices.price)
     for link in links[_settled(placement, links, relaxation, costs)].tolist():
         device = int(placement.problem.reach.device[link])
         trail.record(Step(device, Cause.UNSERVED, Option(link, 0.0, 0.0), None))  # `hindsight` says what it costs

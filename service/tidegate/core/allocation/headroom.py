@@ -38,6 +38,15 @@ class _Lost:
     gateways: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Suffered:
+    """A loss with the indices behind its names: the `gateways` lost, and the devices that it leaves `unserved`."""
+
+    loss: Loss
+    gateways: list[int]
+    unserved: Int64
+
+
 def headroom(view: AllocationView, max_steps: int = MAX_STEPS) -> Headroom:
     """What each loss would leave unserved, worst first; losses of the fullest gateways are looked at first.
 
@@ -48,22 +57,28 @@ def headroom(view: AllocationView, max_steps: int = MAX_STEPS) -> Headroom:
     """
     request = question_of(view)
     problem = problem_of(request)
-    houses, losses, left_out, spent = houses_of(problem), [], [], 0
-    for lost in _losses(houses, request):
-        if spent >= max_steps:
-            left_out.append(lost.domain or problem.gateways[lost.gateways[0]])
-            continue
-        found, steps = _loss(houses, request, lost, max_steps - spent)
-        losses.append(found)
-        spent += steps
+    suffered, left_out = sweep(problem, request, max_steps)
     return Headroom(
         site=request.site,
         as_of_ms=request.requested_at_ms,
         computed_at_ms=0,
         unserved_now=int((problem.start == NOWHERE).sum()),
-        losses=sorted(losses, key=lambda loss: (-loss.unserved, -loss.devices, loss.gateways)),
+        losses=sorted((each.loss for each in suffered), key=lambda loss: (-loss.unserved, -loss.devices, loss.gateways)),
         not_computed=left_out,
     )
+
+
+def sweep(problem: Problem, request: PlanRequest, max_steps: int) -> tuple[list[Suffered], list[str]]:
+    """Every loss that `max_steps` suffice for, those of the most devices first, and the names of the others."""
+    houses, suffered, left_out, spent = houses_of(problem), list[Suffered](), list[str](), 0
+    for lost in _losses(houses, request):
+        if spent >= max_steps:
+            left_out.append(lost.domain or problem.gateways[lost.gateways[0]])
+            continue
+        found, steps = _loss(houses, request, lost, max_steps - spent)
+        suffered.append(found)
+        spent += steps
+    return suffered, left_out
 
 
 def _losses(houses: Houses, request: PlanRequest) -> list[_Lost]:
@@ -79,7 +94,7 @@ def _losses(houses: Houses, request: PlanRequest) -> list[_Lost]:
     return sorted(losses, key=lambda lost: -len(residents_of(houses, lost.gateways)))
 
 
-def _loss(houses: Houses, request: PlanRequest, lost: _Lost, max_steps: int) -> tuple[Loss, int]:
+def _loss(houses: Houses, request: PlanRequest, lost: _Lost, max_steps: int) -> tuple[Suffered, int]:
     """What the loss comes to, and the steps that took."""
     problem, devices = houses.problem, residents_of(houses, lost.gateways)
     dead: Bool = np.zeros(len(problem.gateways), np.bool_)
@@ -87,7 +102,8 @@ def _loss(houses: Houses, request: PlanRequest, lost: _Lost, max_steps: int) -> 
     steps = 1 + len(devices) // DEVICES_PER_STEP
     staying = np.where(dead[:, None], 0.0, houses.load)
     if not overload(problem, staying).any() and rehoused(houses, lost.gateways):
-        return _said(problem, lost, devices, np.empty(0, np.int64)), steps
+        nobody = np.empty(0, np.int64)
+        return Suffered(_said(problem, lost, devices, nobody), lost.gateways, nobody), steps
     after = after_loss(problem, dead)
     settings = replace(request.settings, planner_steps=min(request.settings.planner_steps, max(1, max_steps)))
     placement, trail = search(after, Trigger.GATEWAY_DOWN, settings)
@@ -100,10 +116,11 @@ def _loss(houses: Houses, request: PlanRequest, lost: _Lost, max_steps: int) -> 
     )
     steps += trail.spent
     if not len(unserved):
-        return found, steps
+        return Suffered(found, lost.gateways, unserved), steps
     surely = surely_unserved(after, served, len(unserved))
     outcome = LossOutcome.PROVEN_UNPLACEABLE if surely else LossOutcome.REPAIR_FAILED
-    return replace(found, outcome=outcome, surely_unserved=surely), steps + ITERATIONS * len(served) // DEVICES_PER_STEP
+    found = replace(found, outcome=outcome, surely_unserved=surely)
+    return Suffered(found, lost.gateways, unserved), steps + ITERATIONS * len(served) // DEVICES_PER_STEP
 
 
 def _said(problem: Problem, lost: _Lost, devices: Int64, unserved: Int64) -> Loss:

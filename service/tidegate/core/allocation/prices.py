@@ -65,10 +65,14 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """`price` float64 [gateway, resource], cost units per share; `bound`: no assignment of whole devices costs less."""
+    """`price` float64 [gateway, resource], cost units per share; `bound`: no assignment of whole devices costs less.
+
+    `rounds` is how many it took.
+    """
 
     price: Float64
     bound: float
+    rounds: int
 
 
 def ascend(relaxation: Relaxation, iterations: int = ITERATIONS, known: float | None = None) -> Prices:
@@ -95,7 +99,7 @@ def ascend(relaxation: Relaxation, iterations: int = ITERATIONS, known: float | 
         aspired = _ASPIRATION * best if known is None else known
         lacking = max(aspired - value, 0.01 * abs(best), _LEAST_LACKING)
         price = np.maximum(best_price + step * lacking / norm * excess, 0.0)
-    return Prices(best_price, best)
+    return Prices(best_price, best, len(reached))
 
 
 def reduced_costs(relaxation: Relaxation, price: Float64) -> Float64:

@@ -15,9 +15,9 @@ NOTES: Final = (
     "does not look for that, it gives some of it away for balance. Rivals solve each goal for itself, the planner only its own. "
     "Null where somebody is unserved, or the site is too large for the relaxation. No solver can be below 0; how far below the "
     "best whole assignment the bound lies is not known.",
-    "seconds: one thread; median, least and most over sites. The planner's are from the request in memory to the plan with "
-    "reasons and digest, a rival's are of the solver alone, of the slower goal. HiGHS (scipy) and CP-SAT (OR-tools) run until "
-    "their time limit or proof, on the first sites only (column sites); one goal that is not solved counts all devices unserved.",
+    "seconds: CPU time of one thread; median, least and most over sites. The planner's are from the request in memory to the plan "
+    "with reasons and digest, a rival's are of the solver alone, of the slower goal. HiGHS (scipy) and CP-SAT (OR-tools) run "
+    "until their time limit or proof, on the first sites only (column sites); one goal not solved counts all devices unserved.",
     "greedy: the largest device first, each to its cheapest gateway with room.",
     "Every answer is checked for capacity and reach from the arrays of the site, and scored by the service's `evaluate`.",
     "peak_mib: memory in use beyond the request, at most, by tracemalloc, in a run of its own.",
