@@ -96,12 +96,12 @@ def _free_pieces(problem: Problem, load: Float64) -> Float64:
     used = load / problem.scale
     ends = np.minimum(CONGESTION_SHARES[: len(_PIECES) + 1], room[:, :, None])
     pieces = np.diff(np.maximum(ends, used[:, :, None]), axis=2)
-    return np.round(np.maximum(pieces, 0.0), DECIMALS)
+    return np.asarray(np.round(np.maximum(pieces, 0.0), DECIMALS))
 
 
 def _settled(placement: Placement, links: Int64, relaxation: Relaxation, costs: Float64) -> Int64:
     """Move who fits, in rounds: all still without a place ask for their cheapest gateway with room. Which links came to use."""
-    problem, waiting, used = placement.problem, np.ones(len(relaxation.first), np.bool_), []
+    problem, waiting, used = placement.problem, np.ones(len(relaxation.first), np.bool_), list[Int64]()
     while True:
         still = np.flatnonzero(waiting[relaxation.device])
         still = still[Room().allows(problem, placement.load, links[still])]

@@ -114,7 +114,7 @@ def _margin(placement: Placement, devices: Int64) -> Float64:
     problem = placement.problem
     share, step = placement.load / problem.scale, (problem.demand[devices].mean(axis=0) / problem.scale)
     step = np.maximum(step, ROUNDING)
-    return (congestion(share + step) - congestion(np.maximum(share - step, 0.0))) / (2 * step)
+    return np.asarray((congestion(share + step) - congestion(np.maximum(share - step, 0.0))) / (2 * step))
 
 
 def _met(placement: Placement, market: _Market, wishes: Int64) -> tuple[Int64, Int64]:

@@ -36,7 +36,7 @@ def _exits(placement: Placement, trail: Trail) -> Int64:
     trail.spent += int(movable.sum()) // DEVICES_PER_STEP
     links = np.flatnonzero(movable[reach.device])
     links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
-    return links[allowed(placement.problem, placement.load, links)]
+    return np.asarray(links[allowed(placement.problem, placement.load, links)])
 
 
 def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device: int, exits: Int64) -> bool:
@@ -89,7 +89,7 @@ def _makes_room(placement: Placement, device: int, others: Int64, entrances: Int
     at, leaving = at[enters], others[enters]
     after = placement.load[at] - problem.demand[leaving] + problem.demand[device]
     enters[enters] = (after <= problem.capacity[at] * FULL).all(axis=1)
-    return enters
+    return np.asarray(enters)
 
 
 def _best(placement: Placement, tie_break: Int64, entrances: Int64, links: Int64) -> int:

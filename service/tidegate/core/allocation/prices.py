@@ -104,7 +104,7 @@ def ascend(relaxation: Relaxation, iterations: int = ITERATIONS, known: float | 
 
 def reduced_costs(relaxation: Relaxation, price: Float64) -> Float64:
     """What each link costs with what its gateway asks for the device's load, float64 [link]."""
-    return relaxation.cost + (relaxation.share * price[relaxation.gateway]).sum(axis=1)
+    return np.asarray(relaxation.cost + (relaxation.share * price[relaxation.gateway]).sum(axis=1))
 
 
 def cheapest(relaxation: Relaxation, costs: Float64) -> Int64:
@@ -146,7 +146,8 @@ def _answer(relaxation: Relaxation, price: Float64) -> tuple[float, Float64]:
 
 def load_of(relaxation: Relaxation, links: Int64) -> Float64:
     """Shares that come to each gateway over `links`, float64 [gateway, resource]."""
-    load = np.zeros(relaxation.widths.shape[:2])
-    for column in range(load.shape[1]):
-        load[:, column] = np.bincount(relaxation.gateway[links], relaxation.share[links, column], minlength=len(load))
+    gateways, resources, _ = relaxation.widths.shape
+    load = np.zeros((gateways, resources))
+    for column in range(resources):
+        load[:, column] = np.bincount(relaxation.gateway[links], relaxation.share[links, column], minlength=gateways)
     return load

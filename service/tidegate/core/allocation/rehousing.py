@@ -77,7 +77,7 @@ def _links_of(problem: Problem, devices: Int64) -> Int64:
     first = problem.reach.first[devices]
     counts = problem.reach.first[devices + 1] - first
     before = np.cumsum(counts) - counts
-    return np.arange(int(counts.sum())) + np.repeat(first - before, counts)
+    return np.asarray(np.arange(int(counts.sum())) + np.repeat(first - before, counts))
 
 
 def _round(houses: Houses, load: Float64, links: Int64) -> Int64:
@@ -92,4 +92,4 @@ def _round(houses: Houses, load: Float64, links: Int64) -> Int64:
     turns = np.empty(len(sizes), np.int64)
     turns[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     asked = links[order[first + turns % counts]]
-    return asked[fitting(problem, load, asked, sizes)]
+    return np.asarray(asked[fitting(problem, load, asked, sizes)])

@@ -62,7 +62,7 @@ def _links(after: Problem, served: Int64, room: Float64) -> Int64:
     home = gateway == after.start[owners]
     may_go = reach.lawful[links] & ~reach.fixed[owners] & ~after.closed[gateway]
     large_enough = (after.demand[owners] <= room[gateway]).all(axis=1)
-    return links[home | (may_go & large_enough)]
+    return np.asarray(links[home | (may_go & large_enough)])
 
 
 def _too_many(demand: Float64, room: Float64) -> int:

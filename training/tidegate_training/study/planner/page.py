@@ -15,7 +15,7 @@ NOTES: Final = (
     "does not look for that, it gives some of it away for balance. Rivals solve each goal for itself, the planner only its own. "
     "Null where somebody is unserved, or the site is too large for the relaxation. No solver can be below 0; how far below the "
     "best whole assignment the bound lies is not known.",
-    "seconds: CPU time of one thread; median, least and most over sites. The planner's are from the request in memory to the plan "
+    "seconds: CPU time of one thread; median, least and most over sites. The planner's run from the request in memory to a plan "
     "with reasons and digest, a rival's are of the solver alone, of the slower goal. HiGHS (scipy) and CP-SAT (OR-tools) run "
     "until their time limit or proof, on the first sites only (column sites); one goal not solved counts all devices unserved.",
     "greedy: the largest device first, each to its cheapest gateway with room.",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import process_time
 from typing import Any, Final
 
@@ -70,6 +70,12 @@ QUICK_SCOPE: Final = Scope(
     fleet=Shape(5, 50, 5, 4, fullness=0.7),
 )
 """Small ones under the same names, to see that it runs; its figures mean nothing."""
+
+
+def limited(scope: Scope, largest: int | None) -> Scope:
+    """`scope` without sizes of more than `largest` devices."""
+    sizes = {name: shape for name, shape in scope.sizes.items() if largest is None or shape.devices <= largest}
+    return replace(scope, sizes=sizes)
 
 
 def run_study(scope: Scope, *, rivals: Sequence[str], random_states: int, seconds: float, report: Report) -> dict[str, Any]:
