@@ -72,6 +72,20 @@ def requests(draw: st.DrawFn) -> PlanRequest:
     return PlanRequest("plan-1", "site", trigger, 0, 1000, site, situation, settings, "digest")
 
 
+@st.composite
+def crowds(draw: st.DrawFn) -> PlanRequest:
+    """A site as of `requests` with a crowd of devices, most of which nobody serves, and room for many or most of them."""
+    request = draw(requests())
+    site, now = request.topology, request.situation
+    gateways = [replace(g, capacity={r: c * draw(st.integers(1, 8)) for r, c in g.capacity.items()}) for g in site.gateways]
+    rows = [row for row in range(len(site.devices)) for _ in range(5)] + [0] * 3 if site.devices else []
+    devices = [replace(site.devices[row], id=f"d{place}") for place, row in enumerate(rows)]
+    loose = [draw(st.integers(0, 4)) > 0 for _ in rows]
+    assigned = [None if free else now.assigned[row] for row, free in zip(rows, loose, strict=True)]
+    situation = replace(now, demand=[now.demand[row] for row in rows], assigned=assigned, epochs=[1] * len(rows), cooling=[])
+    return replace(request, topology=replace(site, gateways=gateways, devices=devices), situation=situation)
+
+
 def rescaled(request: PlanRequest, resource: str, factor: float) -> PlanRequest:
     """`request` with one resource told in another unit."""
     column, site, now = RESOURCES.index(resource), request.topology, request.situation

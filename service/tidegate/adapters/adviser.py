@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from tidegate.adapters.child import Child
 from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.ids import DeviceId, GatewayId
-from tidegate.contracts.studies import Changes, Headroom, Study, WhyNot
+from tidegate.contracts.studies import CapacityAdvice, Changes, Headroom, Study, WhyNot
+from tidegate.core.allocation.advice import advice
 from tidegate.core.allocation.headroom import headroom
 from tidegate.core.allocation.model import AllocationView
 from tidegate.core.allocation.what_if import study
@@ -29,12 +30,13 @@ MOST_WAITING: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the child is asked: `changes` for a study, `device` for a why-not, neither for the headroom."""
+    """What the child is asked: `changes` for a study, `device` for a why-not, `capacity` for advice, none for the headroom."""
 
     view: AllocationView
     changes: Changes | None = None
     device: DeviceId | None = None
     gateway: GatewayId | None = None
+    capacity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Answer:
     study: Study | None = None
     why_not: WhyNot | None = None
     headroom: Headroom | None = None
+    advice_on_capacity: CapacityAdvice | None = None
     error: str = ""
     advice: str = ""
     of_allocation: bool = False
@@ -63,6 +66,10 @@ class InlineAdviser(Adviser):
     async def headroom(self, view: AllocationView) -> Headroom:
         """Who would stay without service if a gateway died now."""
         return headroom(view)
+
+    async def advice(self, view: AllocationView) -> CapacityAdvice:
+        """What to add where so that everybody is served, also after any loss."""
+        return advice(view)
 
     async def close(self) -> None:
         """Nothing to stop."""
@@ -88,6 +95,10 @@ class ProcessAdviser(Adviser):
     async def headroom(self, view: AllocationView) -> Headroom:
         """Who would stay without service if a gateway died now."""
         return _there((await self._ask(Question(view))).headroom)
+
+    async def advice(self, view: AllocationView) -> CapacityAdvice:
+        """What to add where so that everybody is served, also after any loss."""
+        return _there((await self._ask(Question(view, capacity=True))).advice_on_capacity)
 
     async def close(self) -> None:
         """Stop the child. Idempotent; a question under way fails."""
@@ -122,6 +133,8 @@ def _answer(question: Question) -> Answer:
         return Answer(study=study(question.view, question.changes))
     if question.device is not None:
         return Answer(why_not=why_not(question.view, question.device, question.gateway))
+    if question.capacity:
+        return Answer(advice_on_capacity=advice(question.view))
     return Answer(headroom=headroom(question.view))
 
 

@@ -9,7 +9,7 @@ from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
 from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.resources import CPU_MILLICORES
 from tidegate.contracts.rest import CommandReceipt, Order, TopologyBody, TopologyReceipt
-from tidegate.contracts.studies import Headroom, Loss, Proposal, Study, WhyNot, WhyNotThere
+from tidegate.contracts.studies import Addition, CapacityAdvice, Headroom, Loss, LossOutcome, Proposal, Study, WhyNot, WhyNotThere
 from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
 from tidegate.contracts.views import TopologyRevision
 
@@ -45,7 +45,36 @@ CHANGES: Final = {
 }
 STUDY: Final = Study(_SITE, _NOW_MS, PLAN.before, PLAN, _HOLDS)
 HEADROOM: Final = Headroom(
-    _SITE, _NOW_MS, _NOW_MS + 40, 0, [Loss([GatewayId("gw-a")], None, 118, 97, 21, [DeviceId("pump-7")], 0.0)], []
+    site=_SITE,
+    as_of_ms=_NOW_MS,
+    computed_at_ms=_NOW_MS + 40,
+    unserved_now=0,
+    losses=[
+        Loss(
+            gateways=[GatewayId("gw-a")],
+            failure_domain=None,
+            devices=118,
+            moved=97,
+            unserved=21,
+            named=[DeviceId("pump-7")],
+            overload=0.0,
+            outcome=LossOutcome.PROVEN_UNPLACEABLE,
+            surely_unserved=19,
+            short={CPU_MILLICORES: 840.0},
+        )
+    ],
+    not_computed=[],
+)
+CAPACITY_ADVICE: Final = CapacityAdvice(
+    site=_SITE,
+    as_of_ms=_NOW_MS,
+    additions=[Addition(GatewayId("gw-b"), {CPU_MILLICORES: 840.0})],
+    unserved=0,
+    losses=1,
+    unserved_then=0,
+    losses_then=0,
+    losses_not_computed=0,
+    growth=1.4,
 )
 WHY_NOT: Final = WhyNot(
     site=_SITE,

@@ -25,6 +25,7 @@ _ONE: Final[Mapping[str, Mapping[str, tuple[str, dict[str, str]]]]] = {
         "dry run": ("POST /v1/sites/{site}/plans", {"site": "0/site"}),
         "what if": ("POST /v1/sites/{site}/what-if", {"site": "0/site"}),
         "headroom": ("GET /v1/sites/{site}/headroom", {"site": "0/site"}),
+        "capacity advice": ("GET /v1/sites/{site}/capacity-advice", {"site": "0/site"}),
         "revisions": ("GET /v1/sites/{site}/topology/revisions", {"site": "0/site"}),
     },
     "GET /v1/sites/{site}/topology/revisions": {

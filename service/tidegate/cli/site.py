@@ -27,7 +27,7 @@ from tidegate.cli.wording import states
 from tidegate.client import TidegateClient
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.rest import Order
-from tidegate.contracts.studies import Headroom, Loss
+from tidegate.contracts.studies import CapacityAdvice, Headroom, Loss
 from tidegate.contracts.views import GatewayView, SiteView
 
 app = typer.Typer(no_args_is_help=True, help="Sites: topology, orders to gateways, freeze and kill switch, who serves whom.")
@@ -39,7 +39,8 @@ Gateway = Annotated[str, typer.Argument(help="Gateway id.", show_default=False)]
 _LIST: Final = "Example: `tidegate site list --json`" + EXITS
 _SHOW: Final = "Example: `tidegate site show plant-7`" + EXITS
 _HEADROOM: Final = "Example: `tidegate site headroom plant-7`" + EXITS
-_LOSS_HEADS: Final = ("gateways", "failure domain", "devices", "moved", "unserved", "overload")
+_ADVICE: Final = "Example: `tidegate site capacity-advice plant-7`" + EXITS
+_LOSS_HEADS: Final = ("gateways", "failure domain", "devices", "moved", "unserved", "outcome", "short", "overload")
 _ASSIGNMENTS: Final = "Example: `tidegate site assignments plant-7 --gateway gw-a`" + EXITS
 
 
@@ -83,6 +84,24 @@ def headroom(site: Site, url: Url = DOOR, token: Token = None, as_json: Json = F
     show(found, as_json, lambda: _losses(found))
 
 
+@app.command(name="capacity-advice", epilog=_ADVICE)
+def capacity_advice(site: Site, url: Url = DOOR, token: Token = None, as_json: Json = False) -> None:
+    """Say what to add where so that everybody is served, also after the loss of any gateway or failure domain."""
+    found = ask(url, token, lambda client: client.studies.capacity_advice(site))
+    show(found, as_json, lambda: _advice(found))
+
+
+def _advice(found: CapacityAdvice) -> None:
+    if found.growth is not None:
+        say(f"full at the latest when demand is {found.growth:.3g} times today's")
+    say(f"without a place: {found.unserved:,} now, {found.unserved_then:,} with the additions")
+    say(f"losses that leave somebody out: {found.losses:,} now, {found.losses_then:,} with the additions")
+    if found.losses_not_computed:
+        say(f"losses not computed: {found.losses_not_computed:,}")
+    rows = [(each.gateway, name, f"{amount:g}") for each in found.additions for name, amount in each.resources.items()]
+    table(("gateway", "resource", "add"), rows, "addition")
+
+
 def _losses(found: Headroom) -> None:
     say(f"without service now: {found.unserved_now:,}")
     for each in found.not_computed:
@@ -91,7 +110,9 @@ def _losses(found: Headroom) -> None:
 
 
 def _loss_row(each: Loss) -> tuple[object, ...]:
-    return ", ".join(each.gateways), each.failure_domain, each.devices, each.moved, each.unserved, f"{each.overload:g}"
+    short = ", ".join(f"{name} {amount:g}" for name, amount in each.short.items())
+    numbers = each.devices, each.moved, each.unserved
+    return ", ".join(each.gateways), each.failure_domain, *numbers, each.outcome.value, short, f"{each.overload:g}"
 
 
 def _order(name: str, text: str) -> None:

@@ -4,11 +4,12 @@ from typing import Final
 
 from tidegate.client.route import Route
 from tidegate.client.wire import Wire
-from tidegate.contracts.studies import Changes, Headroom, Proposal, Study, WhyNot
+from tidegate.contracts.studies import CapacityAdvice, Changes, Headroom, Proposal, Study, WhyNot
 
 _PLANS: Final = Route("POST", "/v1/sites/{site}/plans")
 _WHAT_IF: Final = Route("POST", "/v1/sites/{site}/what-if", harmless_twice=True)
 _HEADROOM: Final = Route("GET", "/v1/sites/{site}/headroom")
+_ADVICE: Final = Route("GET", "/v1/sites/{site}/capacity-advice")
 _WHY_NOT: Final = Route("GET", "/v1/sites/{site}/devices/{device}/why-not")
 
 
@@ -29,6 +30,10 @@ class Studies:
     async def headroom(self, site: str) -> Headroom:
         """Who would stay without service if a gateway, or a failure domain, died now."""
         return await self._wire.ask(_HEADROOM, Headroom, {"site": site})
+
+    async def capacity_advice(self, site: str) -> CapacityAdvice:
+        """What to add where so that everybody is served, also after the loss of any gateway or failure domain."""
+        return await self._wire.ask(_ADVICE, CapacityAdvice, {"site": site})
 
     async def why_not(self, site: str, device: str, gateway: str | None = None) -> WhyNot:
         """Why a device is not at `gateway`, or at each."""

@@ -1,6 +1,7 @@
 """Questions about a site's allocation that change nothing, and their answers: what if, why not, and what if a gateway dies."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
@@ -93,6 +94,17 @@ class WhyNot:
     left_out: int = 0
 
 
+class LossOutcome(StrEnum):
+    """Whether a loss leaves devices without service, and how sure that is."""
+
+    SURVIVED = "survived"
+    """A plan within capacity and reach serves everybody who is served now."""
+    PROVEN_UNPLACEABLE = "proven-unplaceable"
+    """No plan whatever does: there is too little room in reach, even if devices could be split."""
+    REPAIR_FAILED = "repair-failed"
+    """The search found none, and nothing proves that there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """What happens when `gateways` die together (one, or all of `failure_domain`).
@@ -100,6 +112,9 @@ class Loss:
     Of their `devices`, `moved` find another place, also by moving others. `unserved` counts all of the site's devices that are
     then without a gateway, `unserved_now` subtracted; some are `named`. `overload` is the excess of load over capacity, as
     shares summed.
+
+    `surely_unserved` of them no plan could serve, at least. `short` is what the unserved need together, by resource: so much
+    more room within their reach would do.
     """
 
     gateways: list[GatewayId]
@@ -109,6 +124,9 @@ class Loss:
     unserved: int
     named: list[DeviceId]
     overload: float
+    outcome: LossOutcome = LossOutcome.SURVIVED
+    surely_unserved: int = 0
+    short: Resources = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +142,34 @@ class Headroom:
     unserved_now: int
     losses: list[Loss]
     not_computed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """More capacity for `gateway`: so much of each resource beyond what it has."""
+
+    gateway: GatewayId
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityAdvice:
+    """What to add where so that everybody is served, also after the loss of any gateway or failure domain; as of tick `as_of_ms`.
+
+    `additions` are enough rather than least: on another gateway, or spread, less may do. `unserved` and `losses` say how many
+    devices have no place now and how many losses leave somebody out; `unserved_then` and `losses_then` are the same with all
+    additions, by the planner's own search. `losses_not_computed` were left out for time, then.
+
+    `growth` is what all demand can be multiplied by before the open gateways together have too little, devices split at will:
+    the site is full by then at the latest. Null without demand or limits.
+    """
+
+    site: SiteId
+    as_of_ms: int
+    additions: list[Addition]
+    unserved: int
+    losses: int
+    unserved_then: int
+    losses_then: int
+    losses_not_computed: int
+    growth: float | None

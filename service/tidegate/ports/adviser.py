@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from tidegate.contracts.ids import DeviceId, GatewayId
-from tidegate.contracts.studies import Changes, Headroom, Study, WhyNot
+from tidegate.contracts.studies import CapacityAdvice, Changes, Headroom, Study, WhyNot
 from tidegate.core.allocation.model import AllocationView
 
 
@@ -27,6 +27,10 @@ class Adviser(Protocol):
 
     async def headroom(self, view: AllocationView) -> Headroom:
         """Who would stay without service if a gateway died now."""
+        ...
+
+    async def advice(self, view: AllocationView) -> CapacityAdvice:
+        """What to add where so that everybody is served, also after any loss."""
         ...
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from tidegate.errors import DependencyError
 
 SITE = "plant-7"
 NAMES = ("gw-a", "gw-b")
-QUESTIONS = ("plans", "what-if", "headroom", "devices/pump-1/why-not")
+QUESTIONS = ("plans", "what-if", "headroom", "capacity-advice", "devices/pump-1/why-not")
 
 
 @pytest.fixture
@@ -99,6 +99,16 @@ async def test_why_not_answers_for_one_gateway_or_for_each(site: Any) -> None:
     assert one["gateways"] == each["gateways"][1:]
     assert (await ask(site, "devices/pump-1/why-not?gateway=gw-x")).status_code == 422
     assert (await ask(site, "devices/pump-9/why-not")).status_code == 404
+
+
+async def test_capacity_advice_says_what_to_add_where_and_that_it_is_enough(site: Any) -> None:
+    answer = (await ask(site, "capacity-advice")).json()
+    assert {each["gateway"]: each["resources"] for each in answer["additions"]} == {
+        "gw-a": {"devices": 1.0},
+        "gw-b": {"devices": 1.0},
+    }
+    assert (answer["losses"], answer["losses_then"], answer["unserved"], answer["unserved_then"]) == (2, 0, 0, 0)
+    assert answer["growth"] == pytest.approx(4 / 3)
 
 
 async def test_headroom_is_computed_once_in_ten_seconds(site: Any) -> None:

@@ -9,8 +9,9 @@ from small_site import SITE, Worker, demand_of, device, gateway, three_gateways,
 
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.plan import Trigger
-from tidegate.contracts.studies import Changes, WhyNotThere
+from tidegate.contracts.studies import Changes, LossOutcome, WhyNotThere
 from tidegate.contracts.topology import Binding, DevicePlacement, Gateway
+from tidegate.core.allocation.advice import advice
 from tidegate.core.allocation.headroom import headroom
 from tidegate.core.allocation.model import AllocationView
 from tidegate.core.allocation.planner import plan
@@ -191,6 +192,27 @@ def test_headroom_says_for_each_loss_who_would_stay_unserved_worst_first() -> No
     assert (found.unserved_now, found.not_computed) == (0, [])
 
 
+def test_too_little_room_after_a_loss_is_proven_and_what_is_short_is_said() -> None:
+    devices = [device(f"d{n}", f"g{n % 3 + 1}", cpu=4.0) for n in range(6)]
+    found = headroom(view(Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices))))
+    assert {loss.outcome for loss in found.losses} == {LossOutcome.PROVEN_UNPLACEABLE}
+    assert {(loss.unserved, loss.surely_unserved) for loss in found.losses} == {(2, 1)}
+    assert found.losses[0].short == {"cpu_millicores": 8.0, "devices": 2.0}
+
+
+def test_a_device_that_reaches_only_the_lost_gateway_is_proven_without_a_place() -> None:
+    devices = [device("a", "g1", to={"g1": 1.0}), device("b", "g2")]
+    worst = headroom(view(Worker(topology([gateway("g1"), gateway("g2")], devices)))).losses[0]
+    assert (worst.gateways, worst.outcome, worst.surely_unserved) == (["g1"], LossOutcome.PROVEN_UNPLACEABLE, 1)
+
+
+def test_where_only_whole_devices_do_not_fit_nothing_is_proven() -> None:
+    """Three of 6 into two times 10: split they would fit, whole they do not. The search fails, and says no more than that."""
+    devices = [device(f"d{n}", f"g{n}", cpu=6.0) for n in range(1, 4)]
+    found = headroom(view(Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices))))
+    assert {(loss.outcome, loss.surely_unserved, loss.unserved) for loss in found.losses} == {(LossOutcome.REPAIR_FAILED, 0, 1)}
+
+
 def test_each_loss_agrees_with_the_plan_for_it() -> None:
     devices = [device(f"d{n}", f"g{n % 3 + 1}", cpu=1.0 + n % 4) for n in range(14)]
     worker = Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices))
@@ -207,9 +229,30 @@ def test_the_dead_are_no_loss_and_what_no_time_is_left_for_is_named() -> None:
     assert found.not_computed == ["g2"]
 
 
+def test_advice_serves_who_has_no_place_and_needs_shared_room_once() -> None:
+    """a reaches g1 and g2; whichever of them dies, the other one must take what it served."""
+    devices = [device("a", "g1", cpu=8.0), device("b", "g2", cpu=8.0), device("c", None, to={"g1": 1.0}, cpu=5.0)]
+    found = advice(view(Worker(topology([gateway("g1"), gateway("g2")], devices))))
+    assert (found.unserved, found.unserved_then) == (1, 0)
+    assert found.losses == 2
+    assert {each.gateway for each in found.additions} == {"g1", "g2"}
+    assert found.growth == pytest.approx(20 / 21)
+
+
+def test_no_addition_helps_a_device_that_reaches_one_gateway_only_and_the_advice_says_so() -> None:
+    devices = [device("a", "g1", to={"g1": 1.0}), device("b", "g2")]
+    found = advice(view(Worker(topology([gateway("g1"), gateway("g2")], devices))))
+    assert (found.additions, found.losses, found.losses_then) == ([], 1, 1)
+
+
 def test_without_a_topology_there_is_nothing_to_ask_about() -> None:
     empty = AllocationView("nowhere", 0, None)
-    for ask in (lambda: study(empty, Changes()), lambda: why_not(empty, "a", None), lambda: headroom(empty)):
+    for ask in (
+        lambda: study(empty, Changes()),
+        lambda: why_not(empty, "a", None),
+        lambda: headroom(empty),
+        lambda: advice(empty),
+    ):
         with pytest.raises(InputError, match="has no topology"):
             ask()
 

@@ -25,6 +25,7 @@ PRINTS_NO_DATA = {
     "tidegate evaluate detection": "its figures go to the JSON file of --out",
     "tidegate evaluate ablation": "its figures go to the JSON file of --out",
     "tidegate evaluate irap": "its figures go to the JSON file of --out",
+    "tidegate evaluate planner": "its figures go to the JSON file of --out",
     "tidegate evaluate nab": "its figures go to the JSON file of --out",
     "tidegate evaluate robustness": "its figures go to the JSON file of --out",
     "tidegate evaluate why": "its figures go to the JSON file of --out",

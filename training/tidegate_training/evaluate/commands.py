@@ -331,6 +331,35 @@ def evaluate_fitted(data: Data, out: Out, limit: Limit = None, processes: Proces
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+@app.command(name="planner", epilog="Example: `tidegate evaluate planner --out planner.json --quick --rivals greedy`")
+def evaluate_planner(
+    out: Out,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sites, to see that it runs.")] = False,
+    rivals: Annotated[list[str] | None, typer.Option(help="Only these: greedy, highs, cp-sat (repeatable).")] = None,
+    random_states: Annotated[int, typer.Option(min=1, help="Sites of each kind, from states 0, 1, ….")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time limit of an exact rival for each goal of each site.")] = 60.0,
+    largest: Annotated[int | None, typer.Option(min=1, help="Leave out sizes of more devices.")] = None,
+) -> None:
+    """Plan for random sites of up to 100,000 devices: seconds, memory and gap to the bound, beside exact solvers and greedy."""
+    check_extra()
+    from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module
+    from tidegate_training.study.planner import page, solvers, study  # noqa: PLC0415
+
+    scope, chosen = study.QUICK_SCOPE if quick else study.FULL_SCOPE, rivals or list(solvers.RIVALS)
+    with progress_shown() as report:
+        figures = study.run_study(
+            study.limited(scope, largest), rivals=chosen, random_states=random_states, seconds=seconds, report=report
+        )
+    options = ["--quick"] * quick + [f"--rivals {name}" for name in rivals or []]
+    options += [f"--random-states {random_states}"] if random_states != 5 else []
+    options += [f"--seconds {seconds:g}"] if seconds != 60 else []
+    options += [f"--largest {largest}"] if largest else []
+    command = " ".join([f"tidegate evaluate planner --out docs/results/{out.name}", *options])
+    made = results.collect("Planner", command, figures, page.NOTES)
+    results.write(made, out, plots=page.draw(figures, out.parent, out.stem))
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 @app.command(name="acceptance", epilog="Example: `tidegate evaluate acceptance --data ../shared/data --out acceptance.json`")
 def evaluate_acceptance(
     data: Data,

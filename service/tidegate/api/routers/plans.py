@@ -17,7 +17,7 @@ from tidegate.contracts.codec import decode
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.ids import MAX_ID_LENGTH, GatewayId
 from tidegate.contracts.rest import CommandReceipt, Order
-from tidegate.contracts.studies import Changes, Headroom, Proposal, Study, WhyNot
+from tidegate.contracts.studies import CapacityAdvice, Changes, Headroom, Proposal, Study, WhyNot
 
 router = APIRouter(tags=["plans"])
 
@@ -68,6 +68,14 @@ async def ask_what_if(site: SitePath, request: Request, door: Here) -> Response:
 async def get_headroom(site: SitePath, door: Here) -> Response:
     """Get who would stay without service if a gateway, or a failure domain, died now. Computed at most every ten seconds."""
     return as_json(await headroom_of(site, door))
+
+
+@router.get(
+    "/v1/sites/{site}/capacity-advice", response_model=CapacityAdvice, responses=example_of(examples_allocation.CAPACITY_ADVICE)
+)
+async def get_capacity_advice(site: SitePath, door: Here) -> Response:
+    """Get what to add where so that everybody is served, also after the loss of any gateway or failure domain."""
+    return as_json(await adviser_of(door).advice(await view_of(site, door)))
 
 
 @router.get("/v1/sites/{site}/devices/{device}/why-not", response_model=WhyNot, responses=example_of(examples_allocation.WHY_NOT))

@@ -56,10 +56,16 @@ def compare(before: PlanScore, after: PlanScore) -> Verdict:
     return Verdict(None, 0.0)
 
 
-_KNOTS: Final = np.array([0.0, 1 / 3, 2 / 3, 0.9, 1.0, 1.1, 100.0])
-_SLOPES: Final = np.array([1.0, 3.0, 10.0, 70.0, 500.0, 5000.0])
-_PRICES: Final = np.concatenate(([0.0], np.cumsum(np.diff(_KNOTS) * _SLOPES)))
-_PRICE_WHEN_FULL: Final = float(_PRICES[4])
+CONGESTION_SHARES: Final = np.array([0.0, 1 / 3, 2 / 3, 0.9, 1.0, 1.1, 100.0])
+"""Shares of capacity between which the price of congestion is a straight line."""
+
+_STEEPNESS: Final = np.array([1.0, 3.0, 10.0, 70.0, 500.0, 5000.0])
+_PRICE_WHEN_FULL: Final = float((np.diff(CONGESTION_SHARES) * _STEEPNESS)[:4].sum())
+
+CONGESTION_SLOPES: Final = _STEEPNESS / _PRICE_WHEN_FULL
+"""Cost units per share of capacity on each of those lines."""
+
+_PRICES: Final = np.concatenate(([0.0], np.cumsum(np.diff(CONGESTION_SHARES) * CONGESTION_SLOPES)))
 
 
 def congestion(share: Float64) -> Float64:
@@ -68,7 +74,7 @@ def congestion(share: Float64) -> Float64:
     Shape: the piecewise linear link cost of Fortz and Thorup (INFOCOM 2000), scaled so that a full gateway costs, per
     resource, as much as one mean link. Flat slopes below one third leave lightly loaded gateways alone.
     """
-    return np.interp(share, _KNOTS, _PRICES) / _PRICE_WHEN_FULL
+    return np.interp(share, CONGESTION_SHARES, _PRICES)
 
 
 MOVE_PRICE: Final = 0.05

@@ -53,7 +53,7 @@ def demand_on(ground: Ground, measured: SiteDemand) -> Float64:
     """Demand float64 [device, resource] of the topology's devices: the grant requests of `measured` where nothing overrides them.
 
     Devices that `measured` lacks keep their constants; devices that the topology lacks do not count. Amounts above
-    `MAX_AMOUNT` are cut to it, so that no sum of them overflows.
+    `MAX_AMOUNT` are cut to it, so that no sum of them overflows, and below 0 to 0: a device makes no room.
     """
     demand, frame = ground.constants.copy(), ground.frame
     here = np.array([frame.device_index.get(device, NOWHERE) for device in measured.devices], np.int64)
@@ -64,7 +64,7 @@ def demand_on(ground: Ground, measured: SiteDemand) -> Float64:
             column = frame.resources.index(resource)
             values = measured.grant_request[there, source]
             usable = np.isfinite(values) & ~ground.overridden[here, column]
-            demand[here[usable], column] = np.minimum(values[usable], MAX_AMOUNT)
+            demand[here[usable], column] = np.clip(values[usable], 0.0, MAX_AMOUNT)
     return demand
 
 

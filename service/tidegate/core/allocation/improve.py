@@ -42,6 +42,8 @@ def _candidates(placement: Placement, trail: Trail) -> Int64:
 
 def _round(placement: Placement, trail: Trail, tie_break: Int64, move_price: float) -> bool:
     devices = _candidates(placement, trail)
+    if np.isinf(move_price):
+        devices = devices[_in_need(placement, devices)]
     trail.spent += 1 + len(devices) // DEVICES_PER_STEP
     improved = False
     for device in _promising(placement, devices, move_price):
@@ -52,6 +54,12 @@ def _round(placement: Placement, trail: Trail, tie_break: Int64, move_price: flo
         trail.spent += 1
         improved |= _try(placement, trail, tie_break, int(device), move_price)
     return improved
+
+
+def _in_need(placement: Placement, devices: Int64) -> Bool:
+    """Which of `devices` something else than cost could move, or this plan placed, bool [device]."""
+    late, fresh = placement.latency_excess_ms[devices] > ROUNDING, placement.problem.start[devices] == NOWHERE
+    return np.asarray(fresh | late | (_relief(placement, devices) > ROUNDING))
 
 
 def _promising(placement: Placement, devices: Int64, move_price: float) -> Int64:

@@ -19,28 +19,39 @@ def make_room(placement: Placement, trail: Trail, tie_break: Int64) -> None:
     Who is displaced keeps being served, and no gateway gets over capacity; latency and cost may rise, they rank lower.
     """
     unserved = np.flatnonzero(placement.gateway == NOWHERE)
+    exits: Int64 | None = None
     for device in unserved[np.argsort(-placement.problem.priority[unserved], kind="stable")]:
         if trail.exhausted:
             return
-        _make_room_for(placement, trail, tie_break, int(device))
+        trail.spent += 1
+        if exits is None:
+            exits = _exits(placement, trail)
+        if _make_room_for(placement, trail, tie_break, int(device), exits):
+            exits = None
 
 
-def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device: int) -> None:
-    problem, reach = placement.problem, placement.problem.reach
-    entrances = entrances_of(placement, device)
-    movable = displaceable(placement, trail, device, entrances)
-    trail.spent += 1 + int(movable.sum()) // DEVICES_PER_STEP
+def _exits(placement: Placement, trail: Trail) -> Int64:
+    """Links over which a served device could leave for elsewhere, at the loads of now, int64 [link]."""
+    reach, movable = placement.problem.reach, _movable(placement, trail)
+    trail.spent += int(movable.sum()) // DEVICES_PER_STEP
     links = np.flatnonzero(movable[reach.device])
     links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
-    links = links[allowed(problem, placement.load, links)]
+    return np.asarray(links[allowed(placement.problem, placement.load, links)])
+
+
+def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device: int, exits: Int64) -> bool:
+    """Serve `device` where one of `exits` makes room for it; says whether there was any."""
+    reach, entrances = placement.problem.reach, entrances_of(placement, device)
+    links = exits[_makes_room(placement, device, reach.device[exits], entrances)]
     if not len(links):
-        return
+        return False
     exit_link = int(links[_best(placement, tie_break, entrances, links)])
     displaced = int(reach.device[exit_link])
     entrance = int(entrances[placement.gateway[displaced]])
     _displace(placement, trail, displaced, exit_link, device)
     trail.record(Step(device, Cause.UNSERVED, option(placement, entrance), None))
     placement.move(device, entrance)
+    return True
 
 
 def entrances_of(placement: Placement, device: int) -> Int64:
@@ -56,17 +67,29 @@ def entrances_of(placement: Placement, device: int) -> Int64:
 
 def displaceable(placement: Placement, trail: Trail, device: int, entrances: Int64) -> Bool:
     """Devices whose leaving would make room for `device` at a gateway it can enter, bool [device]."""
+    movable = _movable(placement, trail)
+    devices = np.flatnonzero(movable)
+    movable[devices] = _makes_room(placement, device, devices, entrances)
+    return movable
+
+
+def _movable(placement: Placement, trail: Trail) -> Bool:
+    """Served devices that may leave in this plan, bool [device]."""
     problem, gateway = placement.problem, placement.gateway
     fresh = problem.start == NOWHERE
     free = (gateway != NOWHERE) & (fresh | ~(problem.cooling | problem.misplaced | trail.full))
     free[list(trail.departed)] = False
-    devices = np.flatnonzero(free)
-    devices = devices[entrances[gateway[devices]] != NOWHERE]
-    at = gateway[devices]
-    after = placement.load[at] - problem.demand[devices] + problem.demand[device]
-    makes_room = np.zeros(len(gateway), np.bool_)
-    makes_room[devices] = (after <= problem.capacity[at] * FULL).all(axis=1)
-    return makes_room
+    return np.asarray(free)
+
+
+def _makes_room(placement: Placement, device: int, others: Int64, entrances: Int64) -> Bool:
+    """Which of `others` (served) would make room for `device` by leaving, at a gateway that it can enter, bool [other]."""
+    problem, at = placement.problem, placement.gateway[others]
+    enters = entrances[at] != NOWHERE
+    at, leaving = at[enters], others[enters]
+    after = placement.load[at] - problem.demand[leaving] + problem.demand[device]
+    enters[enters] = (after <= problem.capacity[at] * FULL).all(axis=1)
+    return np.asarray(enters)
 
 
 def _best(placement: Placement, tie_break: Int64, entrances: Int64, links: Int64) -> int:

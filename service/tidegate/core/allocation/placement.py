@@ -43,6 +43,15 @@ class Placement:
         self.latency_excess_ms[device] = reach.latency_excess_ms[link]
         self.load[self.gateway[device]] += demand
 
+    def move_all(self, links: Int64) -> None:
+        """Serve the devices of `links`, one link each and nobody served before, from now on."""
+        reach = self.problem.reach
+        devices, gateways = reach.device[links], reach.gateway[links]
+        self.gateway[devices], self.link[devices] = gateways, links
+        self.cost_per_hour[devices] = reach.cost_per_hour[links]
+        self.latency_excess_ms[devices] = reach.latency_excess_ms[links]
+        np.add.at(self.load, gateways, self.problem.demand[devices])
+
     def release(self, device: int) -> None:
         """Serve `device`, which is served, no more."""
         self.load[self.gateway[device]] -= self.problem.demand[device]

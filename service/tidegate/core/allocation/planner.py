@@ -1,8 +1,8 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
-Order: rescue the unserved, make room for the rest of them, evacuate what must leave, improve, shed the less important for
-the more important, rescue once more. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan
-is carried out is for the allocator to decide.
+Order: place a crowd of the unserved together, rescue them one by one, make room for the rest, evacuate what must leave,
+improve, trade places within the crowd, shed the less important for the more important, rescue once more. Higher goals first,
+and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
 Not yet: swaps of placed devices, chains of more than two, joint demand, waves.
 """
@@ -15,9 +15,12 @@ import numpy as np
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Int64
+from tidegate.core.allocation.construct import CROWD, construct
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
-from tidegate.core.allocation.goals import MOVE_PRICE
+from tidegate.core.allocation.exchange import exchange
+from tidegate.core.allocation.goals import MOVE_PRICE, compare
+from tidegate.core.allocation.hindsight import tell
 from tidegate.core.allocation.improve import improve
 from tidegate.core.allocation.make_room import make_room
 from tidegate.core.allocation.model import PlanRequest
@@ -29,11 +32,15 @@ from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.shed import shed
 from tidegate.core.allocation.trail import Trail
 
-SOLVER: Final = "repair-improve/3"
+SOLVER: Final = "construct-repair-improve/4"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR, Trigger.FORECAST_OVERLOAD})
 """Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
+
+
+_TURNS: Final = 4
+"""Turns of trades and single moves at most; the third already gains next to nothing."""
 
 
 def plan(request: PlanRequest) -> Plan:
@@ -69,16 +76,54 @@ def plan(request: PlanRequest) -> Plan:
 def search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
     """Who is to be served where, and the steps that lead there; what a plan is written from."""
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
-    placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
-    rescue(placement, trail, tie_break)
-    make_room(placement, trail, tie_break)
+    placement, trail = _served(problem, settings, tie_break)
     evacuate(placement, trail, tie_break)
-    improve(placement, trail, tie_break, move_price=np.inf)
+    _polish(placement, trail, tie_break)
     shed(placement, trail)
     rescue(placement, trail, tie_break)
     if trigger in _THOROUGH:
-        return _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)
+        placement, trail = _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)
+    tell(placement, trail)
     return placement, trail
+
+
+def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) -> tuple[Placement, Trail]:
+    """As many devices served as can be. A crowd is placed together, and also one by one where that leaves anybody out."""
+    placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
+    crowd = np.flatnonzero(placement.gateway == NOWHERE)
+    if len(crowd) < CROWD or trail.exhausted or not _may_fit(placement, crowd):
+        _one_by_one(placement, trail, tie_break)
+        return placement, trail
+    construct(placement, trail, crowd, tie_break)
+    satisfied = bool((placement.gateway[crowd] != NOWHERE).all())
+    _one_by_one(placement, trail, tie_break)
+    if satisfied:
+        return placement, trail
+    other, longer = Placement(problem), Trail(trail.budget, trail.max_departures, trail.spent)
+    _one_by_one(other, longer, tie_break)
+    better = compare(evaluate(problem, other.gateway), evaluate(problem, placement.gateway)).gain > 0
+    return (placement, replace(trail, spent=longer.spent)) if better else (other, longer)
+
+
+def _polish(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    """Single moves, then trades among those placed together, in turns while trades are found."""
+    improve(placement, trail, tie_break, move_price=np.inf)
+    for _ in range(_TURNS):
+        if not exchange(placement, trail):
+            return
+        improve(placement, trail, tie_break, move_price=np.inf)
+
+
+def _may_fit(placement: Placement, devices: Int64) -> bool:
+    """Whether open gateways have as much room together as `devices` need, in every resource."""
+    problem = placement.problem
+    room = np.maximum(problem.capacity - placement.load, 0.0)[~problem.closed].sum(axis=0)
+    return bool((problem.demand[devices].sum(axis=0) <= room).all())
+
+
+def _one_by_one(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    rescue(placement, trail, tie_break)
+    make_room(placement, trail, tie_break)
 
 
 def _saved(placement: Placement, trail: Trail, tie_break: Int64, minimum_benefit_ratio: float) -> tuple[Placement, Trail]:

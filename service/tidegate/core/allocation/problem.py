@@ -11,6 +11,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.frame import Frame, frame_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.reach import Reach
+from tidegate.errors import InputError
 
 NEGLIGIBLE: Final = 1e-9
 """Ratio to a typical capacity below which a capacity counts as none when loads are told as shares of it."""
@@ -68,7 +69,11 @@ class Problem:
 
 
 def problem_of(request: PlanRequest) -> Problem:
-    """`request` as arrays. Names in its situation that the topology does not have are ignored."""
+    """`request` as arrays. Names in its situation that the topology does not have are ignored.
+
+    Raises:
+        InputError: a demand is not a number, infinite or below 0.
+    """
     now, frame = request.situation, frame_of(request.topology, request.situation.resources)
     listed = [NOWHERE if name is None else frame.gateway_index.get(name, NOWHERE) for name in now.assigned]
     occupancy = Occupancy(
@@ -80,7 +85,16 @@ def problem_of(request: PlanRequest) -> Problem:
         closed=marked(frame.gateway_index, now.closed),
     )
     demand = np.array(now.demand, np.float64).reshape(len(frame.devices), len(frame.resources))
+    _check_amounts(frame, demand)
     return build_problem(frame, demand, occupancy)
+
+
+def _check_amounts(frame: Frame, demand: Float64) -> None:
+    for row, column in np.argwhere(~(np.isfinite(demand) & (demand >= 0))):
+        raise InputError(
+            f"device {frame.devices[row]!r} demands {demand[row, column]} of {frame.resources[column]}, expected 0 or more",
+            advice="correct it in the topology, or see what its readings say",
+        )
 
 
 def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:

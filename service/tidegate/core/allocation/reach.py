@@ -3,15 +3,16 @@
 Built once per topology revision; holds nothing that changes between plans.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.ids import GatewayId
-from tidegate.contracts.topology import Binding, Link, Topology
+from tidegate.contracts.topology import Binding, Topology
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 
 T = TypeVar("T", np.int64, np.float64)
@@ -41,36 +42,56 @@ def reach_of(topology: Topology) -> Reach:
     A gateway listed twice counts once, as first listed.
     """
     index = {gateway.id: position for position, gateway in enumerate(topology.gateways)}
-    listed = [_once(device.reach) for device in topology.devices]
-    counts = np.array([len(links) or len(index) for links in listed], np.int64)
-    device = np.repeat(np.arange(len(listed), dtype=np.int64), counts)
-    given = np.repeat(np.array([bool(links) for links in listed], np.bool_), counts)
-    gateway = np.tile(np.arange(len(index), dtype=np.int64), sum(1 for links in listed if not links))
-    gateway = _filled(given, gateway, [index[link.gateway] for links in listed for link in links])
-    nothing = np.zeros(len(device) - int(given.sum()))
-    latency_ms = _filled(given, nothing, [link.latency_ms for links in listed for link in links])
+    links = _listed(topology, index)
+    counts = np.bincount(links.device, minlength=len(topology.devices))
     return Reach(
         first=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        device=device,
-        gateway=gateway,
-        latency_excess_ms=np.maximum(0.0, latency_ms - _limits_ms(topology)[device]),
-        cost_per_hour=_filled(given, nothing, [link.cost_per_hour for links in listed for link in links]),
-        lawful=_lawful(topology, index, device, gateway),
+        device=links.device,
+        gateway=links.gateway,
+        latency_excess_ms=np.maximum(0.0, links.latency_ms - _limits_ms(topology)[links.device]),
+        cost_per_hour=links.cost_per_hour,
+        lawful=_lawful(topology, index, links.device, links.gateway),
         fixed=np.array([placement.binding is Binding.FIXED for placement in topology.devices], np.bool_),
     )
 
 
-def _once(links: list[Link]) -> list[Link]:
-    names = {link.gateway for link in links}
-    return links if len(names) == len(links) else list({link.gateway: link for link in reversed(links)}.values())
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """By link, in order of devices: indices int64, and what the topology says of it."""
+
+    device: Int64
+    gateway: Int64
+    latency_ms: Float64
+    cost_per_hour: Float64
 
 
-def _filled(given: Bool, otherwise: NDArray[T], values: Sequence[float]) -> NDArray[T]:
-    """`values` where `given`, `otherwise` elsewhere, both in order; of `otherwise`'s type."""
-    filled = np.empty(len(given), otherwise.dtype)
-    filled[given] = values
-    filled[~given] = otherwise
-    return filled
+def _listed(topology: Topology, index: Mapping[GatewayId, int]) -> _Links:
+    listed = [link for placement in topology.devices for link in placement.reach]
+    counts = np.array([len(placement.reach) for placement in topology.devices], np.int64)
+    everywhere = counts == 0
+    device = np.repeat(np.arange(len(counts)), np.where(everywhere, len(index), counts))
+    given = ~everywhere[device]
+
+    def filled(told: Iterable[Any], otherwise: NDArray[T]) -> NDArray[T]:
+        """What the listed links say, in their places, and `otherwise` in the others."""
+        values = np.empty(len(device), otherwise.dtype)
+        values[given] = np.fromiter(told, otherwise.dtype, len(listed))
+        values[~given] = otherwise
+        return values
+
+    to_all, nothing = np.tile(np.arange(len(index)), int(everywhere.sum())), np.zeros(len(device) - len(listed))
+    gateway = filled(map(index.__getitem__, map(attrgetter("gateway"), listed)), to_all)
+    latency_ms, cost = (filled(map(attrgetter(name), listed), nothing) for name in ("latency_ms", "cost_per_hour"))
+    links = _Links(device, gateway, latency_ms, cost)
+    return _once(links, device * len(index) + gateway)
+
+
+def _once(links: _Links, pairs: Int64) -> _Links:
+    """`links` without those that repeat a pair of device and gateway."""
+    first = np.sort(np.unique(pairs, return_index=True)[1])
+    if len(first) == len(pairs):
+        return links
+    return _Links(links.device[first], links.gateway[first], links.latency_ms[first], links.cost_per_hour[first])
 
 
 def _limits_ms(topology: Topology) -> Float64:

@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from tidegate.core.allocation.arrays import NOWHERE, Int64
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Int64
 from tidegate.core.allocation.choice import Option, options, stay
 from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.rules import allowed
 from tidegate.core.allocation.trail import Cause, Step, Trail
 
 _LOOKS: Final = 3
@@ -23,7 +24,19 @@ def rescue(placement: Placement, trail: Trail, tie_break: Int64) -> None:
     """Place every unserved device that fits anywhere, but for those that this plan shed. Nothing holds it back."""
     unserved = np.flatnonzero(placement.gateway == NOWHERE)
     unserved = unserved[~np.isin(unserved, list(trail.departed))]
-    _place(placement, trail, tie_break, unserved, Cause.UNSERVED)
+    _place(placement, trail, tie_break, unserved[_hopeful(placement, unserved)], Cause.UNSERVED)
+
+
+def _hopeful(placement: Placement, devices: Int64) -> Bool:
+    """Which of `devices` have a link they might use now, bool [device]; a rescue only adds load, so the others never will."""
+    reach = placement.problem.reach
+    waiting = np.zeros(len(placement.gateway), np.bool_)
+    waiting[devices] = True
+    links = np.flatnonzero(waiting[reach.device])
+    links = links[allowed(placement.problem, placement.load, links)]
+    hopeful = np.zeros(len(placement.gateway), np.bool_)
+    hopeful[reach.device[links]] = True
+    return hopeful[devices]
 
 
 def evacuate(placement: Placement, trail: Trail, tie_break: Int64) -> None:

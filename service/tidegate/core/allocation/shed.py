@@ -17,8 +17,9 @@ def shed(placement: Placement, trail: Trail) -> None:
 
     Who is shed stays unserved in this plan; the next one looks for a place again.
     """
+    least = placement.problem.priority[placement.gateway != NOWHERE].min(initial=np.inf)
     for device in unserved_by_priority(placement, trail):
-        if trail.exhausted:
+        if trail.exhausted or placement.problem.priority[device] <= least:
             return
         _shed_for(placement, trail, int(device))
 

@@ -43,7 +43,8 @@ class Step:
 class Trail:
     """The last step of each device, in the order in which devices first moved, and the budget spent so far.
 
-    `departed` are the devices that leave a gateway which serves them; at most `max_departures` may.
+    `departed` are the devices that leave a gateway which serves them; at most `max_departures` may. `together` were placed
+    at once, so that their steps mean something only at the loads of the end.
     """
 
     budget: int
@@ -51,6 +52,7 @@ class Trail:
     spent: int = 0
     steps: dict[int, Step] = field(default_factory=dict)
     departed: set[int] = field(default_factory=set)
+    together: set[int] = field(default_factory=set)
 
     def record(self, step: Step) -> None:
         """Remember `step`; a later step of the same device replaces it in its place."""
@@ -64,7 +66,7 @@ class Trail:
 
     def copy(self) -> "Trail":
         """A trail that goes its own way from here."""
-        return Trail(self.budget, self.max_departures, self.spent, dict(self.steps), set(self.departed))
+        return Trail(self.budget, self.max_departures, self.spent, dict(self.steps), set(self.departed), set(self.together))
 
     @property
     def full(self) -> bool:

@@ -1,0 +1,89 @@
+"""`tidegate evaluate planner`: the promised figures, a page with its plots, and refusals before any work."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tidegate.core.allocation.arrays import NOWHERE
+from tidegate.errors import DependencyError, InputError, TidegateError
+from tidegate_training.evaluate import commands, results
+from tidegate_training.study.planner import solvers, study, trials
+from tidegate_training.study.planner.sites import Shape
+
+PROMISED = {
+    "uniform_100x800_seconds_to_1pct",
+    "four_resource_100x800_gap",
+    "four_resource_100x800_highs_gap",
+    "full_100k_seconds",
+    "repair_10k_ms",
+    "n1_sweep_seconds",
+}
+
+
+def test_a_quick_study_writes_the_promised_figures_a_page_and_plots(tmp_path):
+    out = tmp_path / "planner.json"
+    options = ["--quick", "--rivals", "greedy", "--rivals", "highs", "--random-states", "2", "--seconds", "2"]
+    done = CliRunner().invoke(commands.app, ["planner", "--out", str(out), *options], catch_exceptions=False)
+    assert done.exit_code == 0
+    made = results.read(out)
+    assert made.figures.keys() > PROMISED
+    assert all(name in made.command for name in ("--quick", "--rivals highs", "--seconds 2"))
+    for solvers_met in made.figures["duels"].values():
+        assert solvers_met["planner"]["unserved_most"] == 0
+        assert -1e-6 <= solvers_met["highs"]["gap"] <= solvers_met["planner"]["gap"] <= solvers_met["greedy"]["gap"]
+    page = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert all(f"]({plot})" in page and (tmp_path / plot).exists() for plot in ("planner-scaling.svg", "planner-gaps.svg"))
+
+
+@pytest.mark.skipif(find_spec("ortools") is not None, reason="the extra is installed")
+def test_without_the_extra_cp_sat_names_what_to_install_and_nothing_is_written(tmp_path):
+    out = tmp_path / "planner.json"
+    done = CliRunner().invoke(commands.app, ["planner", "--out", str(out), "--quick"])
+    assert isinstance(done.exception, DependencyError)
+    assert "tidegate[exact]" in done.exception.advice
+    assert not out.exists()
+
+
+def test_an_unknown_rival_is_refused(tmp_path):
+    done = CliRunner().invoke(commands.app, ["planner", "--out", str(tmp_path / "out.json"), "--quick", "--rivals", "oracle"])
+    assert isinstance(done.exception, InputError)
+
+
+@pytest.mark.skipif(find_spec("ortools") is None, reason="needs the exact extra")
+def test_both_exact_solvers_find_the_same_optimum_of_a_small_site():
+    case = trials.case_of(Shape(4, 16, 4, 2, fullness=0.6), 0)
+    found = {name: trials.rivalled(case, solvers.RIVALS[name], 20.0) for name in ("highs", "cp-sat")}
+    assert found["highs"].gap == pytest.approx(found["cp-sat"].gap, abs=2e-4)
+    assert found["highs"].links_gap == pytest.approx(found["cp-sat"].links_gap, abs=2e-4)
+
+
+def test_the_bound_is_below_every_assignment_and_met_where_everyone_gets_the_cheapest_link():
+    case = trials.case_of(Shape(5, 30, 5, 2, fullness=0.2), 3)
+    cheapest = np.minimum.reduceat(case.problem.reach.cost_per_hour, case.problem.reach.first[:-1]).sum()
+    assert case.links_bound == pytest.approx(cheapest)
+    assert trials.planned(case).gap >= 0.0
+
+
+@pytest.mark.parametrize("wrong", ["over capacity", "beyond reach"])
+def test_an_unlawful_answer_is_no_result(wrong):
+    case = trials.case_of(Shape(5, 30, 2, 1), 0)
+    where = np.full(30, NOWHERE, np.int64)
+    if wrong == "over capacity":
+        at_first = case.problem.reach.device[case.problem.reach.gateway == 0]
+        case.problem.capacity[0] = 0.0
+        where[at_first] = 0
+    else:
+        reached = case.problem.reach.gateway[: case.problem.reach.first[1]]
+        where[0] = next(gateway for gateway in range(5) if gateway not in reached)
+    with pytest.raises(TidegateError, match=wrong.split()[-1]):
+        trials.judged(case, where, 0.0)
+
+
+def test_headlines_admit_a_goal_that_is_missed():
+    planner = {"seconds": 0.1, "gap": 0.02, "links_gap": 0.008, "links_gap_most": 0.011}
+    duels = {study.UNIFORM: {"planner": planner}, study.FOUR: {"planner": planner}}
+    found = study.headlines(duels, {"milliseconds": 1.0}, {"plan_seconds": 1.0, "n1_seconds": 1.0})
+    assert np.isnan(found["uniform_100x800_seconds_to_1pct"])
+    assert np.isnan(found["four_resource_100x800_highs_gap"])
