@@ -32,7 +32,7 @@ from tidegate.core.allocation.trail import Trail
 SOLVER: Final = "repair-improve/3"
 """Name and version of the search; a plan's digest binds it."""
 
-_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR, Trigger.FORECAST_OVERLOAD})
+_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
 """Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
 
 

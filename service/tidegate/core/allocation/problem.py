@@ -23,12 +23,13 @@ class Occupancy:
     """Who is listed where, and which gateways and devices are set apart.
 
     `listed` int64 [device] is the gateway an assignment names, dead or not, `NOWHERE` for none; `epochs` int64 [device],
-    `cooling` bool [device]; `dead`, `draining`, `closed` bool [gateway].
+    `cooling`, `unpaid` bool [device]; `dead`, `draining`, `closed` bool [gateway].
     """
 
     listed: Int64
     epochs: Int64
     cooling: Bool
+    unpaid: Bool
     dead: Bool
     draining: Bool
     closed: Bool
@@ -57,6 +58,7 @@ class Problem:
     listed: Int64
     epochs: Int64
     cooling: Bool
+    unpaid: Bool
     misplaced: Bool
     home_cost_per_hour: Float64
     home_latency_excess_ms: Float64
@@ -75,6 +77,7 @@ def problem_of(request: PlanRequest) -> Problem:
         listed=np.array(listed, np.int64),
         epochs=np.array(now.epochs, np.int64),
         cooling=marked(frame.device_index, now.cooling),
+        unpaid=marked(frame.device_index, now.unpaid),
         dead=marked(frame.gateway_index, now.dead),
         draining=marked(frame.gateway_index, now.draining),
         closed=marked(frame.gateway_index, now.closed),
@@ -99,6 +102,7 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         listed=now.listed,
         epochs=now.epochs,
         cooling=now.cooling,
+        unpaid=now.unpaid,
         misplaced=(start != NOWHERE) & (_at(now.draining, start) | ~home.lawful),
         home_cost_per_hour=home.cost_per_hour,
         home_latency_excess_ms=home.latency_excess_ms,
