@@ -68,7 +68,7 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A fleet to replay: recordings that were not there together (days of other VMs) are sites of their own, one after another."""
+    """A fleet to replay. Recordings that were not there together (days of other VMs) are sites of their own, in turn."""
 
     name: str
     groups: list[list[Series]]
@@ -202,9 +202,7 @@ def replay(
     )
 
 
-def decisions(
-    policy: Policy, scenario: Scenario, progress: Callable[[int, int], None] = lambda *_: None
-) -> NDArray[np.int64]:
+def decisions(policy: Policy, scenario: Scenario, progress: Callable[[int, int], None] = lambda *_: None) -> NDArray[np.int64]:
     """What `policy` decides after each interval but the last, int64 [T - 1, device]."""
     steps = len(scenario.traces.demand) - 1
     made = np.empty((steps, len(scenario.topology.devices)), np.int64)

@@ -116,9 +116,7 @@ def replicated(taken: Sequence[Series], copies: int) -> list[Series]:
     return made
 
 
-def build_scenario(
-    folder: Path, site: SiteId, traces: Traces, *, devices_per_gateway: int = DEVICES_PER_GATEWAY
-) -> Scenario:
+def build_scenario(folder: Path, site: SiteId, traces: Traces, *, devices_per_gateway: int = DEVICES_PER_GATEWAY) -> Scenario:
     """A site for `traces`: EUA's servers and users where `folder` has them, otherwise positions drawn at random (state 0).
 
     Every device starts at its nearest gateway, which is where a network without an allocator would put it.

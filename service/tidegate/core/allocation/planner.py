@@ -15,6 +15,7 @@ import numpy as np
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Int64
+from tidegate.core.allocation.counterfactual import STEPS, STEPS_IN_NEED, counterfactuals
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.goals import MOVE_PRICE
@@ -35,6 +36,9 @@ SOLVER: Final = "repair-improve/3"
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
 """Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
 
+_UNHURRIED: Final = _THOROUGH | {Trigger.FORECAST_OVERLOAD}
+"""Triggers for which nobody is without service while the plan is made."""
+
 
 def plan(request: PlanRequest) -> Plan:
     """The plan for `request`, digest included; equal requests give equal plans, bit for bit.
@@ -45,6 +49,13 @@ def plan(request: PlanRequest) -> Plan:
     problem = problem_of(request)
     placement, trail = search(problem, request.trigger, request.settings)
     order = carried_out_order(problem, trail)
+    flips = counterfactuals(
+        problem,
+        placement,
+        order,
+        lambda changed: search(changed, request.trigger, request.settings),
+        budget=STEPS if request.trigger in _UNHURRIED else STEPS_IN_NEED,
+    )
     unserved = np.flatnonzero(placement.gateway == NOWHERE)
     proposal = Plan(
         id=request.id,
@@ -57,7 +68,7 @@ def plan(request: PlanRequest) -> Plan:
         solver=SOLVER,
         steps=trail.spent,
         random_state=request.settings.random_state,
-        moves=[move_of(problem, step) for step in order],
+        moves=[move_of(problem, step, flips.get(step.device)) for step in order],
         unserved=[stuck(placement, int(device)) for device in unserved],
         before=evaluate(problem, problem.start),
         after=evaluate(problem, placement.gateway),

@@ -95,7 +95,7 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         devices=frame.devices,
         resources=frame.resources,
         capacity=frame.capacity,
-        scale=_scale(frame.capacity, demand),
+        scale=scale_of(frame.capacity, demand),
         demand=demand,
         priority=frame.priority,
         start=start,
@@ -159,7 +159,7 @@ def _home(reach: Reach, start: Int64) -> _Home:
     return home
 
 
-def _scale(capacity: Float64, demand: Float64) -> Float64:
+def scale_of(capacity: Float64, demand: Float64) -> Float64:
     """What makes a load a share: the capacity; where that is next to nothing, a typical one, so that shares stay finite.
 
     Every fallback carries the resource's unit, so that changing the unit changes no share.
