@@ -109,7 +109,7 @@ _NOTES: Final = [
     "oscillation: a day of 60 devices on 6 gateways at 83 % of capacity, half of which swing by 60 % every hour, the devices of "
     "one gateway together; flapping: one gateway silent for 3 minutes in every 20. Default settings. Made demand, not recorded.",
     "counterfactual_flips: share of the counterfactuals that moves name (a dearer link, more or less capacity) with which the "
-    "planner, asked again, does not make that move and puts its device where it was said to be. Random sites of up to 14 devices. "
+    "planner, asked again, does not make that move and puts its device where it was said to be. Random sites as above. "
     "A move names none where no tried change flips it (an unlimited gateway and no other in reach) or the budget was spent: "
     "200 steps where devices are without service, 2,000 otherwise.",
 ]

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-
 from small_site import device, gateway, request_of, topology
+
 from tidegate.contracts.plan import ChangedPart, Counterfactual, Move, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.planner import plan

@@ -10,7 +10,6 @@ from tidegate.contracts.command import CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
 from tidegate.contracts.plan import Decision, KeptBy, Plan, Trigger
 from tidegate.core.allocation.allocator import Allocator
-from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.applied import MAX_APPLIED
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.planner import plan
