@@ -17,7 +17,8 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId
 from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.core.allocation.model import PlanRequest, Situation
-from tidegate.core.allocation.planner import plan
+from tidegate.core.allocation.planner import plan, search
+from tidegate.core.allocation.problem import problem_of
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Batch, Facts, Partition
 from tidegate_training.evaluate.plan_checks import out_of_reach, over_capacity
@@ -119,20 +120,17 @@ class Clairvoyant:
         moves = len(scenario.topology.devices)
         self._settings = replace(configuration.allocation, max_moves_per_plan=moves, minimum_benefit_ratio=0.0)
         self._assigned = initial_assignment(scenario)
-        self._names = [gateway.id for gateway in scenario.topology.gateways]
-        self._index = {name: place for place, name in enumerate(self._names)}
-        self._rows = {device.id: row for row, device in enumerate(scenario.topology.devices)}
 
     def decide(self, step: int) -> Int64:
         """The best that the search finds for the interval to come."""
-        coming = np.nan_to_num(self._scenario.traces.demand[step + 1])
-        for move in plan(self._request(coming)).moves:
-            self._assigned[self._rows[move.device]] = NOWHERE if move.target is None else self._index[move.target]
+        request = self._request(np.nan_to_num(self._scenario.traces.demand[step + 1]))
+        found, _ = search(problem_of(request), request.trigger, request.settings)
+        self._assigned = found.gateway.copy()
         return self._assigned.copy()
 
     def _request(self, coming: Float64) -> PlanRequest:
         topology = self._scenario.topology
-        at = [self._names[gateway] for gateway in self._assigned]
+        at = [topology.gateways[gateway].id if gateway != NOWHERE else None for gateway in self._assigned]
         now = Situation(self._scenario.traces.resources, coming.tolist(), at, [1] * len(at), [], [], [], [])
         return PlanRequest(PlanId("known"), topology.site, Trigger.OPERATOR, 0, 1, topology, now, self._settings, "")
 
