@@ -4,7 +4,7 @@ from typing import Final
 
 from tidegate.console.markup import Markup, device_link, joined
 from tidegate.console.wording import counted, moment, number
-from tidegate.contracts.plan import DecisionStatus, Plan, PlanScore
+from tidegate.contracts.plan import ChangedPart, Counterfactual, DecisionStatus, Plan, PlanScore
 from tidegate.contracts.studies import Study
 from tidegate.contracts.views import DecisionHistory, DecisionView, SiteView
 
@@ -96,14 +96,15 @@ def tiers(before: PlanScore | None, after: PlanScore | None) -> Markup:
 
 
 def moves(plan: Plan) -> Markup:
-    """Every move with its reason and the next-best gateway, and who is left without one."""
+    """Every move with its reason, the next-best gateway and what would flip it, and who is left without one."""
     rows = joined(
-        Markup("<tr><td>{}</td><td>{} → <b>{}</b></td><td>{}</td><td>{}</td></tr>").format(
+        Markup("<tr><td>{}</td><td>{} → <b>{}</b></td><td>{}</td><td>{}</td><td>{}</td></tr>").format(
             device_link(plan.site, move.device),
             move.source or "nobody",
             move.target or "nobody",
             move.reason,
             _runner_up(move.runner_up, move.runner_up_tier, move.runner_up_cost),
+            _flip(move.counterfactual),
         )
         for move in plan.moves[:MOST_MOVES]
     )
@@ -115,9 +116,21 @@ def moves(plan: Plan) -> Markup:
         )
         for each in plan.unserved[:MOST_MOVES]
     )
-    head = Markup("<tr><th>device</th><th>move</th><th>because</th><th>next best</th></tr>")
+    head = Markup("<tr><th>device</th><th>move</th><th>because</th><th>next best</th><th>otherwise if</th></tr>")
     body = Markup('<table class="moves">{}{}</table>').format(head, rows) if plan.moves else Markup('<p class="dim">None.</p>')
     return Markup("<h2>Moves</h2>{}{}<ul>{}</ul>").format(body, more, unserved)
+
+
+def _flip(named: Counterfactual | None) -> str:
+    """The smallest change that flips a move, and where its device would then be."""
+    if named is None:
+        return ""
+    more = ", ".join(
+        f"{number(abs(amount))} {'per hour' if name == 'cost_per_hour' else name} {'less' if amount < 0 else 'more'}"
+        for name, amount in named.by.items()
+    )
+    subject = f"the link to {named.gateway} cost" if named.part is ChangedPart.LINK_COST else f"{named.gateway} had"
+    return f"{subject} {more}: {named.instead or 'nobody'}"
 
 
 def in_short(plan: Plan) -> Markup:

@@ -23,12 +23,35 @@ class Trigger(StrEnum):
     UNDO = "undo"
 
 
+class ChangedPart(StrEnum):
+    """What a counterfactual changes."""
+
+    LINK_COST = "link-cost"
+    """The cost of the device's link to the gateway; the amount is under `cost_per_hour`."""
+    CAPACITY = "capacity"
+    """The gateway's capacity; amounts are by resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """The smallest change found that flips a move: `part` of `gateway` more `by` so much (negative: less), all else equal.
+
+    The planner has tried it: the device would then be at `instead` (null: nowhere) and not at the move's target.
+    """
+
+    part: ChangedPart
+    gateway: GatewayField
+    by: Resources
+    instead: GatewayField | None
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """One device's step from `source` (null: unserved) at `epoch` to `target` (null: released), and why.
 
     `grant` is what the target sets aside. `runner_up` is the next-best gateway and `runner_up_cost` how much worse it is,
-    in units of the first objective tier where the two differ (`runner_up_tier`).
+    in units of the first objective tier where the two differ (`runner_up_tier`). `counterfactual` is null where none was
+    found within the planner's budget.
     """
 
     device: DeviceField
@@ -40,6 +63,7 @@ class Move:
     runner_up: GatewayField | None = None
     runner_up_tier: str | None = None
     runner_up_cost: float | None = None
+    counterfactual: Counterfactual | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,14 @@ def test_a_device_that_moved_lately_is_kept_by_its_cool_down() -> None:
     worker.settle()
     grown = topology([gateway("g1"), gateway("g2")], devices, revision=2)
     worker.command(CommandKind.SET_TOPOLOGY, topology=grown)
-    assert there(worker, "a", "g2").kept_by == ["it moved less than 900 s ago, and moves again only to be rescued"]
+    unpaid = "it moved less than 7 days ago, and its move has to pay back before it moves for cost alone"
+    assert there(worker, "a", "g2").kept_by == ["it moved less than 900 s ago, and moves again only to be rescued", unpaid]
+    worker.later(900)
+    worker.settle()
+    assert there(worker, "a", "g2").kept_by == [unpaid]
+    worker.later(7 * 86_400)
+    worker.settle()
+    assert worker.where()["a"] == "g2"
 
 
 @pytest.mark.parametrize(("name", "at"), [("x", None), ("a", "gx")])

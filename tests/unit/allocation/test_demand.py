@@ -32,7 +32,7 @@ def test_demand_is_the_constant_and_the_scaled_metrics() -> None:
     demand = demand_of(mapping, rows(load=20.0, idle=1.0))
     assert demand.now.tolist() == [[53.0]]
     assert demand.quantiles[0, 0, 0, 3] == 10.0 + 2 * 50.0 + 3 * 50.0
-    assert demand.grant_request.tolist() == [[10.0 + 5 * 95.0]]
+    assert demand.grant_request.tolist() == [[10.0 + 5 * 90.0]]
 
 
 def test_the_requested_quantile_is_interpolated_between_levels() -> None:
@@ -51,7 +51,7 @@ def test_the_horizon_is_the_first_one_long_enough() -> None:
 def test_a_falling_term_uses_the_opposite_quantile() -> None:
     demand = demand_of(DemandMapping(100.0, [DemandTerm("idle", -1.0)]), rows(0.0, idle=30.0))
     assert demand.now.tolist() == [[70.0]]
-    assert demand.grant_request.tolist() == [[95.0]]
+    assert demand.grant_request.tolist() == [[90.0]]
 
 
 def test_demand_is_never_negative() -> None:
@@ -107,6 +107,6 @@ def test_a_forecast_fact_says_what_the_planner_relies_on() -> None:
     mapping = configuration({"cpu_millicores": DemandMapping(0.0, [DemandTerm("load")])})
     (fact,) = device_forecasts(Detection(), [("north", "cam-1"), ("north", "nobody")], mapping)
     assert (fact.device, fact.profile, fact.event_time_ms) == ("cam-1", "camera", 7)
-    assert fact.grant_request == {"cpu_millicores": 95.0}
+    assert fact.grant_request == {"cpu_millicores": 90.0}
     assert fact.resources[0].now == 20.0
     assert fact.resources[0].quantiles == [LEVELS.tolist()] * 4

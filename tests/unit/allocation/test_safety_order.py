@@ -114,7 +114,8 @@ def test_a_device_that_just_moved_is_not_moved_again_for_savings_but_is_rescued(
 
 def test_a_gateway_that_came_back_gets_no_devices_until_its_hold_is_over() -> None:
     devices = [device("a", "g1", {"g1": 0.1, "g2": 5.0, "g3": 6.0}), device("c", "g2")]
-    worker = Worker(topology([gateway("g1"), gateway("g2"), gateway("g3")], devices), period_seconds=50.0, cooldown_seconds=120.0)
+    site = topology([gateway("g1"), gateway("g2"), gateway("g3")], devices)
+    worker = Worker(site, period_seconds=50.0, cooldown_seconds=120.0, payback_seconds=0.0)
     worker.settle("g1")
     assert worker.where()["a"] == "g2"
     worker.later(60)

@@ -224,9 +224,16 @@ def test_what_can_be_undone_outlives_a_restart() -> None:
     assert undo(worker, made.undoes).moves == made.moves
 
 
-def test_plans_that_undo_nothing_keep_the_digests_they_had_before_undo_was_known() -> None:
+def test_plans_of_older_logs_keep_their_digests() -> None:
     worker = three_gateways()
-    made = replace(plan(worker.review("g1").requests[0]), solver="repair-improve/3")
-    made = replace(made, digest=plan_digest(made))
-    assert made.digest == "2bbe60ceb0b0c08cfa61223e08fa6fdf89dc6bd814073617ccdb7dc7aacade44"
+    made = plan(worker.review("g1").requests[0])
+    moves = [replace(move, counterfactual=None) for move in made.moves]
+    old = replace(
+        made,
+        solver="repair-improve/3",
+        moves=moves,
+        settings_digest="9c153b32c2b4f5f0141e5007622d5edf274ba00890427585631b086db42c2edc",
+    )
+    assert plan_digest(old) == "2bbe60ceb0b0c08cfa61223e08fa6fdf89dc6bd814073617ccdb7dc7aacade44"
+    assert made.digest != plan_digest(replace(made, moves=moves))
     assert made.digest != digest(replace(made, digest=""))

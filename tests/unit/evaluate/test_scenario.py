@@ -9,7 +9,7 @@ from tidegate.contracts.ids import ProfileName, SiteId
 from tidegate.contracts.topology import check_topology
 from tidegate.errors import InputError
 from tidegate.fleet.readers import open_dataset
-from tidegate_training.evaluate.scenario import build_scenario, common_traces, demand_of, distances_km
+from tidegate_training.evaluate.scenario import build_scenario, common_traces, demand_of, distances_km, replicated
 
 PROFILE = shipped_profiles()[ProfileName("bitbrains-vm")]
 SITE = SiteId("melbourne")
@@ -67,7 +67,16 @@ def test_a_gateway_holds_the_largest_device_and_the_site_holds_them_all(tmp_path
     gateways = build_scenario(tmp_path, SITE, traces).topology.gateways
     cpu = np.array([gateway.capacity["cpu_millicores"] for gateway in gateways])
     assert cpu.min() >= np.quantile(traces.demand[:, :, 0], 0.99, axis=0).max()
-    assert cpu.sum() >= 1.3 * np.quantile(traces.demand[:, :, 0], 0.95, axis=0).sum()
+    assert cpu.sum() >= 1.3 * np.quantile(traces.demand[:, :, 0].sum(axis=1), 0.99)
+
+
+def test_replicas_are_the_same_recording_at_another_time(recorded):
+    copies = replicated(recorded, 3)
+    assert len({series.device for series in copies}) == 3 * len(recorded)
+    assert (copies[0].values == recorded[0].values).all()
+    shifted = copies[len(recorded)]
+    assert (shifted.values == np.roll(recorded[0].values, 20, axis=0)).all()
+    assert (shifted.event_time_ms == recorded[0].event_time_ms).all()
 
 
 def test_distances_are_kilometres_on_the_ground():

@@ -9,10 +9,12 @@ from typer.testing import CliRunner
 from support.recordings import bitbrains_file, machine_file, map_files
 from tidegate.errors import InputError
 from tidegate.fleet.readers import open_dataset
-from tidegate_training.evaluate.allocation import judge_policy, load_demand, run_allocation
+from tidegate_training.evaluate.allocation import SITE, decisions, load_demand, run_backtest
+from tidegate_training.evaluate.backtest_tally import Judge
 from tidegate_training.evaluate.commands import app
 from tidegate_training.evaluate.detection import DETECTORS, detection_figures, run_detection
 from tidegate_training.evaluate.policies import DoNothing, Greedy, initial_assignment
+from tidegate_training.evaluate.scenario import build_scenario, common_traces
 from tidegate_training.evaluate.scoring import (
     judge_by_service,
     micro_batches,
@@ -105,27 +107,43 @@ def demand(tmp_path):
     return tmp_path
 
 
+GATEWAYS = 3
+
+
 def test_policies_are_judged_on_demand_they_have_not_seen(demand, forecaster):
-    scenario, figures = run_allocation(demand, CONFIGURATION, forecaster)
-    assert set(figures) == {"do-nothing", "greedy", "tidegate"}
-    assert figures["do-nothing"]["moves"] == 0
-    assert figures["do-nothing"]["overload_minutes"] > figures["greedy"]["overload_minutes"]
-    assert figures["tidegate"]["plans"] > 0
-    assert figures["tidegate"]["plans_over_capacity"] == figures["tidegate"]["plans_out_of_reach"] == 0
-    assert len(scenario.topology.gateways) == 3
+    replays, figures = run_backtest(demand, CONFIGURATION, forecaster)
+    assert set(figures) == {"bitbrains-vm", "bitbrains-vm-dense"}
+    whole = figures["bitbrains-vm"]["whole"]
+    assert set(whole) == {"do-nothing", "greedy", "tidegate", "clairvoyant"}
+    assert whole["do-nothing"]["moves"] == 0
+    assert (
+        whole["do-nothing"]["overload_minutes"] > whole["greedy"]["overload_minutes"] >= whole["clairvoyant"]["overload_minutes"]
+    )
+    assert whole["tidegate"]["plans"] > 0
+    assert whole["tidegate"]["plans_over_capacity"] == whole["tidegate"]["plans_out_of_reach"] == 0
+    low, middle, high = sorted(figures["bitbrains-vm"]["tidegate_less_do_nothing"]["overload_minutes_per_day"])
+    assert low <= middle <= high
+    assert [len(of[0].scenario.topology.gateways) for of in replays.values()] == [GATEWAYS, GATEWAYS]
 
 
-def test_what_nobody_decided_costs_what_the_recording_says(demand, forecaster):
-    scenario, _ = run_allocation(demand, CONFIGURATION, forecaster, days=0.1)
+def short_scenario(folder):
+    taken = load_demand(folder, CONFIGURATION)
+    return build_scenario(folder, SITE, common_traces(taken, CONFIGURATION.profiles[taken[0].profile], steps=29))
+
+
+def test_what_nobody_decided_costs_what_the_recording_says(demand):
+    scenario = short_scenario(demand)
     assigned = initial_assignment(scenario)
     capacity = np.array([scenario.topology.gateways[0].capacity[name] for name in scenario.traces.resources])
     seen = scenario.traces.demand[1:]
     full = sum(int((seen[:, assigned == gateway].sum(axis=1) > capacity).any(axis=1).sum()) for gateway in range(3))
-    assert judge_policy(DoNothing(scenario), scenario, 5.0)["overload_minutes"] == 5.0 * full
+    tally = Judge(scenario, 5.0).tally(decisions(DoNothing(scenario), scenario), assigned)
+    assert tally.overloaded.sum() == full
+    assert tally.moves.sum() == 0
 
 
-def test_greedy_never_fills_a_gateway_it_moves_to_beyond_its_capacity_as_seen(demand, forecaster):
-    scenario, _ = run_allocation(demand, CONFIGURATION, forecaster, days=0.1)
+def test_greedy_never_fills_a_gateway_it_moves_to_beyond_its_capacity_as_seen(demand):
+    scenario = short_scenario(demand)
     greedy = Greedy(scenario)
     before = initial_assignment(scenario)
     after = greedy.decide(0)

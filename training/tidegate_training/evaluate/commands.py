@@ -148,23 +148,26 @@ def evaluate_nab(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
-@app.command(name="allocation", epilog="Example: `tidegate evaluate allocation --data ../shared/data --out allocation.json`")
+@app.command(name="allocation", epilog="Example: `tidegate evaluate allocation --data ../shared/data --out backtest.json`")
 def evaluate_allocation(
     data: Data,
     out: Out,
     days: Annotated[float | None, typer.Option(min=0.01, help="Days of the trace at most.")] = None,
     bundle: Bundles = None,
 ) -> None:
-    """Replay recorded demand on gateways under Tidegate's allocator, under a greedy rival, and left alone."""
+    """Replay recorded demand on gateways under Tidegate's allocator, a greedy rival, somebody who knows, and left alone."""
     check_extra()
-    from tidegate_training.evaluate import allocation, results, scoring  # noqa: PLC0415  # see the module
+    from tidegate_training.evaluate import allocation, plots, results, scoring  # noqa: PLC0415  # see the module
 
     configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
     with progress_shown() as report:
-        scenario, figures = allocation.run_allocation(data, configuration, forecaster, days=days, progress=report)
-    notes = [*scenario.notes, *allocation.NOTES]
+        replays, figures = allocation.run_backtest(data, configuration, forecaster, days=days, progress=report)
+    notes = [*allocation.NOTES, *allocation.notes_of(replays)]
     command = cited("allocation", out, [f"--days {days:g}"] if days else [])
-    results.write(results.collect("Allocation", command, {"policies": figures}, notes), out)
+    picture = out.with_name(f"{out.stem}-moves.svg")
+    plots.moves_against_overload({name: figures[name]["held_out"] for name in figures}, picture)
+    caption = "Overload and moves of each policy, held-out part, by site"
+    results.write(results.collect("Allocation backtest", command, figures, notes), out, plots={picture.name: caption})
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 

@@ -115,6 +115,23 @@ def dots_by_cost(table: Mapping[str, Mapping[str, float]], path: Path, *, cost: 
     _save(figure, path)
 
 
+def moves_against_overload(table: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> None:
+    """By site, each policy's overload minutes a day (logarithmic) against its moves per device and day: lower left is better."""
+    figure, all_axes = _figure(width=7.0, height=2.4 * len(table), rows=len(table), sharex=False)
+    for axes, (site, policies) in zip(np.atleast_1d(all_axes), table.items(), strict=True):
+        for name, figures in policies.items():
+            at = (figures["moves_per_device_day"], max(figures["overload_minutes_per_day"], 0.1))
+            axes.plot(*at, "o", color=TINT.get(name, "#808080"))
+            axes.annotate(name, at, xytext=(5, 3), textcoords="offset points", fontsize=7)
+        axes.set_xscale("symlog", linthresh=0.01)
+        axes.set_yscale("log")
+        axes.set_title(site, fontsize=8)
+        axes.set_ylabel("overload min/day", fontsize=7)
+        axes.tick_params(labelsize=7)
+    np.atleast_1d(all_axes)[-1].set_xlabel("moves per device and day")
+    _save(figure, path)
+
+
 def before_and_after(before: Mapping[str, float], after: Mapping[str, float], path: Path, *, label: str) -> None:
     """Two dots per gateway, before and after, with the line at which it is full; gateways in order of load before."""
     names = sorted(before, key=lambda name: before[name])
@@ -177,13 +194,13 @@ def over_time(
     _save(figure, path)
 
 
-def _figure(*, width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
+def _figure(*, width: float, height: float, rows: int = 1, sharex: bool = True) -> tuple[Any, Any]:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415  # an extra; see the module
     except ImportError as error:
         raise DependencyError("plots need matplotlib", advice="pip install 'tidegate[evaluate]'") from error
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(rows, sharex=True)
+    axes = figure.subplots(rows, sharex=sharex)
     for each in [axes] if rows == 1 else axes:
         each.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -1,11 +1,11 @@
-"""Who decides where devices go in the allocation study: the service, and two rivals that see the same readings.
+"""Who decides where devices go in the allocation backtest: the service, two rivals that see the same readings, one that knows.
 
 A policy is shown one interval's demand and answers with the assignment it wants from then on; it is judged on the next
-interval, which it has not seen.
+interval, which it has not seen. Only the clairvoyant has: it is what the others are measured against, not a rival.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import CoreConfiguration
-from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
-from tidegate.contracts.plan import DecisionStatus
-from tidegate.core.allocation.model import PlanRequest
-from tidegate.core.allocation.planner import plan
+from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId
+from tidegate.contracts.plan import DecisionStatus, Trigger
+from tidegate.core.allocation.model import PlanRequest, Situation
+from tidegate.core.allocation.planner import plan, search
+from tidegate.core.allocation.problem import problem_of
 from tidegate.core.forecaster import Forecaster
 from tidegate.core.partition import Batch, Facts, Partition
 from tidegate_training.evaluate.plan_checks import out_of_reach, over_capacity
@@ -107,11 +108,42 @@ class Greedy:
                 self.record.moves += 1
 
 
+class Clairvoyant:
+    """Knows the next interval's demand and moves for nothing: the shipped search, from where the last one ended.
+
+    What it cannot avoid, nobody is expected to who sees only the past. A search's result, not a proven bound.
+    """
+
+    def __init__(self, scenario: Scenario, configuration: CoreConfiguration) -> None:
+        self.record = Record()
+        self._scenario = scenario
+        moves = len(scenario.topology.devices)
+        self._settings = replace(configuration.allocation, max_moves_per_plan=moves, minimum_benefit_ratio=0.0)
+        self._assigned = initial_assignment(scenario)
+
+    def decide(self, step: int) -> Int64:
+        """The best that the search finds for the interval to come."""
+        request = self._request(np.nan_to_num(self._scenario.traces.demand[step + 1]))
+        found, _ = search(problem_of(request), request.trigger, request.settings)
+        self._assigned = found.gateway.copy()
+        return self._assigned.copy()
+
+    def _request(self, coming: Float64) -> PlanRequest:
+        topology = self._scenario.topology
+        at = [topology.gateways[gateway].id if gateway != NOWHERE else None for gateway in self._assigned]
+        now = Situation(self._scenario.traces.resources, coming.tolist(), at, [1] * len(at), [], [], [], [])
+        return PlanRequest(PlanId("known"), topology.site, Trigger.OPERATOR, 0, 1, topology, now, self._settings, "")
+
+
 class Service:
-    """Tidegate's own core, detection and forecasts included, with the planner answering one tick after it was asked."""
+    """Tidegate's own core, detection and forecasts included, with the planner answering one tick after it was asked.
+
+    `requests` float64 [step, device, resource] are what it was ready to set aside for each device when it decided.
+    """
 
     def __init__(self, scenario: Scenario, configuration: CoreConfiguration, forecaster: Forecaster) -> None:
         self.record = Record()
+        self.requests = np.zeros(scenario.traces.demand.shape)
         self._scenario = scenario
         self._assigned = initial_assignment(scenario)
         self._gateways: Mapping[GatewayId | None, int] = {
@@ -139,7 +171,15 @@ class Service:
             commands = [self._answer(request) for request in facts.requests]
             facts = self._partition.step(Batch(tick_ms, commands=commands))
             self._follow(facts)
+        self._note_requests(step)
         return self._assigned.copy()
+
+    def _note_requests(self, step: int) -> None:
+        demand = self._partition.demand(self._scenario.topology.site)
+        rows = [self._devices[device] for device in demand.devices]
+        for place, resource in enumerate(self._scenario.traces.resources):
+            if resource in demand.resources:
+                self.requests[step, rows, place] = demand.grant_request[:, demand.resources.index(resource)]
 
     def _answer(self, request: PlanRequest) -> Command:
         started = perf_counter()

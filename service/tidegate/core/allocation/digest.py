@@ -13,9 +13,11 @@ def plan_digest(plan: Plan) -> str:
     """sha256 (hex) over everything in `plan` but its digest: moves in order, grants, revision, settings, solver, scores.
 
     The form is JSON with sorted keys and exact floats, so a plan keeps its digest through JSON and MessagePack. What only an
-    undo has is left out of other plans: those in older logs keep their digests.
+    undo has is left out of other plans, and so is a counterfactual that a move has not: those in older logs keep their digests.
     """
-    bound = replace(plan, digest="")
-    if plan.undoes is not None:
-        return codec.digest(bound)
-    return codec.digest({name: value for name, value in codec.to_builtins(bound).items() if name not in _OF_AN_UNDO})
+    bound = codec.to_builtins(replace(plan, digest=""))
+    for move in bound["moves"]:
+        if move["counterfactual"] is None:
+            del move["counterfactual"]
+    left_out = frozenset() if plan.undoes is not None else _OF_AN_UNDO
+    return codec.digest({name: value for name, value in bound.items() if name not in left_out})

@@ -94,7 +94,8 @@ def _relief(placement: Placement, devices: Int64) -> Float64:
 def _better(placement: Placement, owners: Int64, relief: Float64, latency: Float64, cost: Float64, move_price: float) -> Bool:
     """Gains by link to a verdict by link, lexicographic. A move for cost alone must pay its price; a first placement need not."""
     problem = placement.problem
-    price = np.where(problem.start[owners] == NOWHERE, ROUNDING, move_price) * problem.cost_unit
+    price = np.where(problem.unpaid[owners], np.inf, move_price)  # its last move has not earned its own price yet
+    price = np.where(problem.start[owners] == NOWHERE, ROUNDING, price) * problem.cost_unit
     quicker = (latency > ROUNDING) | ((latency >= -ROUNDING) & (cost > price))
     return np.asarray((relief > ROUNDING) | quicker)
 

@@ -23,7 +23,8 @@ class Situation:
     peak apart and understate one of devices that peak together in the tail; joint scenarios replace the sum later.
 
     `dead` gateways serve nobody. `closed` ones take no new device: cordoned, draining, or lately back from the dead; those
-    `draining` are to be emptied as well. `cooling` devices moved lately and move again only to be rescued.
+    `draining` are to be emptied as well. `cooling` devices moved lately and move again only to be rescued. The last move of the
+    `unpaid` has not paid back yet: they are not moved for cost alone.
     """
 
     resources: list[str]
@@ -34,6 +35,7 @@ class Situation:
     draining: list[GatewayId]
     closed: list[GatewayId]
     cooling: list[DeviceId]
+    unpaid: list[DeviceId] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Int64
 from tidegate.core.allocation.construct import CROWD, construct
+from tidegate.core.allocation.counterfactual import STEPS, STEPS_IN_NEED, counterfactuals
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.exchange import exchange
@@ -35,8 +36,11 @@ from tidegate.core.allocation.trail import Trail
 SOLVER: Final = "construct-repair-improve/4"
 """Name and version of the search; a plan's digest binds it."""
 
-_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR, Trigger.FORECAST_OVERLOAD})
+_THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
 """Triggers that also look for savings. A plan made in need moves nobody who could stay as well."""
+
+_UNHURRIED: Final = _THOROUGH | {Trigger.FORECAST_OVERLOAD}
+"""Triggers for which nobody is without service while the plan is made."""
 
 
 _TURNS: Final = 4
@@ -52,6 +56,13 @@ def plan(request: PlanRequest) -> Plan:
     problem = problem_of(request)
     placement, trail = search(problem, request.trigger, request.settings)
     order = carried_out_order(problem, trail)
+    flips = counterfactuals(
+        problem,
+        placement,
+        order,
+        lambda changed: search(changed, request.trigger, request.settings),
+        budget=STEPS if request.trigger in _UNHURRIED else STEPS_IN_NEED,
+    )
     unserved = np.flatnonzero(placement.gateway == NOWHERE)
     proposal = Plan(
         id=request.id,
@@ -64,7 +75,7 @@ def plan(request: PlanRequest) -> Plan:
         solver=SOLVER,
         steps=trail.spent,
         random_state=request.settings.random_state,
-        moves=[move_of(problem, step) for step in order],
+        moves=[move_of(problem, step, flips.get(step.device)) for step in order],
         unserved=[stuck(placement, int(device)) for device in unserved],
         before=evaluate(problem, problem.start),
         after=evaluate(problem, placement.gateway),

@@ -24,12 +24,13 @@ class Occupancy:
     """Who is listed where, and which gateways and devices are set apart.
 
     `listed` int64 [device] is the gateway an assignment names, dead or not, `NOWHERE` for none; `epochs` int64 [device],
-    `cooling` bool [device]; `dead`, `draining`, `closed` bool [gateway].
+    `cooling`, `unpaid` bool [device]; `dead`, `draining`, `closed` bool [gateway].
     """
 
     listed: Int64
     epochs: Int64
     cooling: Bool
+    unpaid: Bool
     dead: Bool
     draining: Bool
     closed: Bool
@@ -58,6 +59,7 @@ class Problem:
     listed: Int64
     epochs: Int64
     cooling: Bool
+    unpaid: Bool
     misplaced: Bool
     home_cost_per_hour: Float64
     home_latency_excess_ms: Float64
@@ -80,6 +82,7 @@ def problem_of(request: PlanRequest) -> Problem:
         listed=np.array(listed, np.int64),
         epochs=np.array(now.epochs, np.int64),
         cooling=marked(frame.device_index, now.cooling),
+        unpaid=marked(frame.device_index, now.unpaid),
         dead=marked(frame.gateway_index, now.dead),
         draining=marked(frame.gateway_index, now.draining),
         closed=marked(frame.gateway_index, now.closed),
@@ -106,13 +109,14 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         devices=frame.devices,
         resources=frame.resources,
         capacity=frame.capacity,
-        scale=_scale(frame.capacity, demand),
+        scale=scale_of(frame.capacity, demand),
         demand=demand,
         priority=frame.priority,
         start=start,
         listed=now.listed,
         epochs=now.epochs,
         cooling=now.cooling,
+        unpaid=now.unpaid,
         misplaced=(start != NOWHERE) & (_at(now.draining, start) | ~home.lawful),
         home_cost_per_hour=home.cost_per_hour,
         home_latency_excess_ms=home.latency_excess_ms,
@@ -169,7 +173,7 @@ def _home(reach: Reach, start: Int64) -> _Home:
     return home
 
 
-def _scale(capacity: Float64, demand: Float64) -> Float64:
+def scale_of(capacity: Float64, demand: Float64) -> Float64:
     """What makes a load a share: the capacity; where that is next to nothing, a typical one, so that shares stay finite.
 
     Every fallback carries the resource's unit, so that changing the unit changes no share.

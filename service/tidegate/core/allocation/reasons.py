@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from tidegate.contracts.ids import DeviceId, GatewayId
-from tidegate.contracts.plan import Move, Unserved
+from tidegate.contracts.plan import Counterfactual, Move, Unserved
 from tidegate.contracts.resources import Resources
 from tidegate.core.allocation.arrays import NOWHERE, Int64
 from tidegate.core.allocation.choice import Option
@@ -18,10 +18,11 @@ MAX_SHORTAGES: Final = 5
 """Gateways named for a device without a place, nearest to having room first; the reason counts them all."""
 
 
-def move_of(problem: Problem, step: Step) -> Move:
+def move_of(problem: Problem, step: Step, flip: Counterfactual | None = None) -> Move:
     """The move a step amounts to. A device on a dead gateway has that gateway as source: the move takes it over from there."""
     if step.chosen is None:
-        return Move(_name(problem, step), _source(problem, step), None, _epoch(problem, step), {}, _why_shed(problem, step))
+        name, why = _name(problem, step), _why_shed(problem, step)
+        return Move(name, _source(problem, step), None, _epoch(problem, step), {}, why, counterfactual=flip)
     target = _gateway_of(problem, step.chosen)
     runner_up, tier, worse = _runner_up(problem, step, step.chosen)
     here = _why_leave(problem, step, step.chosen)
@@ -35,6 +36,7 @@ def move_of(problem: Problem, step: Step) -> Move:
         runner_up=runner_up,
         runner_up_tier=tier,
         runner_up_cost=worse,
+        counterfactual=flip,
     )
 
 

@@ -11,11 +11,12 @@ from tidegate.core.allocation.site import Site
 def problem_now(site: Site, settings: AllocationSettings, now_ms: int) -> Problem:
     """`site` at `now_ms` as arrays, with the demand it was last told."""
     frame, placed = site.ground.frame, site.placed
-    hold_ms = int(settings.cooldown_seconds * 1000)
+    hold_ms, payback_ms = int(settings.cooldown_seconds * 1000), int(settings.payback_seconds * 1000)
     occupancy = Occupancy(
         listed=placed.gateway,
         epochs=placed.epoch,
         cooling=now_ms - placed.moved_at_ms < hold_ms,
+        unpaid=now_ms - placed.moved_at_ms < payback_ms,
         dead=marked(frame.gateway_index, site.silent),
         draining=marked(frame.gateway_index, site.draining),
         closed=marked(frame.gateway_index, site.cordoned | site.on_hold(now_ms, hold_ms) | site.turned_away(now_ms)),
@@ -34,4 +35,5 @@ def situation_of(problem: Problem) -> Situation:
         draining=[problem.gateways[index] for index in np.flatnonzero(problem.draining)],
         closed=[problem.gateways[index] for index in np.flatnonzero(problem.closed)],
         cooling=[problem.devices[index] for index in np.flatnonzero(problem.cooling)],
+        unpaid=[problem.devices[index] for index in np.flatnonzero(problem.unpaid)],
     )

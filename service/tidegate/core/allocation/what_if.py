@@ -104,6 +104,7 @@ def _situation(
         draining=_with(now.draining, changes.drain),
         closed=_with(now.closed, changes.cordon),
         cooling=now.cooling,
+        unpaid=now.unpaid,
     )
 
 

@@ -25,6 +25,9 @@ OUT_OF_REACH: Final = "reach"
 """Name of the rule that a device is served by gateways in its reach only."""
 
 
+SECONDS_PER_DAY: Final = 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """A gateway that may take the device, and how the site would then stand."""
@@ -134,6 +137,9 @@ def _against(problem: Problem, device: int, verdict: Verdict, request: PlanReque
     if problem.cooling[device] and problem.start[device] != NOWHERE and not problem.misplaced[device]:
         kept_by.append(f"it moved less than {settings.cooldown_seconds:g} s ago, and moves again only to be rescued")
     if goal.name == "cost":
+        if problem.unpaid[device] and problem.start[device] != NOWHERE:
+            days = settings.payback_seconds / SECONDS_PER_DAY
+            kept_by.append(f"it moved less than {days:g} days ago, and its move has to pay back before it moves for cost alone")
         price, cost = MOVE_PRICE * problem.cost_unit, evaluate(problem, problem.start).cost_per_hour
         if verdict.gain <= price:
             kept_by.append(f"it saves {verdict.gain:.6g} per hour, and a move for cost alone must save more than {price:.6g}")
