@@ -228,7 +228,8 @@ def test_plans_of_older_logs_keep_their_digests() -> None:
     worker = three_gateways()
     made = plan(worker.review("g1").requests[0])
     moves = [replace(move, counterfactual=None) for move in made.moves]
-    old = replace(
+    in_force = "9c153b32c2b4f5f0141e5007622d5edf274ba00890427585631b086db42c2edc"
+    old = replace(made, solver="repair-improve/3", moves=moves, settings_digest=in_force)
         made,
         solver="repair-improve/3",
         moves=moves,
