@@ -20,9 +20,9 @@ from tidegate_training.evaluate.kind_injections import faulty_fleet, quiet_stret
 from tidegate_training.evaluate.kinds_told import Told, tell_injected, tell_simulated
 from tidegate_training.evaluate.verdicts import Report
 
-CHOSEN_ON: Final = 0
 REPORTED: Final = 1
-"""Place of a series in its data set, modulo 2; and which of `SEEDS` a simulated fleet has."""
+"""Place, modulo 2, of a series in its data set whose figures are reported, and which of `SEEDS` that fleet has; on the others the
+rules were chosen."""
 
 SEEDS: Final = (7, 8)
 
