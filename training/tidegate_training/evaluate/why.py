@@ -20,9 +20,9 @@ from tidegate_training.evaluate.kind_injections import faulty_fleet, quiet_stret
 from tidegate_training.evaluate.kinds_told import Told, tell_injected, tell_simulated
 from tidegate_training.evaluate.verdicts import Report
 
-CHOSEN_ON: Final = 0
 REPORTED: Final = 1
-"""Place of a series in its data set, modulo 2; and which of `SEEDS` a simulated fleet has."""
+"""Place, modulo 2, of a series in its data set whose figures are reported, and which of `SEEDS` that fleet has; on the others the
+rules were chosen."""
 
 SEEDS: Final = (7, 8)
 
@@ -43,6 +43,8 @@ NOTES: Final = (
     "places after 700 of history, a metric drawn among those that vary: spikes of 2 readings and 6 to 12 standard deviations, "
     "level shifts (80 readings, 4 to 8), stuck (80), noise (60, 3 to 6 added), drifts (100, to 5 to 10), half of 40 readings "
     "lost, a clock 50 to 2,000 intervals off for 20 readings; every other gateway of five devices silent for 20.",
+    "A recorded series' profile mostly declares no `stuck_after` (a constant is normal there), so that no rule finds a stuck "
+    "metric; and a forecast follows most drifts, which then raise no alarm. The tables say so: not found.",
     "simulated: the fleet simulator's own faults, one every eight seconds on 60 devices. It has no noise faults. Its dropout is "
     "one metric of three or four gone for 30 readings.",
     "The rules were chosen on the series at even places of each data set and on simulated fleet 7; figures are of the series at "
