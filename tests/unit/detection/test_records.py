@@ -76,6 +76,12 @@ def test_an_attack_does_not_become_ordinary_by_lasting() -> None:
     assert len(told) <= 3
 
 
+def test_an_attack_does_not_become_ordinary_by_coming_back() -> None:
+    subject = watching()
+    attacks = [facts(subject, course(("calm", 80), ("scan", 12), start=92 * number)) for number in range(4)]
+    assert [sum(fact.status is AnomalyStatus.OPENED for fact in told) for told in attacks] == [1, 1, 1, 1]
+
+
 def test_records_that_fit_no_class_count_neither_as_attack_nor_as_ordinary() -> None:
     subject = watching()
     subject.observe(course(("calm", 50), ("scan", 2)), TICK)
