@@ -53,7 +53,7 @@ def judged(subject: Detection, readings: Sequence[Reading], cuts: Sequence[int] 
     return scores, sorted(facts, key=lambda fact: (fact.device, fact.event_time_ms, fact.id, fact.version))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(RANDOM, st.data())
 def test_neither_batch_size_nor_company_nor_future_changes_a_bit(random_state: int, data: st.DataObject) -> None:
     readings = random_records(random_state)
@@ -68,7 +68,7 @@ def test_neither_batch_size_nor_company_nor_future_changes_a_bit(random_state: i
     assert judged(fresh(), mine)[0] == [score for score in one[0] if score[0] == "d0"]  # type: ignore[index]
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(RANDOM, st.integers(0, 200))
 def test_a_restart_from_a_snapshot_and_a_batch_sent_again_change_nothing(random_state: int, cut: int) -> None:
     readings = random_records(random_state)
@@ -82,7 +82,7 @@ def test_a_restart_from_a_snapshot_and_a_batch_sent_again_change_nothing(random_
     assert second.digest() == first.digest()
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(RANDOM)
 def test_any_shuffle_within_the_horizon_comes_to_the_same_state_and_the_same_anomalies(random_state: int) -> None:
     readings = [replace(each, sequence=None) for each in random_records(random_state, seconds=40)]

@@ -52,7 +52,8 @@ NOTES: Final = (
     "streams: test blocks of five random states through the service's core, as flows of devices: for every attack class ordinary "
     "records, its whole test block, ordinary records. Precision, recall and false alarms are of openings, pooled over devices "
     "and states; a class with a single test row is an event of one record. The profile's budget is the shipped one. rival: an "
-    "alarm wherever the likeliest class turns to an attack.",
+    "alarm wherever the likeliest class turns to an attack. How much a record of no class counts was chosen on a replay of the "
+    "whole set; counting it in full, the streams had one false alarm.",
     "streams_of_unknown_attacks: one attack class left out of training, random state 0, its records between 600 ordinary test "
     "records; told_as is what the service calls it, necessarily another class or unknown.",
 )

@@ -27,7 +27,7 @@ STRAY: Final = 0.01
 
 STRANGE_BURST: Final = 4.0
 """Records that fit no class come in bursts of a rare but ordinary kind: so many of a burst say what one would. At 1, replayed
-RT-IoT2022 had six false alarms of `unknown` in 8,410 ordinary records, at 4 two; an attack left out of training took 24
+RT-IoT2022 had five false alarms of `unknown` in 8,410 ordinary records, at 4 two; an attack left out of training took 24
 records to be called unknown in place of 6."""
 
 HALF_LIFE: Final = 600.0
