@@ -61,10 +61,10 @@ class Anomalies:
             return None
         if before is None:
             fact = self._first(subject, named, at_ms, rank, said)
+            _begin(subject)
         else:
             worse = rank > SEVERITIES.index(before.severity)
-            kind = fault_kind(said)
-            if not worse and (kind is before.fault_kind or kind not in RULES):
+            if not worse and not _differs(before, said, outlived=bool(subject.devices.outlived[subject.slot])):
                 return None
             fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said)
         self.open[subject.slot] = fact
@@ -72,8 +72,8 @@ class Anomalies:
         self._note(subject, fact, said)
         return fact
 
-    def close(self, subject: Subject, at_ms: int) -> Anomaly:
-        """The fact that the open anomaly of `subject` is over."""
+    def close(self, subject: Subject, at_ms: int, why: Reason | None = None) -> Anomaly:
+        """The fact that the open anomaly of `subject` is over, or was accepted because of `why`."""
         before = self.open.pop(subject.slot)
         subject.devices.severity[subject.slot] = NO_ANOMALY
         fact = replace(
@@ -83,6 +83,7 @@ class Anomalies:
             event_time_ms=at_ms,
             closed_at_ms=at_ms,
             device_state=STATE_CODES[subject.devices.code[subject.slot]],
+            reasons=before.reasons if why is None else [why, *before.reasons][:MOST_REASONS],
         )
         self._note(subject, fact, [])
         return fact
@@ -142,6 +143,19 @@ class Anomalies:
             bundle=subject.profiles.bundles[subject.profile],
             policy=subject.profiles.policies[subject.profile],
         )
+
+
+def _begin(subject: Subject) -> None:
+    """An anomaly opens: it has not stood yet, and nobody has said anything of it."""
+    for name in ("over", "stood", "outlived", "word"):
+        subject.devices.arrays[name][subject.slot] = 0
+
+
+def _differs(before: Anomaly, said: list[Reason], *, outlived: bool) -> bool:
+    """Whether an alarm no worse than what was told says something else: a rule, or another metric in another episode."""
+    kind = fault_kind(said)
+    elsewhere = outlived and not set(_metrics(said)) <= set(before.metrics)
+    return elsewhere or (kind is not before.fault_kind and kind in RULES)
 
 
 def _next(before: Anomaly, subject: Subject, at_ms: int, rank: int, said: list[Reason]) -> Anomaly:

@@ -19,7 +19,8 @@ from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.reading import Reading
 from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import DeviceView, Explanation
-from tidegate.core.detection import archive, views
+from tidegate.core.detection import acceptance, archive, views
+from tidegate.core.detection.acceptance import Course
 from tidegate.core.detection.admission import Admission, order_faults
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import heard_reasons
@@ -38,7 +39,7 @@ from tidegate.core.detection.samples import due, gather
 from tidegate.core.detection.scoring import ORDINARY, Scored, score, take
 from tidegate.core.detection.silence import JUDGE_EVERY_MS
 from tidegate.core.detection.silent import judge_and_tell
-from tidegate.core.detection.state import NEVER, NO_ANOMALY
+from tidegate.core.detection.state import NEVER
 from tidegate.core.forecaster import Forecaster
 
 __all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
@@ -165,29 +166,33 @@ class Detection:
         learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
         keep_judgement(devices, taken, scored, judgement)
         devices.settled[intake.slot[lost]] = 0
-        facts += self._facts(taken, scored, judgement, anomalies)
+        course = acceptance.follow(devices, profiles, lane, taken, scored, judgement)
+        facts += self._facts(taken, scored, judgement, course, anomalies)
         rarity = scored.rarity
         return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.sustained, judgement.code, judgement.threshold)
 
-    def _facts(self, taken: Taken, scored: Scored, judgement: Judgement, anomalies: Anomalies) -> list[Anomaly]:
+    def _facts(
+        self, taken: Taken, scored: Scored, judgement: Judgement, course: Course, anomalies: Anomalies
+    ) -> list[Anomaly]:
         slot = taken.intake.slot
         facts: list[Anomaly | None] = []
-        for place in np.flatnonzero(self._telling(taken, scored, judgement)):
+        for place in np.flatnonzero(course.closes | self._telling(taken, scored, judgement)):
             subject = self.roster.subject(int(slot[place]))
             at_ms, rank = int(taken.intake.time_ms[place]), int(judgement.rank[place])
-            if judgement.alarming[place]:
-                facts.append(anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
+            if course.closes[place]:
+                metrics = anomalies.open[subject.slot].metrics
+                why = acceptance.reason(subject, metrics) if course.accepted[place] else None
+                facts.append(anomalies.close(subject, at_ms, why))
             else:
-                facts.append(anomalies.close(subject, at_ms))
+                facts.append(anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
         return [fact for fact in facts if fact is not None]
 
     def _telling(self, taken: Taken, scored: Scored, judgement: Judgement) -> NDArray[np.bool_]:
-        """Where there may be something to say: an alarm that is new, worse or of another kind, or the end of one."""
+        """Where there may be an alarm to tell: one that is new, worse, or of another kind, or of another episode."""
         severity = self.roster.devices.severity[taken.intake.slot]
         rule = np.bincount(taken.owner, weights=scored.rows.rarity[:, STUCK] > ORDINARY, minlength=len(severity)) > 0
         rule |= scored.dropout_rarity > ORDINARY
-        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | rule)
-        telling |= judgement.ended & (severity != NO_ANOMALY)
+        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | rule | self.roster.devices.outlived[taken.intake.slot])
         return telling
 
     def _due(self, slot: NDArray[np.int64], before: NDArray[np.int64]) -> list[tuple[SiteId, DeviceId]]:

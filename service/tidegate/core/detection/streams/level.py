@@ -37,6 +37,9 @@ LARGEST_SHARE: Final = 1 / 8
 SIGMAS: Final = 1.2533
 """Standard deviations per mean absolute deviation, for a Gaussian."""
 
+AWAY: Final = 4.0
+"""Usual distances from which a value, and a mean over the shorter span, are away: one of 16,000 means of Gaussian noise."""
+
 LARGEST: Final = 40.0
 """Usual distances away at most; what a metric that never varied gives at its first change."""
 
@@ -58,6 +61,18 @@ class Standing:
     usual: Float64
     width: Float64
     over: Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows are after their last reading, in the metric's unit: `jump` from the usual level to the mean over the shorter
+    span, `scatter` of the last value about that mean, `drift` between it and the mean over the longest span. `away` where both
+    value and mean are far from what is usual, on the same side."""
+
+    jump: Float64
+    scatter: Float64
+    drift: Float64
+    away: NDArray[np.bool_]
 
 
 def columns() -> dict[str, Column]:
@@ -102,6 +117,25 @@ def stand(rows: "Rows", row: Int64) -> Standing:
     most = np.argmax(np.nan_to_num(np.abs(means - usual[:, None]) / widths), axis=1)
     each = np.arange(len(row))
     return Standing(means[each, most], usual, SIGMAS_95 * widths[each, most], np.array(SPANS)[most])
+
+
+def place(rows: "Rows", row: Int64) -> Place:
+    """Where the rows `row` are after their last reading; nowhere before `NOVELTY_AFTER` values."""
+    value, usual, means = rows.value[row], rows.level_usual[row], rows.level_means[row]
+    both = np.stack([value, means[:, 0]], axis=1)
+    far = (both - usual[:, None]) / _widths(rows.level_distances[row, :2], usual, both)
+    beyond = ((far > AWAY).all(axis=1) | (far < -AWAY).all(axis=1)) & (rows.observed[row] >= NOVELTY_AFTER)
+    return Place(means[:, 0] - usual, np.abs(value - means[:, 0]), np.abs(means[:, 0] - means[:, 1]), beyond)
+
+
+def rebase(rows: "Rows", row: Int64) -> Float64:
+    """Let the mean over the longest span be the usual level of the rows `row`; returns by how much it moved. In place.
+
+    Usual distances stay, as what the new behaviour's are is not known; where they are larger, the row's tail has learned so.
+    """
+    moved: Float64 = rows.level_means[row, -1] - rows.level_usual[row]
+    rows.level_usual[row] += moved
+    return moved
 
 
 def _means(rows: "Rows", row: Int64, values: Float64, elapsed: Float64) -> Float64:
