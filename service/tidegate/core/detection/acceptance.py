@@ -68,8 +68,8 @@ def follow(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken, score
     away = place.away & _wanted(profiles, taken.metric, place)
     held = opened & _any(taken, away)
     stands = held & scored.judged & ~_any(taken, away & ~_steady(place)) & ~_by_rule(taken, scored)
-    devices.stood[slot] = np.where(stands, devices.stood[slot] + 1, np.where(scored.judged, 0, devices.stood[slot]))
-    devices.over[slot] = np.where(judgement.unusual | held, 0, devices.over[slot] + scored.judged)
+    _count(devices.stood, slot, opened & scored.judged, stands)
+    _count(devices.over, slot, opened & (scored.judged | judgement.unusual), ~(judgement.unusual | held))
     devices.outlived[slot] |= opened & ~devices.episode[slot]
     accepted = opened & _accepted(devices, profiles, taken, ~_any(taken, away & ~_arrived(place)))
     over = opened & ~devices.episode[slot] & (devices.over[slot] >= profiles.close_after[taken.profile])
@@ -95,6 +95,12 @@ def reason(subject: Subject, metrics: list[MetricName]) -> Reason:
         text = f"{NEW_NORMAL}: " + ", ".join(f"{name} at {number(at, unit)}" for name, at, unit in levels) + f" for {since}"
     name, at, _ = levels[0] if levels else (None, None, "")
     return Reason(ACCEPTANCE, name, at, None, None, None, 0.0, text)
+
+
+def _count(column: NDArray[np.int32], slot: Int64, counted: Bool, goes_on: Bool) -> None:
+    """One more where it `goes_on`, from 0 where it does not; of readings that are not `counted` nothing."""
+    here = slot[counted]
+    column[here] = np.where(goes_on[counted], column[here] + 1, 0)
 
 
 def _wanted(profiles: Profiles, metric: Int64, place: Place) -> Bool:

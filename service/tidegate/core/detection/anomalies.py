@@ -17,6 +17,7 @@ from tidegate.core.detection.maintenance import Maintenance, Named
 from tidegate.core.detection.profiles import SEVERITIES
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.state import NO_ANOMALY, NO_PAST
+from tidegate.core.detection.streams import level
 from tidegate.core.identity import anomaly_id
 
 HALF_CONFIDENCE: Final = 256.0
@@ -146,9 +147,11 @@ class Anomalies:
 
 
 def _begin(subject: Subject) -> None:
-    """An anomaly opens: it has not stood yet, and nobody has said anything of it."""
+    """An anomaly opens: it has not stood yet, nobody has said anything of it, and what is usual now is what it is held against."""
     for name in ("over", "stood", "outlived", "word"):
         subject.devices.arrays[name][subject.slot] = 0
+    first = int(subject.devices.first_row[subject.slot])
+    level.remember(subject.lane.rows, slice(first, first + len(subject.profiles.metrics[subject.profile])))
 
 
 def _differs(before: Anomaly, said: list[Reason], *, outlived: bool) -> bool:

@@ -121,6 +121,7 @@ class Rows(Table):
     level_usual: NDArray[np.float64]  # long-run mean
     level_means: NDArray[np.float64]  # over the longer spans of `streams.level`
     level_distances: NDArray[np.float64]  # usual distance from the long-run mean, by span
+    level_before: NDArray[np.float64]  # usual level and distance when the open anomaly opened
     level_survivors: NDArray[np.float32]
     level_readings: NDArray[np.float64]
     cross_axes: NDArray[np.float64]  # weight in each leading axis of the device
