@@ -147,7 +147,7 @@ class Anomalies:
 
 
 def _begin(subject: Subject) -> None:
-    """An anomaly opens: it has not stood yet, nobody has said anything of it, and what is usual now is what it is held against."""
+    """An anomaly opens: it has not stood yet, nobody has spoken of it, and what is usual now is what it is held against."""
     for name in ("over", "stood", "outlived", "word"):
         subject.devices.arrays[name][subject.slot] = 0
     first = int(subject.devices.first_row[subject.slot])

@@ -171,9 +171,7 @@ class Detection:
         rarity = scored.rarity
         return Scores(intake.index, rarity, -np.expm1(-LN10 * rarity), scored.sustained, judgement.code, judgement.threshold)
 
-    def _facts(
-        self, taken: Taken, scored: Scored, judgement: Judgement, course: Course, anomalies: Anomalies
-    ) -> list[Anomaly]:
+    def _facts(self, taken: Taken, scored: Scored, judgement: Judgement, course: Course, anomalies: Anomalies) -> list[Anomaly]:
         slot = taken.intake.slot
         facts: list[Anomaly | None] = []
         for place in np.flatnonzero(course.closes | self._telling(taken, scored, judgement)):
@@ -192,7 +190,9 @@ class Detection:
         severity = self.roster.devices.severity[taken.intake.slot]
         rule = np.bincount(taken.owner, weights=scored.rows.rarity[:, STUCK] > ORDINARY, minlength=len(severity)) > 0
         rule |= scored.dropout_rarity > ORDINARY
-        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | rule | self.roster.devices.outlived[taken.intake.slot])
+        telling: NDArray[np.bool_] = judgement.alarming & (
+            (judgement.rank > severity) | rule | self.roster.devices.outlived[taken.intake.slot]
+        )
         return telling
 
     def _due(self, slot: NDArray[np.int64], before: NDArray[np.int64]) -> list[tuple[SiteId, DeviceId]]:
