@@ -1,6 +1,6 @@
 """What every evidence stream must keep to, whatever it looks for. A new one joins by its name in `STREAMS` and a fault here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from support.readings import configuration, profile, reading, tick_of
 from tidegate.contracts.profile import Metric
 from tidegate.contracts.reading import Reading
 from tidegate.core.detection.detection import Detection
+from tidegate.core.detection.evidence import RESIDUAL_AFTER
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.state import STREAMS
 
@@ -64,18 +65,21 @@ def readings_of(values: Values, start: int = 0) -> list[Reading]:
     return [reading(start + at, metrics=dict(zip(METRICS, row, strict=True))) for at, row in enumerate(rows)]
 
 
-def said(subject: Detection, stream: str) -> list[float]:
-    """−log10 p of `stream` for each row of the one device, after its last reading."""
-    if stream == DROPOUT:
-        return [float(subject.roster.devices.dropout_rarity[0])]
+Said = dict[str, list[float]]
+"""−log10 p of each stream for each row of the one device."""
+
+
+def said(subject: Detection) -> Said:
+    """What all streams say after the last reading."""
     rows = subject.roster.lanes[0].rows
-    return rows.rarity[: rows.size, STREAMS.index(stream)].tolist()
+    by_row = {name: rows.rarity[: rows.size, place].tolist() for place, name in enumerate(STREAMS)}
+    return {**by_row, DROPOUT: [float(subject.roster.devices.dropout_rarity[0])]}
 
 
-def follow(subject: Detection, stream: str, readings: Sequence[Reading]) -> Iterator[list[float]]:
+def follow(subject: Detection, readings: Sequence[Reading]) -> Iterator[Said]:
     for one in readings:
         subject.observe([one], one.event_time_ms)
-        yield said(subject, stream)
+        yield said(subject)
 
 
 @cache
@@ -96,20 +100,98 @@ def fault(stream: str) -> list[Reading]:
     return readings_of(with_fault(stream))[CALM:]
 
 
+def found(stream: str, history: Sequence[Said]) -> np.ndarray:
+    """What `stream` said [reading, row]."""
+    return np.array([each[stream] for each in history])
+
+
+@cache
+def through_fault(stream: str) -> list[Said]:
+    return list(follow(lived(), fault(stream)))
+
+
 @pytest.mark.parametrize("stream", ALL)
-def test_it_finds_what_it_is_there_for_and_is_calm_otherwise(stream: str) -> None:
-    assert max(row[0] for row in follow(lived(), stream, fault(stream))) > TOLD
-    more = readings_of(calm(60, 7), start=CALM)
-    assert np.mean([row[0] > TOLD for row in follow(lived(), stream, more)]) < 0.05
+def test_it_finds_what_it_is_there_for(stream: str) -> None:
+    assert found(stream, through_fault(stream))[:, 0].max() > TOLD
+
+
+@cache
+def through(case: str) -> list[Said]:
+    """What all streams say of a device that goes on, or begins, as `case` says; lived once for all of them."""
+    subject, readings = CASES[case]()
+    return list(follow(subject, readings))
+
+
+def goes_on_calmly() -> tuple[Detection, list[Reading]]:
+    return lived(), readings_of(calm(60, 7), start=CALM)
+
+
+def comes_back_after_weeks() -> tuple[Detection, list[Reading]]:
+    return lived(), readings_of(calm(30, 2), start=CALM + 40_000)
+
+
+def speaks_when_it_likes() -> tuple[Detection, list[Reading]]:
+    """Every third of an interval to every one and a half; more would be readings that are missing."""
+    minutes = CALM + np.cumsum(np.random.default_rng(3).choice([0.3, 0.5, 1.0, 1.4], 60))
+    rows = [dict(zip(METRICS, row, strict=True)) for row in calm(60, 7).tolist()]
+    return lived(), [reading(minute, metrics=row) for minute, row in zip(minutes.tolist(), rows, strict=True)]
+
+
+def never_changes() -> tuple[Detection, list[Reading]]:
+    return fresh(), readings_of(np.full((90, 4), 7.0))
+
+
+def says_nothing() -> tuple[Detection, list[Reading]]:
+    return fresh(), readings_of(np.full((90, 4), np.nan))
+
+
+def says_one_thing() -> tuple[Detection, list[Reading]]:
+    return fresh(), readings_of(np.where(np.arange(90)[:, None] == 20, 5.0, np.full((90, 4), np.nan)))
+
+
+def has_just_begun() -> tuple[Detection, list[Reading]]:
+    values = calm(RESIDUAL_AFTER)
+    values[-1] = 1e6
+    return fresh(), readings_of(values)
+
+
+def says_huge_things() -> tuple[Detection, list[Reading]]:
+    values = calm(100)
+    values[70:75, 0], values[80, 1:] = 1e15, -1e15
+    return fresh(), readings_of(values)
+
+
+CALM_CASES = (goes_on_calmly, comes_back_after_weeks, speaks_when_it_likes)
+EMPTY_CASES = (never_changes, says_nothing, says_one_thing, has_just_begun)
+CASES = {each.__name__: each for each in (*CALM_CASES, *EMPTY_CASES, says_huge_things)}
+
+
+@pytest.mark.parametrize("case", [each.__name__ for each in CALM_CASES])
+@pytest.mark.parametrize("stream", ALL)
+def test_it_is_calm_where_nothing_is_wrong(stream: str, case: str) -> None:
+    assert (found(stream, through(case)) > TOLD).mean() < 0.05
+
+
+@pytest.mark.parametrize("case", [each.__name__ for each in EMPTY_CASES])
+@pytest.mark.parametrize("stream", STREAMS)
+def test_it_has_nothing_to_say_where_there_is_nothing_to_see(stream: str, case: str) -> None:
+    assert found(stream, through(case)).max() == 0.0
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("stream", ALL)
+def test_whatever_comes_it_is_finite_and_capped(stream: str, case: str) -> None:
+    values = found(stream, through(case))
+    assert np.isfinite(values).all()
+    assert (values >= 0.0).all() and (values <= RARITY_CAP).all()
 
 
 @pytest.mark.parametrize("stream", ALL)
 def test_it_depends_on_the_past_alone_and_not_on_batches(stream: str) -> None:
-    one_by_one = list(follow(lived(), stream, fault(stream)))
     for cut in (7, 12, 40):
         whole = lived()
         whole.observe(fault(stream)[:cut], tick_of(10_000))
-        assert said(whole, stream) == one_by_one[cut - 1]
+        assert said(whole) == through_fault(stream)[cut - 1]
 
 
 def test_a_calm_stretch_in_one_batch_and_one_by_one_come_to_the_same() -> None:
@@ -124,57 +206,31 @@ def test_it_goes_on_from_a_snapshot_as_if_nothing_had_happened(stream: str) -> N
     first, readings = lived(), fault(stream)
     first.observe(readings[:6], tick_of(10_000))
     second = Detection.restore(CONFIGURATION, BUNDLES, first.export_state())
-    assert list(follow(second, stream, readings[6:])) == list(follow(first, stream, readings[6:]))
-    assert second.digest() == first.digest()
+    assert list(follow(second, readings[6:])) == through_fault(stream)[6:]
 
 
 @pytest.mark.parametrize("stream", ALL)
 def test_units_do_not_matter(stream: str) -> None:
     elsewhere = readings_of(with_fault(stream) * SCALE + OFFSET)[CALM:]
-    here = list(follow(lived(), stream, fault(stream)))
-    there = list(follow(lived(scaled=True), stream, elsewhere))
-    np.testing.assert_allclose(there, here, atol=0.05)
+    there = found(stream, list(follow(lived(scaled=True), elsewhere)))
+    np.testing.assert_allclose(there, found(stream, through_fault(stream)), atol=0.05)
 
 
-def constant() -> Values:
-    return np.full((90, 4), 7.0)
-
-
-def missing() -> Values:
-    return np.full((90, 4), np.nan)
-
-
-def one_value() -> Values:
-    return np.where(np.arange(90)[:, None] == 20, 5.0, np.full((90, 4), np.nan))
-
-
-@pytest.mark.parametrize("values", [constant, missing, one_value])
-@pytest.mark.parametrize("stream", [name for name in ALL if name != DROPOUT])
-def test_it_has_nothing_to_say_where_there_is_nothing_to_see(stream: str, values: Callable[[], Values]) -> None:
-    assert all(max(row) == 0.0 for row in follow(fresh(), stream, readings_of(values())))
-
-
-@pytest.mark.parametrize("stream", ALL)
-def test_huge_values_leave_it_finite_and_capped(stream: str) -> None:
-    values = calm(100)
-    values[70:75, 0], values[80, 1:] = 1e15, -1e15
-    found = np.array(list(follow(fresh(), stream, readings_of(values))))
-    assert np.isfinite(found).all()
-    assert (found >= 0.0).all() and (found <= RARITY_CAP).all()
-
-
-@pytest.mark.parametrize("stream", ALL)
-def test_after_weeks_of_nothing_an_ordinary_value_is_no_news(stream: str) -> None:
-    found = np.array(list(follow(lived(), stream, readings_of(calm(30, 2), start=CALM + 40_000))))
-    assert np.mean(found > TOLD) < 0.05
-
-
-@pytest.mark.parametrize("stream", ALL)
-def test_a_device_with_other_metrics_begins_anew(stream: str) -> None:
+def test_state_takes_as_many_bytes_after_every_fault_as_before() -> None:
     subject = lived()
-    subject.observe(fault(stream), tick_of(10_000))
+    before = {name: value.nbytes for name, value in subject.export_state().items() if isinstance(value, np.ndarray)}
+    for start, stream in enumerate(ALL):
+        subject.observe(readings_of(with_fault(stream)[CALM:], start=CALM + 40 * start), tick_of(10_000))
+    after = {name: value.nbytes for name, value in subject.export_state().items() if isinstance(value, np.ndarray)}
+    assert after == before
+
+
+def test_a_device_with_other_metrics_begins_anew() -> None:
+    subject = lived()
+    subject.observe(fault("level"), tick_of(10_000))
     subject.configure(configuration(profile(metrics={name: Metric(stuck_after=6) for name in ("b", "x")})))
     renewed = [reading(1000 + at, metrics={"b": float(at % 3), "x": 5.0}) for at in range(40)]
-    found = list(follow(subject, stream, renewed))
-    assert max(found[0]) == 0.0
-    assert np.isfinite(found).all()
+    history = list(follow(subject, renewed))
+    for stream in ALL:
+        assert found(stream, history)[0].max() == 0.0
+        assert np.isfinite(found(stream, history)).all()

@@ -101,7 +101,10 @@ def label(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Say what an anomaly was. Your later label takes the place of your earlier one; it changes no threshold."""
+    """Say what an anomaly was. Your later label takes the place of your earlier one; it changes no threshold.
+
+    While it is open, true-alarm keeps it from being accepted as the new normal, and new-trend accepts it.
+    """
     command(url, token, as_json, wait, lambda client: client.anomalies.label(anomaly, what, issued_by=by, note=note, key=key))
 
 

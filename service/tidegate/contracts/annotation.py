@@ -1,4 +1,7 @@
-"""Annotations: what people say of anomalies and incidents afterwards. They change no fact and move no threshold."""
+"""Annotations: what people say of anomalies and incidents afterwards. They change no fact and move no threshold.
+
+A label decides one thing: whether an anomaly that is open may become the new normal (`absorb_after`).
+"""
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -14,7 +17,9 @@ MOST_LABELS: Final = 20
 class AnomalyLabel(StrEnum):
     """What somebody who knows says an anomaly was. The five classes of feedback that Pinot's ThirdEye collects.
 
-    `expected`: real, and known to come (a holiday, a test). `new-trend`: real, and how the device will behave from now on.
+    `expected`: real, and known to come (a holiday, a test). `new-trend`: real, and how the device will behave from now on. While
+    an anomaly is open, `true-alarm` keeps it so until the device returns, however long it stays where it went, and `new-trend`
+    closes it with the next reading as the new normal; the last label given counts.
     """
 
     TRUE_ALARM = "true-alarm"

@@ -51,6 +51,9 @@ class AlarmPolicy:
     """Upper bound of the alarms that a healthy device may raise; it sets the threshold."""
     close_after: int = 6
     """Quiet readings in a row that close an anomaly."""
+    absorb_after: int = 240
+    """Readings in a row at a new, steady level after which it is accepted as the new normal and its anomaly closed; 0 means
+    never."""
     silent_after: float = 5.0
     """Intervals without a reading after which a device is silent."""
     minimum_severity: str = "low"

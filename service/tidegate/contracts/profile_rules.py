@@ -69,6 +69,8 @@ def _alarm_faults(alarm: AlarmPolicy) -> Iterator[Fault]:
         yield ("alarm", "alerts_per_device_day"), f"is {alarm.alerts_per_device_day}, expected more than 0"
     if not 1 <= alarm.close_after <= _MANY:
         yield ("alarm", "close_after"), f"is {alarm.close_after}, expected at least 1"[:200]
+    if not 0 <= alarm.absorb_after <= _MANY:
+        yield ("alarm", "absorb_after"), f"is {alarm.absorb_after}, expected at least 0"[:200]
     if not 1 <= alarm.silent_after <= _MANY:
         yield ("alarm", "silent_after"), f"is {alarm.silent_after}, expected at least 1 interval"
     known = [severity.value for severity in Severity]

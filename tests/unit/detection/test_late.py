@@ -1,11 +1,12 @@
 """Late readings: what counts, what it changes of what was told, and what it leaves alone."""
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import pytest
 
+from support import calm
+from support.calm import CALM, OTHERS
 from support.forecasters import SmoothForecaster
 from support.readings import configuration, detection, noise, observe_series, profile, reading, tick_of
 from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind
@@ -13,6 +14,7 @@ from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.profile import Metric, Profile
 from tidegate.contracts.reading import Reading
+from tidegate.core.detection import arrivals
 from tidegate.core.detection.archive import digest
 from tidegate.core.detection.arrivals import LEAST_APART, MOST_KEPT, Standing, Verdict
 from tidegate.core.detection.detection import Detection
@@ -20,7 +22,6 @@ from tidegate.core.detection.results import DetectionResult
 from tidegate.core.detection.state import NEVER, RECENT_TIMES
 from tidegate.pipeline.snapshots import chunk_snapshot, join_chunks, read_chunk
 
-CALM = 600
 HORIZON_MINUTES = 30
 FORECASTERS = {"universal": SmoothForecaster()}
 
@@ -29,17 +30,8 @@ def late_profile(horizon_minutes: float = HORIZON_MINUTES, **alarm: Any) -> Prof
     return replace(profile(**alarm), lateness_seconds=60.0 * horizon_minutes)
 
 
-@cache
-def calm_state() -> dict[str, Any]:
-    """What ten hours leave behind of a device and its neighbour. Lived once, because most tests here start from it."""
-    subject = detection(late_profile())
-    observe_series(subject, noise(CALM))
-    observe_series(subject, noise(CALM, 1), device="neighbour")
-    return subject.export_state()
-
-
-def calm_device(*profiles: Profile) -> Detection:
-    return Detection.restore(configuration(*(profiles or (late_profile(),))), FORECASTERS, calm_state())
+def calm_device() -> Detection:
+    return calm.calm_device(late_profile())
 
 
 def minutes(subject: Detection, values: dict[int, float]) -> DetectionResult:
@@ -94,8 +86,8 @@ def test_a_late_spike_opens_an_anomaly_at_its_own_time_and_says_that_it_is_over(
 
 def test_a_later_spike_within_an_anomaly_amends_it() -> None:
     subject = calm_device()
-    (opened,) = minutes(subject, usual(range(4)) | {4: 31.0} | usual(range(6, 8))).anomalies
-    (amended,) = minutes(subject, {5: 60.0}).anomalies
+    (opened,) = minutes(subject, usual(range(4)) | {4: 33.0} | usual(range(6, 8))).anomalies
+    (amended,) = minutes(subject, {5: 200.0}).anomalies
     assert told([opened, amended]) == [("opened", 1), ("amended", 2)]
     assert amended.id == opened.id
     assert amended.opened_at_ms == opened.opened_at_ms
@@ -131,7 +123,8 @@ def test_beyond_the_horizon_a_reading_is_too_late_and_says_what_would_not_have_b
     result = minutes(subject, usual(range(5, 6)))
     (rejection,) = result.rejections
     assert rejection.reason is DeadLetterReason.TOO_LATE
-    assert str(tick_of(CALM + 59 - HORIZON_MINUTES)) in rejection.message
+    earliest_ms = int(rejection.message.split(" is before ")[1].split(",")[0])
+    assert tick_of(CALM + 59 - HORIZON_MINUTES) <= earliest_ms < tick_of(CALM + 60 - HORIZON_MINUTES)
     assert "lateness_seconds is 1800" in rejection.message
     assert (result.scored, result.late, result.dead_lettered) == (0, 0, 1)
     after = subject.export_state()
@@ -176,14 +169,15 @@ def test_what_was_settled_and_comes_again_is_a_duplicate_and_what_never_came_is_
     assert [rejection.reason for rejection in unnumbered.rejections] == [DeadLetterReason.TOO_LATE]
 
 
-def test_a_device_that_speaks_too_often_has_a_shorter_horizon() -> None:
-    subject = calm_device()
-    second, newest = 1 / 60, MOST_KEPT + MOST_KEPT // 4
+def test_a_device_that_speaks_too_often_has_a_shorter_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, second = 160, 1 / 60  # in place of 1,280 readings, each of which would be stepped here
+    monkeypatch.setattr(arrivals, "MOST_KEPT", kept)
+    subject, newest = calm_device(), kept + kept // 4
     subject.observe([reading(CALM + number * second, 20.0) for number in range(newest + 1)], tick_of(2 * CALM))
-    within, beyond = (reading(CALM + (newest - back) * second, 20.0) for back in (MOST_KEPT // 2 - 0.5, MOST_KEPT + 0.5))
+    within, beyond = (reading(CALM + (newest - back) * second, 20.0) for back in (kept // 2 - 0.5, kept + 0.5))
     result = subject.observe([within, beyond], tick_of(2 * CALM))
     assert (result.late, [rejection.index for rejection in result.rejections]) == (1, [1])
-    assert subject.lateness.checkpoints.pasts.since_older.max() <= MOST_KEPT
+    assert subject.lateness.checkpoints.pasts.since_older.max() <= kept
 
 
 def test_endless_late_readings_settle_what_they_fall_into() -> None:
@@ -211,10 +205,10 @@ def test_without_a_horizon_nothing_is_kept() -> None:
 
 def test_memory_of_a_horizon_does_not_grow_with_the_stream() -> None:
     subject = calm_device()
-    for start in range(0, 1200, 300):
-        values = noise(300, start)
-        values[::50] = [60.0] * 6
-        late_tenths = [start + 10 * block + each for block in range(30) for each in (0, 2, 1, 5, 4, 3, 9, 8, 7, 6)]
+    for start in range(0, 600, 150):
+        values = noise(150, start)
+        values[::50] = [60.0] * 3
+        late_tenths = [start + 10 * block + each for block in range(15) for each in (0, 2, 1, 5, 4, 3, 9, 8, 7, 6)]
         subject.observe([reading(CALM + minute, values[minute - start]) for minute in late_tenths], tick_of(9000))
         subject.export_state()
         assert subject.lateness.tail.entries.size == subject.lateness.tail_readings
@@ -225,7 +219,7 @@ def test_memory_of_a_horizon_does_not_grow_with_the_stream() -> None:
 def live(subject: Detection, span: range, without: tuple[str, ...] = ()) -> list[Anomaly]:
     facts = []
     for minute in span:
-        names = [name for name in ("d", "neighbour", "e", "f") if name not in without]
+        names = [name for name in ("d", *OTHERS) if name not in without]
         batch = [reading(CALM + minute, 20.0 + minute % 3, device=name) for name in names]
         facts += subject.observe(batch, tick_of(CALM + minute)).anomalies + subject.tick(tick_of(CALM + minute)).anomalies
     return facts
@@ -288,8 +282,7 @@ def test_an_incident_lists_what_took_a_retracted_anomalys_place() -> None:
 
 
 def test_a_horizon_that_is_turned_on_begins_where_the_device_stands() -> None:
-    subject = detection()
-    observe_series(subject, noise(CALM))
+    subject = calm.calm_device()
     minutes(subject, {0: 60.0, 2: 20.0})
     subject.configure(configuration(late_profile()))
     assert minutes(subject, {3: 20.0, 1: 20.0}).rejections[0].reason is DeadLetterReason.TOO_LATE

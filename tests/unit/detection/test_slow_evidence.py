@@ -1,31 +1,15 @@
 """Levels and company: what only slow evidence sees, in numbers and in words."""
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 import pytest
 
-from support.forecasters import SmoothForecaster
-from support.readings import configuration, detection, noise, observe_series, profile, reading, tick_of
+from support.calm import CALM
+from support.calm import calm_device as calm
+from support.readings import detection, noise, observe_series, profile, reading, tick_of
 from tidegate.contracts.anomaly import FaultKind, Reason
 from tidegate.contracts.profile import Metric
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.explanation import fault_kind
-
-CALM = 600
-
-
-@cache
-def calm_state() -> dict[str, Any]:
-    subject = detection()
-    observe_series(subject, noise(CALM))
-    return subject.export_state()
-
-
-def calm() -> Detection:
-    """A device that was calm for ten hours."""
-    return Detection.restore(configuration(), {"universal": SmoothForecaster()}, calm_state())
 
 
 def reason_of(subject: Detection, stream: str, metric: str = "heat") -> Reason:
@@ -64,16 +48,17 @@ def test_a_level_says_since_when_and_what_is_usual() -> None:
 
 def test_a_shift_is_learned_in_the_end() -> None:
     subject = calm()
-    observe_series(subject, noise(900, 1, centre=25.0), start=CALM)
+    observe_series(subject, noise(500, 1, centre=25.0), start=CALM)
     assert reason_of(subject, "level").neg_log10_p < 1.0
 
 
 def test_a_metric_that_never_moved_can_start_to() -> None:
     subject = detection()
-    observe_series(subject, [0.0] * 200)
-    observe_series(subject, noise(800, 2, centre=50.0), start=200)
+    observe_series(subject, [0.0] * 100)
+    observe_series(subject, noise(400, 2, centre=50.0), start=100)
     rows = subject.roster.lanes[0].rows
     assert rows.level_usual[0] == pytest.approx(50.0, abs=15.0)
+    assert rows.spread[0] > 0.3
 
 
 def test_after_a_gap_a_mean_starts_with_what_comes() -> None:

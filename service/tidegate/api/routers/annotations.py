@@ -40,7 +40,10 @@ async def acknowledge_anomaly(anomaly: AnomalyPath, request: Request, door: Here
     openapi_extra=body_of([LabelRequest], {"label": examples.LABEL_BODY}),
 )
 async def label_anomaly(anomaly: AnomalyPath, request: Request, door: Here) -> Response:
-    """Say what an anomaly was. Kept with it for whoever judges or trains detection; no threshold moves by it."""
+    """Say what an anomaly was. Kept with it for whoever judges or trains detection; no threshold moves by it.
+
+    Of an open anomaly `true-alarm` keeps it from being accepted as the new normal, and `new-trend` accepts it.
+    """
     async with json_body(request, door) as body:
         asked = decode(body, LabelRequest)
     site = found(await door.ports.views.anomaly(anomaly), f"anomaly {anomaly!r}").site

@@ -10,6 +10,7 @@ from typing import Final
 
 from tidegate.contracts.anomaly import UNHEARD, Anomaly, AnomalyStatus
 from tidegate.contracts.ids import AnomalyId
+from tidegate.core.detection.acceptance import ACCEPTANCE
 from tidegate.core.detection.anomalies import Ledger, Told
 
 AMEND_DECADES: Final = 0.5
@@ -66,10 +67,12 @@ def _opening(new: Anomaly, version: int, gone: list[Anomaly]) -> list[Anomaly]:
     incident = before.incident if before and new.fault_kind in UNHEARD else None
     supersedes = before.id if before else None
     opened = replace(new, version=version + 1, status=AnomalyStatus.OPENED, closed_at_ms=None)
-    opened = replace(opened, incident=incident, supersedes=supersedes)
+    reasons = [each for each in new.reasons if each.stream != ACCEPTANCE]
+    opened = replace(opened, incident=incident, supersedes=supersedes, reasons=reasons)
     if new.closed_at_ms is None:
         return [opened]
-    return [opened, replace(opened, version=version + 2, status=AnomalyStatus.CLOSED, closed_at_ms=new.closed_at_ms)]
+    closed = replace(opened, version=version + 2, status=AnomalyStatus.CLOSED, closed_at_ms=new.closed_at_ms)
+    return [opened, replace(closed, reasons=new.reasons)]
 
 
 def _revision(before: Anomaly, new: Anomaly, *, keep_gateway: bool) -> list[Anomaly]:

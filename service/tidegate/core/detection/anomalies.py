@@ -16,8 +16,10 @@ from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Subject
 from tidegate.core.detection.maintenance import Maintenance, Named
 from tidegate.core.detection.profiles import SEVERITIES
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.row_scores import RARITY_CAP
 from tidegate.core.detection.state import NO_ANOMALY, NO_PAST
+from tidegate.core.detection.streams import level
 from tidegate.core.detection.words import how_often_known
 from tidegate.core.identity import anomaly_id
 
@@ -62,11 +64,12 @@ class Anomalies:
             return None
         if before is None:
             fact = self._first(subject, named, at_ms, rank, said)
+            _begin(subject)
             course.begin(subject, fact.metrics if fact.fault_kind not in UNHEARD else [])
         else:
-            worse = rank > SEVERITIES.index(before.severity)
-            kind, name = _kind(before, subject, said), class_name(said)
-            if not worse and kind is before.fault_kind and (name == before.class_name or kind not in RULES):
+            worse, kind = rank > SEVERITIES.index(before.severity), _kind(before, subject, said)
+            outlived = bool(subject.devices.outlived[subject.slot])
+            if not worse and kind is before.fault_kind and not _says_more(before, said, kind, outlived=outlived):
                 return None
             fact = _next(before, subject, at_ms, max(rank, SEVERITIES.index(before.severity)), said, kind)
         self.open[subject.slot] = fact
@@ -85,8 +88,8 @@ class Anomalies:
         self._note(subject, fact, [])
         return fact
 
-    def close(self, subject: Subject, at_ms: int) -> Anomaly:
-        """The fact that the open anomaly of `subject` is over."""
+    def close(self, subject: Subject, at_ms: int, why: Reason | None = None) -> Anomaly:
+        """The fact that the open anomaly of `subject` is over, or was accepted because of `why`."""
         before = self.open.pop(subject.slot)
         kind = _kind(before, subject, [])
         subject.devices.severity[subject.slot] = NO_ANOMALY
@@ -98,6 +101,7 @@ class Anomalies:
             closed_at_ms=at_ms,
             fault_kind=kind,
             device_state=STATE_CODES[subject.devices.code[subject.slot]],
+            reasons=before.reasons if why is None else [why, *before.reasons][:MOST_REASONS],
         )
         self._note(subject, fact, [])
         return fact
@@ -166,6 +170,22 @@ class Anomalies:
             how_often=_how_often(subject),
             class_name=class_name(said),
         )
+
+
+def _begin(subject: Subject) -> None:
+    """An anomaly opens: it has not stood yet, nobody has spoken of it, and what is usual now is what it is held against."""
+    for name in ("over", "stood", "outlived", "word"):
+        subject.devices.arrays[name][subject.slot] = 0
+    lane, first = subject.lane, int(subject.devices.first_row[subject.slot])
+    if not isinstance(lane, RecordLane):
+        level.remember(lane.rows, slice(first, first + len(subject.profiles.metrics[subject.profile])))
+
+
+def _says_more(before: Anomaly, said: list[Reason], kind: FaultKind, *, outlived: bool) -> bool:
+    """Whether an alarm no worse than what was told, of the same `kind`, says something else all the same: another class of
+    records, or another metric in another episode."""
+    elsewhere = outlived and not set(_metrics(said)) <= set(before.metrics)
+    return elsewhere or (kind in RULES and class_name(said) != before.class_name)
 
 
 def _kind(before: Anomaly, subject: Subject, said: list[Reason]) -> FaultKind:

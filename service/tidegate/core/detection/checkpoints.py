@@ -29,8 +29,10 @@ NEWER: Final = 1
 LIVE: Final = frozenset(
     {"site", "profile", "lane", "first_row", "assigned", "past"}
     | {"spoke", "vouches", "heard_ms", "silent", "told", "incident", "refused"}
+    | {"word", "word_ms"}
 )
-"""Columns of a device that no reading's place in time decides: where its state lies, who serves it, what ticks say of it."""
+"""Columns of a device that no reading's place in time decides: where its state lies, who serves it, what ticks and people say
+of it."""
 
 
 class Pasts(Table):

@@ -20,7 +20,7 @@ from tidegate.contracts.reading import Reading
 from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.classifier import Model
-from tidegate.core.detection import archive, views
+from tidegate.core.detection import acceptance, archive, views
 from tidegate.core.detection.admission import Admission, order_faults
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.explanation import heard_reasons
@@ -36,7 +36,7 @@ from tidegate.core.detection.rounds import Intake, rounds
 from tidegate.core.detection.samples import due, gather
 from tidegate.core.detection.silence import JUDGE_EVERY_MS
 from tidegate.core.detection.silent import judge_and_tell
-from tidegate.core.detection.state import NEVER, NO_ANOMALY
+from tidegate.core.detection.state import NEVER
 from tidegate.core.detection.stepping import Stepped, step_records, step_rows
 
 __all__ = ["DemandRows", "Detection", "DetectionResult", "Rejection", "Scores"]
@@ -178,24 +178,26 @@ class Detection:
         return Scores(intake.index, rarity, score, sustained, judgement.code, judgement.threshold)
 
     def _facts(self, intake: Intake, stepped: Stepped, anomalies: Anomalies) -> list[Anomaly]:
-        judgement = stepped.judgement
+        judgement, ending = stepped.judgement, stepped.ending
         facts: list[Anomaly | None] = []
-        for place in np.flatnonzero(self._telling(intake, stepped) | stepped.looked_at):
+        for place in np.flatnonzero(ending.closes | self._telling(intake, stepped) | stepped.looked_at):
             subject = self.roster.subject(int(intake.slot[place]))
             at_ms, rank = int(intake.time_ms[place]), int(judgement.rank[place])
-            if judgement.alarming[place]:
+            if ending.closes[place]:
+                metrics = anomalies.open[subject.slot].metrics
+                why = acceptance.reason(subject, metrics) if ending.accepted[place] else None
+                facts.append(anomalies.close(subject, at_ms, why))
+            elif judgement.alarming[place]:
                 facts.append(anomalies.alarm(subject, self.roster.named(subject.slot), at_ms, rank, heard_reasons(subject)))
-            elif judgement.ended[place]:
-                facts.append(anomalies.close(subject, at_ms))
             else:
                 facts.append(anomalies.look_again(subject, at_ms))
         return [fact for fact in facts if fact is not None]
 
     def _telling(self, intake: Intake, stepped: Stepped) -> NDArray[np.bool_]:
-        """Where there may be something to say: an alarm that is new, worse or of another kind, or the end of one."""
-        severity, judgement = self.roster.devices.severity[intake.slot], stepped.judgement
-        telling: NDArray[np.bool_] = judgement.alarming & ((judgement.rank > severity) | stepped.news)
-        telling |= judgement.ended & (severity != NO_ANOMALY)
+        """Where there may be an alarm to tell: one that is new, worse, or of another kind, or of another episode."""
+        devices, judgement = self.roster.devices, stepped.judgement
+        worse = judgement.rank > devices.severity[intake.slot]
+        telling: NDArray[np.bool_] = judgement.alarming & (worse | stepped.news | devices.outlived[intake.slot])
         return telling
 
     def _due(self, slot: NDArray[np.int64], before: NDArray[np.int64]) -> list[tuple[SiteId, DeviceId]]:

@@ -47,7 +47,10 @@ SPREAD_MEMORY: Final = 4096.0
 """Readings over which a row's long-run spread is averaged; as long as the shorter half of a tail's memory."""
 
 SPREAD_JUMP: Final = 8.0
-"""Spreads: one value moves the spread by no more than this many (winsorised)."""
+"""Spreads: one value moves the spread by no more than this many (winsorised) …"""
+
+SPREAD_SHARE: Final = 1 / 8
+"""… or this share of the range seen, if that is more: a metric that never moved must be able to start moving (as a level)."""
 
 
 def learn_rows(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> Bool:
@@ -135,7 +138,8 @@ def _learn_range(lane: Lane, taken: Taken, scored: Scored) -> None:
     known = ~np.isnan(distance)
     row, distance = row[known], distance[known]
     before, count = rows.spread[row], np.minimum(rows.residual_readings[row], SPREAD_MEMORY)
-    bounded = np.where(count > NOVELTY_AFTER, np.minimum(distance, SPREAD_JUMP * before), distance)
+    limit = np.maximum(SPREAD_JUMP * before, SPREAD_SHARE * (rows.high[row] - rows.low[row]))
+    bounded = np.where(count > NOVELTY_AFTER, np.minimum(distance, limit), distance)
     rows.spread[row] = before + (bounded - before) / np.maximum(count, 1.0)
 
 

@@ -1,7 +1,7 @@
-"""Orders to detection: maintenance windows declared and cancelled, and annotations, which change nothing here.
+"""Orders to detection: maintenance windows declared and cancelled, and annotations.
 
 What people say of an anomaly is kept by who asks for it later (history); that it went through here gives it its place in the
-order of everything.
+order of everything. A label also decides whether an open anomaly may become the new normal (`acceptance`).
 """
 
 from typing import Final
@@ -10,6 +10,7 @@ from tidegate.contracts.anomaly import UNHEARD, Anomaly, Reason
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.maintenance import MaintenanceWindow
+from tidegate.core.detection.acceptance import say
 from tidegate.core.detection.anomalies import Anomalies
 from tidegate.core.detection.incidents import Incidents
 from tidegate.core.detection.lateness import Lateness
@@ -45,6 +46,9 @@ def obey(roster: Roster, anomalies: Anomalies, lateness: Lateness, incidents: In
         result.incidents = incidents.replace_members({fact.id: None for fact in result.anomalies})
     elif command.kind is CommandKind.CANCEL_MAINTENANCE and command.window_id is not None:
         anomalies.maintenance.cancel(command.site, command.window_id)
+    elif command.kind is CommandKind.LABEL_ANOMALY and command.label is not None:
+        for slot in (slot for slot, fact in anomalies.open.items() if fact.id == command.anomaly_id):
+            say(roster.devices, slot, command.label)
     return result
 
 

@@ -122,6 +122,7 @@ class Profiles:
         self.takes_late = bool(self.lateness_ms.any())
         self.threshold = np.array([_threshold(profile) if profile else math.inf for profile in known])
         self.close_after = np.array([max(profile.alarm.close_after, 1) if profile else 1 for profile in known], dtype=np.int64)
+        self.absorb_after = np.array([profile.alarm.absorb_after if profile else 0 for profile in known], dtype=np.int64)
         self.lowest_rank = np.array([_lowest_rank(profile) if profile else 0 for profile in known], dtype=np.int64)
         self.bundle_keys = [_bundle_key(profile, self.forecasters) for profile in known]
         self.bundles = [_bundle_text(profile, self.forecasters) for profile in known]

@@ -117,7 +117,7 @@ def tell_silence(roster: Roster, anomalies: Anomalies, slot: int, at_ms: int, ga
     already. The device is in an episode from then on."""
     devices = roster.devices
     devices.episode[slot] = True
-    devices.calm[slot] = 0
+    devices.calm[slot] = devices.over[slot] = 0
     subject = roster.subject(slot)
     return anomalies.alarm(subject, roster.named(slot), at_ms, SILENCE_RANK, [silence_reason(subject, gap_ms)])
 

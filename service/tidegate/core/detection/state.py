@@ -73,6 +73,11 @@ class Devices(Table):
     episode: NDArray[np.bool_]  # a stretch of unusual readings is on
     peak: NDArray[np.int64]  # highest edge the episode has counted
     calm: NDArray[np.int32]  # usual readings in a row within the episode
+    over: NDArray[np.int32]  # readings in a row for which the open anomaly has been over
+    stood: NDArray[np.int32]  # readings in a row that stood calmly at a new level, within the open anomaly
+    outlived: NDArray[np.bool_]  # the open anomaly goes on beyond the episode it came from
+    word: NDArray[np.int8]  # what people say of the open anomaly (`acceptance`)
+    word_ms: NDArray[np.int64]  # the device's newest event time when they said it
     severity: NDArray[np.int8]  # rank of the open anomaly; −1: none is open
     past: NDArray[np.int32]  # where its checkpoints are kept; −1: its profile takes no late readings
     spoke: NDArray[np.bool_]  # since silence was last judged
@@ -89,16 +94,16 @@ class Devices(Table):
     course_unit: NDArray[np.float64]  # a forecast error
 
     def __init__(self) -> None:
-        flags = ("assigned", "episode", "spoke", "vouches", "silent", "told")
-        times = ("last_time_ms", "last_sequence", "heard_ms")
-        layout = {name: Column("i4") for name in ("site", "profile", "lane", "calm")}
+        flags = ("assigned", "episode", "outlived", "spoke", "vouches", "silent", "told")
+        times = ("last_time_ms", "last_sequence", "heard_ms", "word_ms")
+        layout = {name: Column("i4") for name in ("site", "profile", "lane", "calm", "over", "stood")}
         layout |= {name: Column("i4", fill=NO_GATEWAY) for name in ("gateway", "incident")}
         layout |= {"past": Column("i4", fill=NO_PAST), "refused": Column("i4")}
         layout |= {name: Column("?") for name in flags}
         layout |= {name: Column("i8") for name in ("first_row", "readings", "settled")}
         layout |= {name: Column("i8", fill=NEVER) for name in times}
         layout |= {"recent_ms": Column("i8", (RECENT_TIMES,), NEVER), "peak": Column("i8", fill=-1), "code": Column("i1", fill=1)}
-        layout |= {"severity": Column("i1", fill=NO_ANOMALY)}
+        layout |= {"severity": Column("i1", fill=NO_ANOMALY), "word": Column("i1")}
         layout |= {name: Column("f8") for name in ("missed", "dropout_rarity", "surprise", "sustained", "alarm_rarity")}
         layout |= {"rarity": Column("f8", fill=np.nan)}
         layout |= {"course": Column("f4", (COURSE_LENGTH,), np.nan), "course_metric": Column("i4", fill=NO_METRIC)}
@@ -131,6 +136,7 @@ class Rows(Table):
     level_usual: NDArray[np.float64]  # long-run mean
     level_means: NDArray[np.float64]  # over the longer spans of `streams.level`
     level_distances: NDArray[np.float64]  # usual distance from the long-run mean, by span
+    level_before: NDArray[np.float64]  # usual level and distance when the open anomaly opened
     level_survivors: NDArray[np.float32]
     level_readings: NDArray[np.float64]
     cross_axes: NDArray[np.float64]  # weight in each leading axis of the device

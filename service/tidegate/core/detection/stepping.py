@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.core.detection import course
+from tidegate.core.detection import acceptance, course
+from tidegate.core.detection.acceptance import Ending
 from tidegate.core.detection.judgement import Judgement, judge, keep_judgement
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.learning import learn_devices, learn_rows
@@ -19,7 +20,7 @@ from tidegate.core.detection.records.scoring import score_records, take_records
 from tidegate.core.detection.rounds import Intake, Round
 from tidegate.core.detection.row_scores import STUCK
 from tidegate.core.detection.scoring import ORDINARY, DeviceScores, score, take
-from tidegate.core.detection.state import Devices
+from tidegate.core.detection.state import NO_ANOMALY, Devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Stepped:
     judgement: Judgement
     news: NDArray[np.bool_]
     looked_at: NDArray[np.bool_]
+    ending: Ending
 
 
 def step_rows(devices: Devices, profiles: Profiles, lane: Lane, intake: Intake) -> Stepped:
@@ -45,7 +47,10 @@ def step_rows(devices: Devices, profiles: Profiles, lane: Lane, intake: Intake) 
     devices.settled[intake.slot[lost]] = 0
     rule = np.bincount(taken.owner, weights=scored.rows.rarity[:, STUCK] > ORDINARY, minlength=len(intake)) > 0
     news = rule | (scored.dropout_rarity > ORDINARY)
-    return Stepped(taken, scored, judgement, news, course.follow(devices, taken))
+    looked_at = course.follow(devices, taken)
+    return Stepped(
+        taken, scored, judgement, news, looked_at, acceptance.follow(devices, profiles, lane, taken, scored, judgement)
+    )
 
 
 def step_records(devices: Devices, profiles: Profiles, lane: RecordLane, intake: Intake) -> Stepped:
@@ -56,4 +61,6 @@ def step_records(devices: Devices, profiles: Profiles, lane: RecordLane, intake:
     renamed = learn_records(devices, lane, taken, scored, judgement)
     learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
     keep_judgement(devices, taken, scored, judgement)
-    return Stepped(taken, scored, judgement, renamed, np.zeros(len(intake), dtype=bool))
+    nothing = np.zeros(len(intake), dtype=bool)
+    ending = Ending(judgement.ended & (devices.severity[intake.slot] != NO_ANOMALY), nothing)
+    return Stepped(taken, scored, judgement, renamed, nothing, ending)

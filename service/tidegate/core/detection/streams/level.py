@@ -37,6 +37,9 @@ LARGEST_SHARE: Final = 1 / 8
 SIGMAS: Final = 1.2533
 """Standard deviations per mean absolute deviation, for a Gaussian."""
 
+AWAY: Final = 4.0
+"""Standard deviations of single readings from which a value, and a mean over the shorter span, are away."""
+
 LARGEST: Final = 40.0
 """Usual distances away at most; what a metric that never varied gives at its first change."""
 
@@ -60,12 +63,26 @@ class Standing:
     over: Int64
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows are after their last reading, in the metric's unit: `jump` from the level that was remembered to the mean over
+    the shorter span, `scatter` of the last value about that mean, `drift` between it and the mean over the longest span. `away`
+    where both value and mean are far from the remembered level, on the same side."""
+
+    jump: Float64
+    scatter: Float64
+    drift: Float64
+    away: NDArray[np.bool_]
+
+
 def columns() -> dict[str, Column]:
-    """What a row keeps: the usual level, the means over the longer spans, and how far each span's mean usually is from it."""
+    """What a row keeps: the usual level, the means over the longer spans, and how far each span's mean usually is from it;
+    and, as last remembered, the usual level and a reading's usual distance."""
     return {
         "level_usual": Column("f8"),
         "level_means": Column("f8", (len(SPANS) - 1,)),
         "level_distances": Column("f8", (len(SPANS),)),
+        "level_before": Column("f8", (2,), np.nan),
     }
 
 
@@ -102,6 +119,32 @@ def stand(rows: "Rows", row: Int64) -> Standing:
     most = np.argmax(np.nan_to_num(np.abs(means - usual[:, None]) / widths), axis=1)
     each = np.arange(len(row))
     return Standing(means[each, most], usual, SIGMAS_95 * widths[each, most], np.array(SPANS)[most])
+
+
+def remember(rows: "Rows", row: slice) -> None:
+    """Remember what is usual for the rows `row` now, because learning is about to follow something else. In place."""
+    known = (rows.observed[row] >= NOVELTY_AFTER)[:, None]
+    usual = np.stack([rows.level_usual[row], rows.level_distances[row, 0]], axis=1)
+    rows.level_before[row] = np.where(known, usual, np.nan)
+
+
+def place(rows: "Rows", row: Int64) -> Place:
+    """Where the rows `row` are after their last reading, against what was remembered; nowhere if that was nothing."""
+    value, means, (usual, distance) = rows.value[row], rows.level_means[row], rows.level_before[row].T
+    both = np.stack([value, means[:, 0]], axis=1)
+    far = (both - usual[:, None]) / _widths(distance[:, None], usual, both)
+    away = (far > AWAY).all(axis=1) | (far < -AWAY).all(axis=1)
+    return Place(means[:, 0] - usual, np.abs(value - means[:, 0]), np.abs(means[:, 0] - means[:, 1]), away)
+
+
+def rebase(rows: "Rows", row: Int64) -> Float64:
+    """Let the mean over the longest span be the usual level of the rows `row`; returns by how much it moved. In place.
+
+    Usual distances stay, as what the new behaviour's are is not known; where they are larger, the row's tail has learned so.
+    """
+    moved: Float64 = rows.level_means[row, -1] - rows.level_usual[row]
+    rows.level_usual[row] += moved
+    return moved
 
 
 def _means(rows: "Rows", row: Int64, values: Float64, elapsed: Float64) -> Float64:

@@ -81,6 +81,11 @@ def learn(rows: "Rows", row: Int64, values: Float64, time_ms: Int64, expected: F
     rows.season_seen[row] = np.minimum(seen + compared, np.int32(MEMORY))
 
 
+def move(rows: "Rows", row: Int64, by: Float64) -> None:
+    """Move all half-hours of `row` by `by`: the day is as it was, at another level. In place."""
+    rows.season_means[row] += by[:, None].astype(np.float32)
+
+
 def _bins(time_ms: Int64) -> Int64:
     """Half-hour of the day, whatever the day."""
     return (time_ms % DAY_MS) // (DAY_MS // BINS)
