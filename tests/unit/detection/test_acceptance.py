@@ -11,7 +11,7 @@ import pytest
 from support.forecasters import SmoothForecaster
 from support.readings import configuration, noise, observe_series, profile, reading, tick_of
 from tidegate.contracts.annotation import AnomalyLabel
-from tidegate.contracts.anomaly import Anomaly, AnomalyStatus
+from tidegate.contracts.anomaly import Anomaly, AnomalyStatus, FaultKind
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.ids import CommandId, SiteId
 from tidegate.contracts.profile import Metric, Profile
@@ -65,8 +65,8 @@ def test_a_shift_stays_open_until_the_metric_returns_though_the_forecast_follows
 
 def test_a_new_level_that_lasts_is_accepted_and_the_fact_says_so() -> None:
     subject = shifted()
-    (closed,) = go_on(subject, noise(160, 2, MOVED))
-    assert (closed.status, closed.version) == (AnomalyStatus.CLOSED, 2)
+    *_, closed = go_on(subject, noise(160, 2, MOVED))
+    assert (closed.status, closed.fault_kind) == (AnomalyStatus.CLOSED, FaultKind.LEVEL_SHIFT)
     assert closed.closed_at_ms is not None
     assert closed.closed_at_ms >= tick_of(CALM + ABSORB)
     assert closed.reasons[0].text.startswith("accepted as the new normal: heat at 4")
