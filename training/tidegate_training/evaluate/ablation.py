@@ -77,8 +77,8 @@ TRIED: Final = (
     "threshold. A tier that costs more than twice the bytes for that is not offered.",
     "Tried and left out: levels in alarms only beside half a decade of what alarms anyway, at most one and a half. Shipped 57.7 "
     "with 301 false alarms and 56 windows; at the best threshold 66.2 for 65.8: it moves the threshold and finds nothing new.",
-    "Taken, without effect on NAB: a metric's long-run spread may follow an eighth of its range at a time, so that one that never "
-    "moved can begin to.",
+    "Taken, without effect on NAB: a metric's long-run spread may follow an eighth of its range at a time, so that one that "
+    "never moved can begin to.",
     "Not tried: peers, which by design are no evidence about a device (decision 17).",
 )
 """What was measured once on the development series with the code changed for it; no command repeats it."""
