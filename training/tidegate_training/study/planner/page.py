@@ -17,7 +17,9 @@ NOTES: Final = (
     "best whole assignment the bound lies is not known.",
     "seconds: CPU time of one thread; median, least and most over sites. The planner's run from the request in memory to a plan "
     "with reasons and digest, a rival's are of the solver alone, of the slower goal. HiGHS (scipy) and CP-SAT (OR-tools) run "
-    "until their time limit or proof, on the first sites only (column sites); one goal not solved counts all devices unserved.",
+    "until their time limit or proof, on the first sites only (column sites); one goal not solved counts all devices unserved. "
+    "Limits are of the clock, seconds of the processor: where a rival's seconds are far below the limit without a proof, other "
+    "work was on the machine, and the rival was short of time.",
     "greedy: the largest device first, each to its cheapest gateway with room.",
     "Every answer is checked for capacity and reach from the arrays of the site, and scored by the service's `evaluate`.",
     "peak_mib: memory in use beyond the request, at most, by tracemalloc, in a run of its own.",
