@@ -121,7 +121,7 @@ def _together(found: Sequence[Series]) -> Iterator[list[Series]]:
         until = left[0].event_time_ms[-1]
         group = [series for series in left if series.event_time_ms[0] <= until]
         left = left[len(group) :]
-        known = {id(series) for series in group[:]}
+        known = {id(series) for series in group}
         yield [series for series in found if id(series) in known][:MAX_DEVICES]
 
 
@@ -182,24 +182,27 @@ def replay(
     traces = common_traces(taken, profile, steps=steps)
     scenario = build_scenario(folder, SITE, traces, devices_per_gateway=case.devices_per_gateway)
     service = Service(scenario, configuration, forecaster)
-    policies: dict[str, Policy] = {
+    policies = _policies(scenario, configuration, service)
+    decided = {name: decisions(policy, scenario, partial(progress, name)) for name, policy in policies.items()}
+    judge = Judge(scenario, profile.interval_seconds / 60)
+    horizon = next((each for each in HORIZONS if each >= configuration.allocation.forecast_horizon), HORIZONS[-1])
+    return Replay(
+        scenario=scenario,
+        judge=judge,
+        tallies={name: judge.tally(assigned, initial_assignment(scenario)) for name, assigned in decided.items()},
+        records={name: policy.record for name, policy in policies.items()},
+        unavoidable=unavoidable(scenario),
+        exceeded=exceedance(service.requests, decided["tidegate"], traces.demand, horizon),
+    )
+
+
+def _policies(scenario: Scenario, configuration: CoreConfiguration, service: Service) -> dict[str, Policy]:
+    return {
         "do-nothing": DoNothing(scenario),
         "greedy": Greedy(scenario),
         "tidegate": service,
         "clairvoyant": Clairvoyant(scenario, configuration),
     }
-    decided = {name: decisions(policy, scenario, partial(progress, name)) for name, policy in policies.items()}
-    judge = Judge(scenario, profile.interval_seconds / 60)
-    first = initial_assignment(scenario)
-    horizon = next((each for each in HORIZONS if each >= configuration.allocation.forecast_horizon), HORIZONS[-1])
-    return Replay(
-        scenario=scenario,
-        judge=judge,
-        tallies={name: judge.tally(assigned, first) for name, assigned in decided.items()},
-        records={name: policy.record for name, policy in policies.items()},
-        unavoidable=unavoidable(scenario),
-        exceeded=exceedance(service.requests, decided["tidegate"], traces.demand, horizon),
-    )
 
 
 def decisions(policy: Policy, scenario: Scenario, progress: Callable[[int, int], None] = lambda *_: None) -> NDArray[np.int64]:
