@@ -15,6 +15,7 @@ from tidegate.contracts.anomaly import Anomaly, AnomalyStatus
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import MetricName, SiteId
 from tidegate.core.detection.detection import Detection
+from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.rounds import Intake
 from tidegate.core.detection.scoring import score, take
 from tidegate.core.detection.state import NEVER, NO_GATEWAY
@@ -157,5 +158,7 @@ def _scores(detection: Detection, slot: int, time_ms: int, values: NDArray[np.fl
     )
     roster = detection.roster
     lane = roster.lanes[int(roster.devices.lane[slot])]
+    if isinstance(lane, RecordLane):
+        return []
     taken = take(roster.devices, roster.profiles, lane, intake)
     return [float(rarity) for rarity in score(roster.devices, roster.profiles, lane, taken).alarm_rarity]

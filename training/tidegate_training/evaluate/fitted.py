@@ -28,7 +28,7 @@ from tidegate_training.evaluate.vus import vus_pr
 from tidegate_training.settings import UniversalSettings
 
 if TYPE_CHECKING:
-    from tidegate_training.models.forecaster import UniversalForecaster
+    from tidegate_training.models.forecaster import Forecaster as Network
 
 DATASETS: Final = ("smd", "asd")
 """Machines of many metrics with a train part of their own."""
@@ -118,7 +118,7 @@ def fit(series: Series, settings: UniversalSettings, like: BundleManifest, work:
     return load_bundle(folder)
 
 
-def train_for(series: Series, settings: UniversalSettings, checkpoint: Path) -> "UniversalForecaster":
+def train_for(series: Series, settings: UniversalSettings, checkpoint: Path) -> "Network":
     """Train on the train part of `series` alone, one channel-independent model for all its metrics."""
     from tidegate_training.data.sources import metrics_of  # noqa: PLC0415  # torch, as above
     from tidegate_training.data.splits import split  # noqa: PLC0415
