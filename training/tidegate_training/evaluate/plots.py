@@ -100,7 +100,7 @@ def lines_by_name(
 
 
 def dots_by_cost(table: Mapping[str, Mapping[str, float]], path: Path, *, cost: str, value: str, across: str, label: str) -> None:
-    """A dot per row of `table`: its `value` with its interval (`<value>_low`, `<value>_high`) against its `cost`, logarithmic."""
+    """A dot per row of `table`: its `value` with its interval (`<value>_low`, `<value>_high`) against its `cost`."""
     figure, axes = _figure(width=7.0, height=4.0)
     markers = "osD^vP*XpHd<>"
     for place, (name, row) in enumerate(table.items()):
@@ -108,7 +108,6 @@ def dots_by_cost(table: Mapping[str, Mapping[str, float]], path: Path, *, cost: 
         axes.errorbar(
             [row[cost]], [row[value]], yerr=error, fmt=markers[place % len(markers)], markersize=6, linewidth=0.7, label=name
         )
-    axes.set_xscale("log")
     axes.set_xlabel(across)
     axes.set_ylabel(label)
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -6,6 +6,7 @@ from typing import Any
 
 from tidegate_training.evaluate import plots
 from tidegate_training.evaluate.models.budget import Budget
+from tidegate_training.evaluate.models.contenders import ABLATIONS
 from tidegate_training.evaluate.models.speed import WATTS_PER_CORE
 from tidegate_training.evaluate.models.study import SMOOTH
 
@@ -39,12 +40,13 @@ def notes(budget: Budget) -> list[str]:
 
 
 def draw(figures: Mapping[str, Any], folder: Path, stem: str) -> dict[str, str]:
-    """Draw accuracy against latency and training time against readings; file name → caption."""
+    """Draw accuracy against latency and training time against readings, ablations aside; file name → caption."""
     captions = {
         f"{stem}-latency.svg": "VUS-PR (over 32 readings, 95 % over series) against the latency of one record",
         f"{stem}-training.svg": "CPU seconds of training against readings trained on; 1m is extrapolated",
     }
-    cost, accuracy = figures["cost"], figures[SMOOTH]["accuracy"]
+    cost = {name: row for name, row in figures["cost"].items() if name not in ABLATIONS}
+    accuracy = figures[SMOOTH]["accuracy"]
     points = {name: {"latency": row["latency_us_batch_1"], **accuracy[name]} for name, row in cost.items()}
     latency, training = (folder / name for name in captions)
     plots.dots_by_cost(points, latency, cost="latency", value="vus_pr", across="µs for one record", label="VUS-PR")
