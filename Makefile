@@ -131,7 +131,7 @@ docs: $(VENV)/dev.stamp ## write anew what is generated: schemas, metrics page, 
 
 COMPILE := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-header
 lock: $(VENV)/dev.stamp ## compile what CI and the image install: requirements/*.txt
-	$(COMPILE) --extra evaluate --extra traces --output-file requirements/ci.txt pyproject.toml requirements/ci.in
+	$(COMPILE) --extra evaluate --extra exact --extra traces --output-file requirements/ci.txt pyproject.toml requirements/ci.in
 	$(COMPILE) --output-file requirements/service.txt pyproject.toml
 
 clean: ## remove the environment and what runs left behind
