@@ -24,6 +24,8 @@ PRINTS_NO_DATA = {
     "tidegate schemas topics check": "says one line, and its exit code says it too",
     "tidegate evaluate detection": "its figures go to the JSON file of --out",
     "tidegate evaluate ablation": "its figures go to the JSON file of --out",
+    "tidegate evaluate models": "its figures go to the JSON file of --out",
+    "tidegate evaluate fitted": "its figures go to the JSON file of --out",
     "tidegate evaluate irap": "its figures go to the JSON file of --out",
     "tidegate evaluate planner": "its figures go to the JSON file of --out",
     "tidegate evaluate nab": "its figures go to the JSON file of --out",
@@ -35,6 +37,7 @@ PRINTS_NO_DATA = {
     "tidegate evaluate allocation": "its figures go to the JSON file of --out",
     "tidegate evaluate acceptance": "its figures go to the JSON file of --out",
     "tidegate train flows": "writes a bundle, whose manifest is JSON",
+    "tidegate train tune": "its table of trials goes to the JSON file of --out",
     "tidegate train universal": "writes a bundle, whose manifest is JSON",
     "tidegate train prior": "writes a bundle, whose manifest is JSON",
 }

@@ -279,7 +279,7 @@ def evaluate_why(
     simulated_seconds: Annotated[int, typer.Option(min=60, help="Seconds of each simulated fleet.")] = 1500,
     bundle: Bundles = None,
 ) -> None:
-    """Ask anomalies of known faults which kind they are, and take the metrics they name away: does the score fall?"""
+    """Ask anomalies of known faults which kind they are, and see how far the score falls without the metrics they name."""
     check_extra()
     from tidegate_training.evaluate import plots, results, scoring, why, why_figures  # noqa: PLC0415  # see the module
 
