@@ -49,9 +49,10 @@ run: $(SERVICE) ## service, simulated fleet and live view; DATA=<file or folder>
 kafka: ## a Kafka broker on localhost:9092 without Docker (Java 17, and Maven the first time); docs/kafka.md
 	@$(PYTHON) deploy/kafka/broker.py run
 
+# Three processes for two cores: tests of brokers, services and stacks wait most of their time.
 test: $(VENV)/dev.stamp ## install what tests need and run all of them
 	-@$(PYTHON) deploy/kafka/broker.py fetch > /dev/null
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp ## format, lint, strict types, import floors, generated files, README commands
 	$(BIN)/ruff format --check .
