@@ -191,6 +191,9 @@ async def test_answers_of_several_workers_join_up_and_a_missing_one_is_said(
         with pytest.raises(DependencyError, match=f"no worker answers for partition {OTHER}; worker http"):
             await asked.sites()
         assert len(await asked.device_views(SITE)) == len(DEVICES), "whose owner is there is answered for"
+        one = (await asked.device_views(SITE))[0]
+        assert await asked.device(SITE, one.device) == one
+        assert await asked.device(SITE, "nobody") is None
         lost = [view for view in await asked.partitions(digest=False) if view.reasons]
         assert [(view.partition, view.reasons) for view in lost] == [(OTHER, ["no worker answers for it"])]
         health = asked.health()

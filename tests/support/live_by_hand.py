@@ -64,6 +64,10 @@ class LiveByHand:
         self._check()
         return [view for view in self.devices if site is None or view.site == site]
 
+    async def device(self, site: str, device: str) -> DeviceView | None:
+        known = {(view.site, view.device): view for view in await self.device_views(site)}
+        return known.get((site, device))
+
     async def explain(self, site: str, device: str) -> Explanation | None:
         self._check()
         return self.explanations.get((site, device))

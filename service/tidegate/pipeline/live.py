@@ -96,6 +96,10 @@ class LiveWorkers:
             return await self._owner(site).call(lambda partition: partition.detection.device_views(SiteId(site)))
         return [view for part in await self._all(lambda partition: partition.detection.device_views()) for view in part]
 
+    async def device(self, site: str, device: str) -> DeviceView | None:
+        """One device."""
+        return await self._owner(site).call(lambda partition: partition.detection.device_view(SiteId(site), DeviceId(device)))
+
     async def explain(self, site: str, device: str) -> Explanation | None:
         """Why this device alarms, or why not."""
         return await self._owner(site).call(lambda partition: partition.detection.explain(SiteId(site), DeviceId(device)))

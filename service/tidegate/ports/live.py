@@ -74,6 +74,10 @@ class LiveState(Protocol):
         """The devices of `site`, or of every site, in any order; empty for an unknown site."""
         ...
 
+    async def device(self, site: str, device: str) -> DeviceView | None:
+        """One device; None when it was never heard of."""
+        ...
+
     async def explain(self, site: str, device: str) -> Explanation | None:
         """Why this device alarms, or why not; None when it was never heard of."""
         ...

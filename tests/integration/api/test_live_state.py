@@ -20,8 +20,7 @@ def device(site: str, name: str, **changes: Any) -> Any:
 
 @pytest.mark.parametrize("odd", ODD)
 async def test_an_identifier_with_odd_characters_is_reached_when_encoded(house: Any, odd: str) -> None:
-    view = device(odd, odd)
-    house.live.explanations[odd, odd] = replace(examples.EXPLANATION, device=view)
+    house.live.devices.append(device(odd, odd))
     house.live.topologies[odd] = replace(examples.TOPOLOGY, site=SiteId(odd))
     encoded = quote(odd, safe="").replace(".", "%2E")
     for path in (f"/v1/devices/{encoded}/{encoded}", f"/v1/sites/{encoded}/topology"):

@@ -101,6 +101,10 @@ class RemoteLive:
             return await self._asking.joined(LiveState.device_views, site)
         return await self._asking.owner(site, LiveState.device_views, site)
 
+    async def device(self, site: str, device: str) -> DeviceView | None:
+        """One device."""
+        return await self._asking.owner(site, LiveState.device, site, device)
+
     async def explain(self, site: str, device: str) -> Explanation | None:
         """Why this device alarms, or why not."""
         return await self._asking.owner(site, LiveState.explain, site, device)

@@ -37,7 +37,7 @@ async def list_devices(page: Paging, door: Here, site: SiteFilter = None, state:
 @router.get("/v1/devices/{site}/{device}", response_model=DeviceView, responses=example_of(examples.DEVICE))
 async def get_device(site: SitePath, device: DevicePath, door: Here) -> Response:
     """Get one device as its last committed reading left it."""
-    return as_json((await _explain(site, device, door)).device)
+    return as_json(found(await door.ports.live.device(site, device), _named(site, device)))
 
 
 @router.get(
@@ -62,7 +62,11 @@ async def get_forecast(site: SitePath, device: DevicePath, door: Here) -> Respon
 
 
 async def _explain(site: SitePath, device: DevicePath, door: Here) -> Explanation:
-    return found(await door.ports.live.explain(site, device), f"device {device!r} at site {site!r}")
+    return found(await door.ports.live.explain(site, device), _named(site, device))
+
+
+def _named(site: str, device: str) -> str:
+    return f"device {device!r} at site {site!r}"
 
 
 def _key(view: DeviceView) -> SortKey:

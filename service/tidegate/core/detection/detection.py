@@ -237,6 +237,10 @@ class Detection:
         """Devices as they stand after their last reading, of one site or of all."""
         return views.device_views(self.roster, self.anomalies, site)
 
+    def device_view(self, site: SiteId, device: DeviceId) -> DeviceView | None:
+        """One device as it stands after its last reading; null when it is unknown."""
+        return views.device_view(self.roster, self.anomalies, site, device)
+
     def explain(self, site: SiteId, device: DeviceId) -> Explanation | None:
         """Why a device alarms, or why not; null when it is unknown."""
         return views.explain(self.roster, self.anomalies, site, device)

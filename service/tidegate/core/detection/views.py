@@ -36,6 +36,12 @@ def device_views(roster: Roster, anomalies: Anomalies, site: SiteId | None) -> l
     return [_view(roster, anomalies, slot) for slot in slots]
 
 
+def device_view(roster: Roster, anomalies: Anomalies, site: SiteId, device: DeviceId) -> DeviceView | None:
+    """One device; null when it is unknown."""
+    slot = _slot(roster, site, device)
+    return None if slot is None else _view(roster, anomalies, slot)
+
+
 def state_counts(roster: Roster, site: SiteId | None) -> dict[DeviceState, int]:
     """How many devices of `site` (null: of all) are in each state."""
     codes = roster.devices.code[: roster.devices.size] if site is None else roster.devices.code[_slots(roster, site)]
@@ -67,16 +73,16 @@ def newest_event_time_ms(roster: Roster) -> int | None:
 
 def explain(roster: Roster, anomalies: Anomalies, site: SiteId, device: DeviceId) -> Explanation | None:
     """Why the device alarms or why not, with every stream's part; null when it is unknown."""
-    known = roster.directory.known.get((site, device))
-    if known is None or known.slot >= roster.devices.size:
+    slot = _slot(roster, site, device)
+    if slot is None:
         return None
-    subject = roster.subject(known.slot)
-    look = look_at(subject, held_by(roster, anomalies, known.slot))
-    parts = _parts(subject, look, fires=known.slot not in anomalies.open and look.held is None)
+    subject = roster.subject(slot)
+    look = look_at(subject, held_by(roster, anomalies, slot))
+    parts = _parts(subject, look, fires=slot not in anomalies.open and look.held is None)
     return Explanation(
-        device=_view(roster, anomalies, known.slot),
+        device=_view(roster, anomalies, slot),
         threshold=look.threshold,
-        alarming=known.slot in anomalies.open,
+        alarming=slot in anomalies.open,
         streams=reasons(look, least=0.0),
         suppressed_by=suppressions(look, unheard_metrics(subject, look)),
         would_fire=would_fire(look),
@@ -132,6 +138,12 @@ def _believable(roster: Roster, rows: Rows, place: NDArray[np.int64]) -> Float64
     value, metric = rows.value[place], rows.metric[place]
     broken = (value < roster.profiles.low[metric]) | (value > roster.profiles.high[metric])
     return np.where(broken, rows.quantiles[place][..., 0, MEDIAN], value)
+
+
+def _slot(roster: Roster, site: SiteId, device: DeviceId) -> int | None:
+    """Where a device's state is; null when it has none."""
+    known = roster.directory.known.get((site, device))
+    return None if known is None or known.slot >= roster.devices.size else known.slot
 
 
 def _slots(roster: Roster, site: SiteId) -> NDArray[np.int64]:
