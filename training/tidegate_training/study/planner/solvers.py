@@ -80,7 +80,8 @@ def cp_sat(problem: Problem, program: Program, seconds: float) -> Int64 | None:
     model.minimize(cp_model.LinearExpr.weighted_sum(x, prices.tolist()))
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds, solver.parameters.num_workers = seconds, 1
-    if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    solver.solve(model)
+    if solver.status_name() not in ("OPTIMAL", "FEASIBLE"):
         return None
     return _chosen(problem, np.array([solver.value(each) for each in x[: program.links]], np.bool_))
 
