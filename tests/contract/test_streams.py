@@ -207,6 +207,8 @@ def test_it_goes_on_from_a_snapshot_as_if_nothing_had_happened(stream: str) -> N
     first.observe(readings[:6], tick_of(10_000))
     second = Detection.restore(CONFIGURATION, BUNDLES, first.export_state())
     assert list(follow(second, readings[6:])) == through_fault(stream)[6:]
+    first.observe(readings[6:], tick_of(10_000))
+    assert second.digest() == first.digest()
 
 
 @pytest.mark.parametrize("stream", ALL)
@@ -225,12 +227,13 @@ def test_state_takes_as_many_bytes_after_every_fault_as_before() -> None:
     assert after == before
 
 
-def test_a_device_with_other_metrics_begins_anew() -> None:
+@pytest.mark.parametrize("stream", ALL)
+def test_a_device_with_other_metrics_begins_anew(stream: str) -> None:
     subject = lived()
-    subject.observe(fault("level"), tick_of(10_000))
+    subject.observe(fault(stream), tick_of(10_000))
     subject.configure(configuration(profile(metrics={name: Metric(stuck_after=6) for name in ("b", "x")})))
     renewed = [reading(1000 + at, metrics={"b": float(at % 3), "x": 5.0}) for at in range(40)]
     history = list(follow(subject, renewed))
-    for stream in ALL:
-        assert found(stream, history)[0].max() == 0.0
-        assert np.isfinite(found(stream, history)).all()
+    for each in ALL:
+        assert found(each, history)[0].max() == 0.0
+        assert np.isfinite(found(each, history)).all()

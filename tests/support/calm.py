@@ -8,8 +8,8 @@ from support.readings import configuration, detection, noise, profile, reading, 
 from tidegate.contracts.profile import Metric, Profile
 from tidegate.core.detection.detection import Detection
 
-CALM = 300
-"""Minutes of ordinary noise around 20 that everybody has seen."""
+CALM = 600
+"""Minutes of ordinary noise around 20 that everybody has seen: ten hours."""
 
 OTHERS = ("neighbour", *(f"other{number}" for number in range(8)))
 

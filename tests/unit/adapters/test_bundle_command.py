@@ -21,7 +21,7 @@ def test_verify_says_everything_that_differs_and_fails(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, changes={"task": "dream", "opset": 3})
     result = run(app, ["verify", str(folder)])
     assert result.exit_code == 1
-    assert "task is dream, expected" in result.output
+    assert "task is dream, expected forecast or classify" in result.output
     assert "opset is 17, expected 3" in result.output
 
 

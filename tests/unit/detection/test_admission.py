@@ -11,7 +11,7 @@ from tidegate.contracts.deadletter import DeadLetterReason
 from tidegate.contracts.profile import Metric
 from tidegate.contracts.reading import Reading
 from tidegate.core.detection.archive import digest
-from tidegate.core.detection.detection import Detection
+from tidegate.core.detection.detection import CLOCK_REASONS, Detection
 from tidegate.core.detection.results import DetectionResult
 
 TICK = tick_of(1000)
@@ -58,10 +58,11 @@ def settled(subject: Detection) -> str:
 def test_an_unusable_later_reading_is_rejected_and_leaves_its_device_alone(bad: Reading, reason: DeadLetterReason) -> None:
     subject = detection()
     subject.observe([reading(0)], TICK)
-    before = settled(subject)
+    before, refused = settled(subject), subject.roster.devices.refused.copy()
     expected = DeadLetterReason.UNKNOWN_PROFILE if bad.profile == "unheard" else reason
     assert reasons_of(subject.observe([bad], TICK)) == [(0, expected)]
     assert settled(subject) == before
+    assert (subject.roster.devices.refused - refused)[0] == (expected in CLOCK_REASONS)
 
 
 def test_clock_faults_count_as_quarantined_and_all_else_as_dead_lettered() -> None:

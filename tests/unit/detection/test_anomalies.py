@@ -13,7 +13,7 @@ from tidegate.core.detection.profiles import WARMUP_READINGS
 
 
 def calm_device(metric: Metric | None = None, **alarm: object) -> Detection:
-    """A device that has shown ordinary noise around 20 for five hours, under a policy of its own."""
+    """A device that has shown ordinary noise around 20 for ten hours, under a policy of its own."""
     return calm.calm_device(profile(metrics={"heat": metric or Metric(unit="°C")}, **alarm))
 
 
@@ -62,7 +62,7 @@ def test_a_long_fault_is_one_anomaly_and_not_many() -> None:
 
 
 def test_a_worse_reading_updates_the_open_anomaly() -> None:
-    found = facts(calm_device(), [34.0, 34.0, 900.0])
+    found = facts(calm_device(), [30.0, 30.0, 900.0])
     assert [fact.status for fact in found] == [AnomalyStatus.OPENED, AnomalyStatus.UPDATED]
     ranks = [list(Severity).index(fact.severity) for fact in found]
     assert ranks[1] > ranks[0]
