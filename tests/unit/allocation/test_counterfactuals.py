@@ -7,6 +7,8 @@ from small_site import device, gateway, request_of, topology
 
 from tidegate.contracts.plan import ChangedPart, Counterfactual, Move, Trigger
 from tidegate.contracts.topology import Topology
+from tidegate.core.allocation import planner
+from tidegate.core.allocation.counterfactual import STEPS_PER_TRY
 from tidegate.core.allocation.planner import plan
 from tidegate_training.evaluate.plan_checks import changed_topology, flips
 
@@ -53,6 +55,17 @@ def test_a_rescue_to_the_better_of_two_goes_to_the_other_when_its_link_gets_dear
 def test_no_other_way_and_no_limit_leave_nothing_to_name() -> None:
     (move,) = plan(request_of(topology([replace(gateway("g1"), capacity={})], [device("a", None)]))).moves
     assert move.counterfactual is None
+
+
+def test_a_plan_in_need_whose_search_alone_is_longer_than_the_budget_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Trigger] = []
+    real = planner.search
+    monkeypatch.setattr(planner, "search", lambda *given: searched.append(given[1]) or real(*given))
+    monkeypatch.setattr(planner, "STEPS_IN_NEED", budget := 80)
+    site = topology([gateway(f"g{n}", cpu=1e4) for n in range(4)], [device(f"d{n}", None, cpu=1.0 + n % 7) for n in range(150)])
+    made = plan(request_of(site, Trigger.UNSERVED_DEVICES))
+    assert (len(made.moves), len(searched)) == (150, 1)
+    assert made.steps + STEPS_PER_TRY > budget
 
 
 def test_a_counterfactual_that_is_not_so_is_found_out() -> None:

@@ -50,14 +50,17 @@ class _Change:
 
 
 def counterfactuals(
-    problem: Problem, placement: Placement, steps: Sequence[Step], search: Search, *, budget: int
+    problem: Problem, placement: Placement, steps: Sequence[Step], search: Search, *, took: int, budget: int
 ) -> dict[int, Counterfactual]:
-    """By device, what flips its step; `placement` is where the search ended. Devices without an answer are left out."""
+    """By device, what flips its step; `placement` is where the search ended. Devices without an answer are left out.
+
+    The search `took` so many steps, and so will each try: one that the budget has no room for is not begun.
+    """
     told: dict[int, Counterfactual] = {}
     spent = 0
     for step in steps:
         for change in _candidates(problem, placement, step):
-            if spent >= budget:
+            if spent + STEPS_PER_TRY + took > budget:
                 return told
             again, trail = search(_changed(problem, step.device, change))
             spent += STEPS_PER_TRY + trail.spent

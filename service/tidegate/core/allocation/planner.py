@@ -61,6 +61,7 @@ def plan(request: PlanRequest) -> Plan:
         placement,
         order,
         lambda changed: search(changed, request.trigger, request.settings),
+        took=trail.spent,
         budget=STEPS if request.trigger in _UNHURRIED else STEPS_IN_NEED,
     )
     unserved = np.flatnonzero(placement.gateway == NOWHERE)
