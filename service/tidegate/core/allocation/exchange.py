@@ -15,6 +15,7 @@ from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Admission, Binding
 from tidegate.core.allocation.together import starts
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Trail
+from tidegate.core.ragged import ragged
 
 _ROUNDS: Final = 30
 """Rounds at most; each must save something."""
@@ -123,10 +124,8 @@ def _met(placement: Placement, market: _Market, wishes: Int64) -> tuple[Int64, I
     order = np.argsort(at, kind="stable")
     traders, ends = market.devices[order], np.searchsorted(at[order], np.arange(len(placement.problem.gateways) + 1))
     gateway = placement.problem.reach.gateway[wishes]
-    counts = ends[gateway + 1] - ends[gateway]
-    before = np.cumsum(counts) - counts
-    rows = np.arange(int(counts.sum())) + np.repeat(ends[gateway] - before, counts)
-    return np.repeat(wishes, counts), traders[rows]
+    wish, row = ragged(ends[gateway], ends[gateway + 1] - ends[gateway])
+    return wishes[wish], traders[row]
 
 
 def _saving(placement: Placement, one: Int64, other: Int64) -> Float64:

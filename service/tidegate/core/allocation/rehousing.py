@@ -14,6 +14,7 @@ from tidegate.core.allocation.placement import loads
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Admission, Binding, Room
 from tidegate.core.allocation.together import fitting, starts
+from tidegate.core.ragged import ragged
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,7 @@ def rehoused(houses: Houses, lost: list[int]) -> bool:
 def _links_of(problem: Problem, devices: Int64) -> Int64:
     """All links of `devices`, device by device."""
     first = problem.reach.first[devices]
-    counts = problem.reach.first[devices + 1] - first
-    before = np.cumsum(counts) - counts
-    return np.asarray(np.arange(int(counts.sum())) + np.repeat(first - before, counts))
+    return ragged(first, problem.reach.first[devices + 1] - first)[1]
 
 
 def _round(houses: Houses, load: Float64, links: Int64) -> Int64:

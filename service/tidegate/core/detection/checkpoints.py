@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from tidegate.contracts.anomaly import Anomaly
 from tidegate.contracts.ids import AnomalyId
 from tidegate.core.detection.roster import Roster
-from tidegate.core.detection.rounds import ragged
 from tidegate.core.detection.state import NO_ANOMALY, NO_PAST, Devices
 from tidegate.core.detection.table import Column, Table
 from tidegate.core.detection.tail import NO_ENTRY
+from tidegate.core.ragged import ragged
 
 Int64 = NDArray[np.int64]
 

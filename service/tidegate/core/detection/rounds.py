@@ -79,10 +79,3 @@ def _rank(slot: Int64) -> Int64:
     rank = np.empty(len(slot), dtype=np.int64)
     rank[order] = position - first
     return rank
-
-
-def ragged(start: Int64, width: Int64) -> tuple[Int64, Int64]:
-    """Owner and flat index of ragged runs: run i covers `start[i]` … `start[i] + width[i]` − 1."""
-    owner = np.repeat(np.arange(len(width)), width)
-    before = np.cumsum(width) - width
-    return owner, np.arange(len(owner)) - np.repeat(before - start, width)

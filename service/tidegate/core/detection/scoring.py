@@ -15,7 +15,7 @@ from tidegate.core.detection import evidence
 from tidegate.core.detection.calibration import DEVICE, DROPOUT, SHAPES, Fitted, fit
 from tidegate.core.detection.lane import Lane
 from tidegate.core.detection.profiles import Profiles
-from tidegate.core.detection.rounds import Intake, ragged
+from tidegate.core.detection.rounds import Intake
 from tidegate.core.detection.row_scores import (
     ALARMING,
     CROSS_STREAM,
@@ -28,6 +28,7 @@ from tidegate.core.detection.row_scores import (
 )
 from tidegate.core.detection.state import NEVER, Devices
 from tidegate.core.forecaster import Float64
+from tidegate.core.ragged import ragged
 
 Bool = NDArray[np.bool_]
 Int64 = NDArray[np.int64]

@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.core.detection.rounds import Intake, ragged
+from tidegate.core.detection.rounds import Intake
 from tidegate.core.detection.state import NEVER, NO_GATEWAY
 from tidegate.core.detection.table import Column, Table
 from tidegate.core.forecaster import Float64
+from tidegate.core.ragged import ragged
 
 Int64 = NDArray[np.int64]
 
