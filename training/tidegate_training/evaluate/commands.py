@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from tidegate_training.asking import need_torch
+from tidegate_training.evaluate import allocation_commands
 from tidegate_training.evaluate.running import (
     Bundles,
     Cache,
@@ -31,6 +32,16 @@ from tidegate_training.evaluate.running import (
 app = typer.Typer(no_args_is_help=True, help="How good it is: the service's own code on recorded data, beside plain baselines.")
 
 VUS_CAPTION: Final = "VUS-PR by series and detector (at most 40 series)"
+
+app.command(name="allocation", epilog="Example: `tidegate evaluate allocation --data ../shared/data --out backtest.json`")(
+    allocation_commands.evaluate_allocation
+)
+app.command(name="irap", epilog="Example: `tidegate evaluate irap --out irap.json --datasets DS1 --datasets DS5`")(
+    allocation_commands.evaluate_irap
+)
+app.command(name="planner", epilog="Example: `tidegate evaluate planner --out planner.json --quick --rivals greedy`")(
+    allocation_commands.evaluate_planner
+)
 
 
 @app.command(name="detection", epilog="Example: `tidegate evaluate detection --data ../shared/data --out detection.json`")
@@ -145,29 +156,6 @@ def evaluate_nab(
     if nab_results is not None:
         for name, told in nab.told_scores(said).items():
             nab_layout.write_layout(files, name, told, nab_results)
-    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
-
-
-@app.command(name="allocation", epilog="Example: `tidegate evaluate allocation --data ../shared/data --out backtest.json`")
-def evaluate_allocation(
-    data: Data,
-    out: Out,
-    days: Annotated[float | None, typer.Option(min=0.01, help="Days of the trace at most.")] = None,
-    bundle: Bundles = None,
-) -> None:
-    """Replay recorded demand on gateways under Tidegate's allocator, a greedy rival, somebody who knows, and left alone."""
-    check_extra()
-    from tidegate_training.evaluate import allocation, plots, results, scoring  # noqa: PLC0415  # see the module
-
-    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
-    with progress_shown() as report:
-        replays, figures = allocation.run_backtest(data, configuration, forecaster, days=days, progress=report)
-    notes = [*allocation.NOTES, *allocation.notes_of(replays)]
-    command = cited("allocation", out, [f"--days {days:g}"] if days else [])
-    picture = out.with_name(f"{out.stem}-moves.svg")
-    plots.moves_against_overload({name: figures[name]["held_out"] for name in figures}, picture)
-    caption = "Overload and moves of each policy, held-out part, by site"
-    results.write(results.collect("Allocation backtest", command, figures, notes), out, plots={picture.name: caption})
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
@@ -296,30 +284,6 @@ def evaluate_why(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
-@app.command(name="irap", epilog="Example: `tidegate evaluate irap --out irap.json --datasets DS1 --datasets DS5`")
-def evaluate_irap(
-    out: Out,
-    datasets: Annotated[list[str] | None, typer.Option(help="Only these: DS1 … DS8 (repeatable).")] = None,
-    random_states: Annotated[int, typer.Option(min=1, help="Searches of each solver, from states 0, 1, ….")] = 10,
-    evaluations: Annotated[int, typer.Option(min=1, help="Solutions that each search may price.")] = 200_000,
-) -> None:
-    """Solve the papers' resource allocation problem by whales, genes, search economics and our planner, beside its optimum."""
-    check_extra()
-    from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module
-    from tidegate_training.study.irap import instance, page, study  # noqa: PLC0415
-
-    chosen = datasets or list(instance.SIZES)
-    with progress_shown() as report:
-        figures = study.run_study(chosen, random_states=random_states, evaluations=evaluations, report=report)
-    options = [f"--datasets {name}" for name in datasets or []]
-    options += [f"--random-states {random_states}"] if random_states != 10 else []
-    options += [f"--evaluations {evaluations}"] if evaluations != 200_000 else []
-    command = " ".join([f"tidegate evaluate irap --out docs/results/{out.name}", *options])
-    made = results.collect("IoT resource allocation (IRAP)", command, figures, page.NOTES)
-    results.write(made, out, plots=page.draw(figures, chosen, out.parent, out.stem))
-    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
-
-
 @app.command(name="fitted", epilog="Example: `tidegate evaluate fitted --data ../shared/data --out fitted.json --processes 2`")
 def evaluate_fitted(data: Data, out: Out, limit: Limit = None, processes: Processes = 1) -> None:
     """Judge each machine with a forecaster of its own, trained on its train part, beside PCA on the same; needs torch."""
@@ -331,35 +295,6 @@ def evaluate_fitted(data: Data, out: Out, limit: Limit = None, processes: Proces
         machines = fitted.run_fitted(data, scoring.service_configuration(), limit=limit, processes=processes, report=report)
     command = cited("fitted", out, repeated(None, limit))
     results.write(results.collect("Fitted forecasters", command, fitted.fitted_figures(machines), fitted.NOTES), out)
-    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
-
-
-@app.command(name="planner", epilog="Example: `tidegate evaluate planner --out planner.json --quick --rivals greedy`")
-def evaluate_planner(
-    out: Out,
-    quick: Annotated[bool, typer.Option("--quick", help="Small sites, to see that it runs.")] = False,
-    rivals: Annotated[list[str] | None, typer.Option(help="Only these: greedy, highs, cp-sat (repeatable).")] = None,
-    random_states: Annotated[int, typer.Option(min=1, help="Sites of each kind, from states 0, 1, ….")] = 5,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Time limit of an exact rival for each goal of each site.")] = 60.0,
-    largest: Annotated[int | None, typer.Option(min=1, help="Leave out sizes of more devices.")] = None,
-) -> None:
-    """Plan for random sites of up to 100,000 devices: seconds, memory and gap to the bound, beside exact solvers and greedy."""
-    check_extra()
-    from tidegate_training.evaluate import results  # noqa: PLC0415  # see the module
-    from tidegate_training.study.planner import page, solvers, study  # noqa: PLC0415
-
-    scope, chosen = study.QUICK_SCOPE if quick else study.FULL_SCOPE, rivals or list(solvers.RIVALS)
-    with progress_shown() as report:
-        figures = study.run_study(
-            study.limited(scope, largest), rivals=chosen, random_states=random_states, seconds=seconds, report=report
-        )
-    options = ["--quick"] * quick + [f"--rivals {name}" for name in rivals or []]
-    options += [f"--random-states {random_states}"] if random_states != 5 else []
-    options += [f"--seconds {seconds:g}"] if seconds != 60 else []
-    options += [f"--largest {largest}"] if largest else []
-    command = " ".join([f"tidegate evaluate planner --out docs/results/{out.name}", *options])
-    made = results.collect("Planner", command, figures, page.NOTES)
-    results.write(made, out, plots=page.draw(figures, out.parent, out.stem))
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
