@@ -1,9 +1,12 @@
 """Work spread over processes: one call per job, results in the order of the jobs, progress as they finish.
 
-Workers are started afresh, not forked: a model runtime that has threads does not survive a fork.
+Workers are started afresh, not forked: a model runtime that has threads does not survive a fork. They end with their parent,
+however it ends: workers of a killed one would otherwise work on for nobody.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
@@ -25,7 +28,7 @@ def spread(
             results.append(work(job))
             finished(job)
         return results
-    with ProcessPoolExecutor(min(processes, len(jobs)), multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(processes, len(jobs)), multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         futures = {pool.submit(work, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -35,3 +38,14 @@ def spread(
             pool.shutdown(cancel_futures=True)
             raise
         return [future.result() for future in futures]
+
+
+def _end_with_parent() -> None:
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # a job may be deep in numpy: nothing is left to tell it, or to tell about it

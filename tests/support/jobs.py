@@ -1,0 +1,25 @@
+"""Jobs for work that is spread over processes: by name, as a process started afresh finds them."""
+
+import os
+import time
+from pathlib import Path
+
+
+def squared(number: int) -> int:
+    """The first takes longest, so that it finishes last."""
+    time.sleep(0.3 if number == 1 else 0.0)
+    return number * number
+
+
+def refused(number: int) -> int:
+    """Fails for one number."""
+    if number == 2:
+        raise ValueError("two is refused")
+    return number
+
+
+def never_done(folder: str) -> None:
+    """Says who does it, and goes on for ever."""
+    Path(folder, str(os.getpid())).touch()
+    while True:
+        time.sleep(0.05)
