@@ -4,10 +4,14 @@ import os
 import time
 from pathlib import Path
 
+from tidegate_training.evaluate.spread import advance
+
 
 def squared(number: int) -> int:
-    """The first takes longest, so that it finishes last."""
+    """The first takes longest, so that it finishes last; says twice how far it is."""
     time.sleep(0.3 if number == 1 else 0.0)
+    advance(number)
+    advance(number)
     return number * number
 
 

@@ -28,6 +28,13 @@ def test_results_come_in_the_order_of_the_jobs(processes: int) -> None:
 
 
 @pytest.mark.parametrize("processes", [1, 2])
+def test_what_jobs_say_of_their_progress_is_heard_once_all_are_done(processes: int) -> None:
+    heard: list[int] = []
+    spread(squared, [1, 2, 3], processes=processes, advanced=heard.append)
+    assert sorted(heard) == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
 def test_what_a_job_raises_is_raised_here(processes: int) -> None:
     with pytest.raises(ValueError, match="two is refused"):
         spread(refused, [1, 2, 3], processes=processes)

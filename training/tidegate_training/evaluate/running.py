@@ -1,10 +1,11 @@
 """What the commands of evaluation share: their options, a bar while they run, and the command a results file cites."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 import typer
 from rich.console import Console
@@ -23,6 +24,10 @@ NabResults = Annotated[
 ]
 Detectors = Annotated[list[str] | None, typer.Option(help="Only these: tidegate, PCA, EWMA, … (repeatable).")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Series of each data set at most.")]
+
+
+LINE_SECONDS: Final = 30.0
+"""Between two lines about the same thing, where no bar can be drawn."""
 
 
 class Report(Protocol):
@@ -51,9 +56,13 @@ def cited(name: str, out: Path, options: list[str]) -> str:
 
 @contextmanager
 def progress_shown() -> Iterator[Report]:
-    """A bar per thing under way, on standard error; lines without a terminal are rich's business."""
+    """A bar per thing under way, on standard error; without a terminal a line now and then, for whoever reads the log."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(console)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=console) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(what: str, done: int, total: int, /) -> None:
@@ -62,6 +71,18 @@ def progress_shown() -> Iterator[Report]:
             bars.update(tasks[what], completed=done)
 
         yield report
+
+
+def _lines(console: Console) -> Report:
+    said_at: dict[str, float] = {}
+
+    def report(what: str, done: int, total: int, /) -> None:
+        now = time.monotonic()
+        if done >= total or now - said_at.get(what, -LINE_SECONDS) >= LINE_SECONDS:
+            said_at[what] = now
+            console.print(f"{what}: {done:,} of {total:,}", highlight=False)
+
+    return report
 
 
 def repeated(detectors: Sequence[str] | None, limit: int | None = None) -> list[str]:

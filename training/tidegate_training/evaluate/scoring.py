@@ -63,13 +63,13 @@ def judge_by_service(
     taken: Sequence[Series],
     configuration: CoreConfiguration,
     forecaster: Forecaster,
-    progress: Callable[[int], None] = lambda _: None,
+    advanced: Callable[[int], None] = lambda _: None,
 ) -> list[Judgement]:
     """Stream every reading of `taken` through one `Detection`, train part first, and return what it said of all rows.
 
     `surprise` [T] is the combined evidence before the device's own calibration, `rarity` [T] after it (NaN where a reading
-    was not judged); `alarms` are the rows at which an anomaly opened, silence aside: nothing in a file is silent. `progress`
-    is called with the number of readings taken in so far.
+    was not judged); `alarms` are the rows at which an anomaly opened, silence aside: nothing in a file is silent. `advanced`
+    is called with the number of readings of each micro-batch, once it is scored.
 
     Raises:
         InputError: two series are of the same device; they would be scored as one.
@@ -79,15 +79,13 @@ def judge_by_service(
         raise InputError("two series are of the same device", advice="evaluate their folders one at a time")
     detection = Detection(configuration, {"universal": forecaster})
     kept = [_Kept.of(series) for series in taken]
-    done = 0
     for places, readings in micro_batches(taken):
         result = detection.observe(readings, max(reading.event_time_ms for reading in readings))
         _keep_scores(result.scores, places, kept)
         for anomaly in result.anomalies:
             index = position[anomaly.device]
             _keep_fact(anomaly, taken[index], kept[index].spans)
-        done += len(readings)
-        progress(done)
+        advanced(len(readings))
     return [one.judgement() for one in kept]
 
 

@@ -17,7 +17,7 @@ from tidegate.fleet.series import Series
 from tidegate_training.evaluate import baselines, half_space_trees
 from tidegate_training.evaluate.baselines import Float64, Judgement, judge_surprise, surprise_of
 from tidegate_training.evaluate.scoring import judge_by_service, profile_of, universal_forecaster
-from tidegate_training.evaluate.spread import spread
+from tidegate_training.evaluate.spread import advance, spread
 
 Report = Callable[[str, int, int], None]
 
@@ -63,13 +63,13 @@ def by_service(
     jobs = [ServiceJob([taken[index] for index in chunk], configuration, list(bundles)) for chunk in chunks]
     total, done = sum(map(len, taken)), 0
 
-    def finished(job: ServiceJob) -> None:
+    def advanced(readings: int) -> None:
         nonlocal done
-        done += sum(map(len, job.taken))
+        done += readings
         report("tidegate, readings", done, total)
 
-    report("tidegate, readings", 0, total)
-    said = spread(_serve, jobs, processes=processes, finished=finished)
+    advanced(0)
+    said = spread(_serve, jobs, processes=processes, advanced=advanced)
     by_index = {
         index: judgement for chunk, part in zip(chunks, said, strict=True) for index, judgement in zip(chunk, part, strict=True)
     }
@@ -77,7 +77,7 @@ def by_service(
 
 
 def _serve(job: ServiceJob) -> list[Judgement]:
-    return judge_by_service(job.taken, job.configuration, universal_forecaster(job.bundles))
+    return judge_by_service(job.taken, job.configuration, universal_forecaster(job.bundles), advance)
 
 
 def surprises(
