@@ -7,7 +7,7 @@ import numpy as np
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
 from tidegate.core.allocation.goals import congestion
 from tidegate.core.allocation.placement import Placement
-from tidegate.core.allocation.rules import allowed
+from tidegate.core.allocation.rules import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ def options(placement: Placement, device: int, tie_break: Int64) -> list[Option]
     `tie_break` int64 [gateway] orders equals after the emptier gateway; costs closer than a billionth are equal.
     """
     problem = placement.problem
-    links = np.arange(problem.reach.first[device], problem.reach.first[device + 1])
-    links = links[problem.reach.gateway[links] != placement.gateway[device]]
-    links = links[allowed(problem, placement.load, links)]
+    first, end = problem.reach.first[device : device + 2].tolist()
+    links = first + np.flatnonzero(problem.usable[first:end] & (problem.reach.gateway[first:end] != placement.gateway[device]))
+    links = links[Room().allows(problem, placement.load, links)]
     if not len(links):
         return []
     gateway = problem.reach.gateway[links]
@@ -54,8 +54,8 @@ def arrival_price(placement: Placement, links: Int64) -> Float64:
     """Congestion per hour that using each of `links` would add at its gateway, float64 [link]."""
     reach = placement.problem.reach
     gateway = reach.gateway[links]
-    load = placement.load[gateway]
-    return _price(placement, gateway, load + placement.problem.demand[reach.device[links]], load)
+    load = placement.load.take(gateway, axis=0)
+    return _price(placement, gateway, load + placement.problem.demand.take(reach.device[links], axis=0), load)
 
 
 def departure_gain(placement: Placement, devices: Int64) -> Float64:
@@ -72,6 +72,6 @@ def rounded(placement: Placement, cost_per_hour: Float64) -> Float64:
 
 
 def _price(placement: Placement, gateway: Int64, more: Float64, less: Float64) -> Float64:
-    scale = placement.problem.scale[gateway]
+    scale = placement.problem.scale.take(gateway, axis=0)
     steps = congestion(np.maximum(more, 0.0) / scale) - congestion(np.maximum(less, 0.0) / scale)
     return np.asarray(placement.problem.cost_unit * steps.sum(axis=1))

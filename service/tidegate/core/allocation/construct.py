@@ -18,7 +18,7 @@ from tidegate.core.allocation.goals import CONGESTION_SHARES, CONGESTION_SLOPES
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.prices import DECIMALS, Relaxation, ascend, reduced_costs
 from tidegate.core.allocation.problem import Problem
-from tidegate.core.allocation.rules import Admission, Binding, Room
+from tidegate.core.allocation.rules import Room
 from tidegate.core.allocation.together import fitting, starts
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 
@@ -65,8 +65,7 @@ def _links(placement: Placement, devices: Int64) -> Int64:
     wanted = np.zeros(len(problem.devices), np.bool_)
     wanted[devices] = True
     links = np.flatnonzero(wanted[reach.device])
-    for rule in (Binding(), Admission()):
-        links = links[rule.allows(problem, placement.load, links)]
+    links = links[problem.usable[links]]
     least = np.full(len(problem.devices), np.inf)
     np.minimum.at(least, reach.device[links], reach.latency_excess_ms[links])
     return links[reach.latency_excess_ms[links] <= least[reach.device[links]]]
@@ -75,17 +74,16 @@ def _links(placement: Placement, devices: Int64) -> Int64:
 def relaxation_of(placement: Placement, links: Int64) -> Relaxation:
     """The relaxation of serving the devices of `links` beside those already served."""
     problem, reach = placement.problem, placement.problem.reach
-    owners, first, device = np.unique(reach.device[links], return_index=True, return_inverse=True)
-    gateway = reach.gateway[links]
+    first, gateway = starts(reach.device[links]), reach.gateway[links]
     return Relaxation(
-        first=first.astype(np.int64),
-        device=device.astype(np.int64),
+        first=first,
+        device=np.repeat(np.arange(len(first)), np.diff(np.append(first, len(links)))),
         gateway=gateway,
         cost=np.round(reach.cost_per_hour[links] / problem.cost_unit, DECIMALS),
         share=np.round(problem.demand[reach.device[links]] / problem.scale[gateway], DECIMALS),
         widths=_free_pieces(problem, placement.load),
         slopes=_PIECES,
-        outside=np.full(len(owners), np.inf),
+        outside=np.full(len(first), np.inf),
     )
 
 

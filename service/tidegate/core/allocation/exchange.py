@@ -12,7 +12,6 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.goals import congestion
 from tidegate.core.allocation.placement import FULL, ROUNDING, Placement
 from tidegate.core.allocation.problem import Problem
-from tidegate.core.allocation.rules import Admission, Binding
 from tidegate.core.allocation.together import starts
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Trail
 from tidegate.core.ragged import ragged
@@ -67,9 +66,7 @@ def _market(problem: Problem, devices: Int64) -> _Market:
     reach, wanted = problem.reach, np.zeros(len(problem.devices), np.bool_)
     wanted[devices] = True
     links = np.flatnonzero(wanted[reach.device])
-    nothing = np.zeros_like(problem.capacity)
-    for rule in (Binding(), Admission()):
-        links = links[rule.allows(problem, nothing, links)]
+    links = links[problem.usable[links]]
     keys = reach.device[links] * len(problem.gateways) + reach.gateway[links]
     order = np.argsort(keys, kind="stable")
     return _Market(devices, links[order], keys[order])
@@ -87,6 +84,8 @@ def _trades(placement: Placement, market: _Market) -> _Trades:
     possible = (reach.device[other] == partner) & (reach.gateway[other] == home)
     possible &= reach.latency_excess_ms[other] <= placement.latency_excess_ms[partner]
     one, other = one[possible], other[possible]
+    room = _room(problem, placement.load, one, other)
+    one, other = one[room], other[room]
     saving = _saving(placement, one, other)
     worth = np.flatnonzero(saving > ROUNDING)
     worth = worth[np.lexsort((other[worth], one[worth], -saving[worth]))]
@@ -96,18 +95,32 @@ def _trades(placement: Placement, market: _Market) -> _Trades:
 def _wishes(placement: Placement, market: _Market) -> Int64:
     """The links that each device would most like to use if others made room, at most `_WISHES`; only such as suit it better."""
     problem, reach, links = placement.problem, placement.problem.reach, market.links
-    owners, there = reach.device[links], reach.gateway[links]
-    here = placement.gateway[owners]
-    price = _margin(placement, market.devices)
-    demand = problem.demand[owners]
-    asked = (price[here] * demand / problem.scale[here] - price[there] * demand / problem.scale[there]).sum(axis=1)
-    gain = (placement.cost_per_hour[owners] - reach.cost_per_hour[links]) / problem.cost_unit + asked
-    suits = (here != there) & (gain > ROUNDING) & (reach.latency_excess_ms[links] <= placement.latency_excess_ms[owners])
-    rows = np.flatnonzero(suits)
+    owners = reach.device[links]
+    quick = reach.latency_excess_ms[links] <= placement.latency_excess_ms[owners]
+    links = links[quick & (reach.gateway[links] != placement.gateway[owners])]
+    price, here = _margin(placement, market.devices), np.zeros_like(problem.demand)
+    here[market.devices] = _asked(problem, price, placement.gateway[market.devices], market.devices)
+    # No price is below 0: a link that would suit no better if none were asked need not be priced, and most are such.
+    links = links[_gain(placement, links, here.sum(axis=1)[reach.device[links]]) > ROUNDING]
+    owners = reach.device[links]
+    asked = here[owners] - _asked(problem, price, reach.gateway[links], owners)
+    gain = _gain(placement, links, asked.sum(axis=1))
+    rows = np.flatnonzero(gain > ROUNDING)
     rows = rows[np.lexsort((-np.round(gain[rows], 9), owners[rows]))]
     runs = starts(owners[rows])
     rank = np.arange(len(rows)) - np.repeat(runs, np.diff(np.append(runs, len(rows))))
     return links[rows[rank < _WISHES]]
+
+
+def _asked(problem: Problem, price: Float64, gateways: Int64, devices: Int64) -> Float64:
+    """What each of `gateways` asks of each of `devices` at `price`, float64 [device, resource]."""
+    return np.asarray(price[gateways] * problem.demand[devices] / problem.scale[gateways])
+
+
+def _gain(placement: Placement, links: Int64, asked: Float64) -> Float64:
+    """What the owner of each link saves by using it, in cost units, with `asked` float64 [link] saved on congestion."""
+    reach = placement.problem.reach
+    return (placement.cost_per_hour[reach.device[links]] - reach.cost_per_hour[links]) / placement.problem.cost_unit + asked
 
 
 def _margin(placement: Placement, devices: Int64) -> Float64:
@@ -128,25 +141,28 @@ def _met(placement: Placement, market: _Market, wishes: Int64) -> tuple[Int64, I
     return wishes[wish], traders[row]
 
 
+def _room(problem: Problem, load: Float64, one: Int64, other: Int64) -> Bool:
+    """Which trades leave both gateways within their capacity, bool [trade]."""
+    reach = problem.reach
+    more = problem.demand[reach.device[one]] - problem.demand[reach.device[other]]
+    there, here, most = reach.gateway[one], reach.gateway[other], problem.capacity * FULL
+    fits = (load[there] + more <= most[there]) & (load[here] - more <= most[here])
+    return np.asarray(fits.all(axis=1))
+
+
 def _saving(placement: Placement, one: Int64, other: Int64) -> Float64:
-    """What each trade saves, in cost units; minus infinity where a gateway would be over capacity."""
+    """What each trade saves, in cost units."""
     problem, reach = placement.problem, placement.problem.reach
     first, second, there, here = reach.device[one], reach.device[other], reach.gateway[one], reach.gateway[other]
     more = problem.demand[first] - problem.demand[second]
     links = (
         placement.cost_per_hour[first] + placement.cost_per_hour[second] - reach.cost_per_hour[one] - reach.cost_per_hour[other]
     )
-    saved, lawful = links / problem.cost_unit, np.ones(len(one), np.bool_)
+    saved, now = links / problem.cost_unit, congestion(placement.load / problem.scale)
     for gateway, change in ((there, more), (here, -more)):
-        load = placement.load[gateway]
-        lawful &= _within(problem, gateway, load + change)
-        prices = congestion(load / problem.scale[gateway]) - congestion(np.maximum(load + change, 0.0) / problem.scale[gateway])
-        saved = saved + prices.sum(axis=1)
-    return np.where(lawful, np.round(saved, 9), -np.inf)
-
-
-def _within(problem: Problem, gateway: Int64, load: Float64) -> Bool:
-    return np.asarray((load <= problem.capacity[gateway] * FULL).all(axis=1))
+        then = np.maximum(placement.load[gateway] + change, 0.0) / problem.scale[gateway]
+        saved = saved + (now[gateway] - congestion(then)).sum(axis=1)
+    return np.round(saved, 9)
 
 
 def _carry_out(placement: Placement, trades: _Trades) -> int:

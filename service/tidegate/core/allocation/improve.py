@@ -64,22 +64,37 @@ def _in_need(placement: Placement, devices: Int64) -> Bool:
 
 def _promising(placement: Placement, devices: Int64, move_price: float) -> Int64:
     """Those of `devices` that some move improves at the present loads, most valuable first: relief, latency, cost."""
-    reach = placement.problem.reach
-    wanted = np.zeros(len(placement.gateway), np.bool_)
-    wanted[devices] = True
-    links = np.flatnonzero(wanted[reach.device])
-    links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
+    reach, relief, here = placement.problem.reach, np.zeros(len(placement.gateway)), np.zeros(len(placement.gateway))
+    relief[devices] = _relief(placement, devices)
+    here[devices] = placement.cost_per_hour[devices] + departure_gain(placement, devices)
+    links = _elsewhere(placement, devices)
+    latency, cost = _saved(placement, links, here)
+    # Arriving is never paid for: a link that would be no better for nothing needs no price, and most are such.
+    links = links[_better(placement, reach.device[links], relief[reach.device[links]], latency, cost, move_price)]
     links = links[allowed(placement.problem, placement.load, links)]
     owners = reach.device[links]
-    relief, leaving = np.zeros(len(wanted)), np.zeros(len(wanted))
-    relief[devices], leaving[devices] = _relief(placement, devices), departure_gain(placement, devices)
-    latency = placement.latency_excess_ms[owners] - reach.latency_excess_ms[links]
-    cost = placement.cost_per_hour[owners] + leaving[owners] - reach.cost_per_hour[links] - arrival_price(placement, links)
+    latency, cost = _saved(placement, links, here)
+    cost = cost - arrival_price(placement, links)
     better = _better(placement, owners, relief[owners], latency, cost, move_price)
     order = np.lexsort((-cost[better], -latency[better], -relief[owners][better]))
     ranked = owners[better][order]
     _, first = np.unique(ranked, return_index=True)
     return np.asarray(ranked[np.sort(first)])
+
+
+def _elsewhere(placement: Placement, devices: Int64) -> Int64:
+    """The links of `devices` to gateways other than their own, int64 [link]."""
+    reach, wanted = placement.problem.reach, np.zeros(len(placement.gateway), np.bool_)
+    wanted[devices] = True
+    links = np.flatnonzero(wanted[reach.device])
+    return links[reach.gateway[links] != placement.gateway[reach.device[links]]]
+
+
+def _saved(placement: Placement, links: Int64, here: Float64) -> tuple[Float64, Float64]:
+    """What each link saves against where its device is, at cost `here` [device]: ms, and cost before congestion there."""
+    reach = placement.problem.reach
+    owners = reach.device[links]
+    return placement.latency_excess_ms[owners] - reach.latency_excess_ms[links], here[owners] - reach.cost_per_hour[links]
 
 
 def _relief(placement: Placement, devices: Int64) -> Float64:

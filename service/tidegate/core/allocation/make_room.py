@@ -9,7 +9,7 @@ import numpy as np
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.choice import Option, arrival_price
 from tidegate.core.allocation.placement import FULL, Placement
-from tidegate.core.allocation.rules import Admission, Binding, allowed
+from tidegate.core.allocation.rules import allowed
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 
 
@@ -58,8 +58,7 @@ def entrances_of(placement: Placement, device: int) -> Int64:
     """By gateway, the link over which `device` could come if there were room; `NOWHERE` for none. int64 [gateway]."""
     problem, reach = placement.problem, placement.problem.reach
     links = np.arange(reach.first[device], reach.first[device + 1])
-    for rule in (Binding(), Admission()):
-        links = links[rule.allows(problem, placement.load, links)]
+    links = links[problem.usable[links]]
     entrances = np.full(len(problem.gateways), NOWHERE, np.int64)
     entrances[reach.gateway[links]] = links
     return entrances

@@ -16,6 +16,8 @@ def carried_out_order(problem: Problem, trail: Trail) -> list[Step]:
     """
     departures = [step for step in trail.steps.values() if step.device in trail.departed]
     rescues = [step for step in trail.steps.values() if step.device not in trail.departed]
+    if not departures or not rescues:
+        return rescues or departures
     return rescues + departures if _feasible(problem, rescues + departures) else departures + rescues
 
 

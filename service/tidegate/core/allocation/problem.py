@@ -45,7 +45,8 @@ class Problem:
     now, `NOWHERE` also for one on a dead gateway. `closed` covers dead and draining gateways too.
 
     `home_cost_per_hour` and `home_latency_excess_ms` belong to the link to `start`. `misplaced` devices are served where
-    they must not stay: on a draining gateway, out of reach, excluded, or off their pin.
+    they must not stay: on a draining gateway, out of reach, excluded, or off their pin. `usable` bool [link] are the links over
+    which a device may come if there is room: lawful, of one that is not fixed, to an open gateway.
     """
 
     gateways: tuple[GatewayId, ...]
@@ -66,6 +67,7 @@ class Problem:
     dead: Bool
     draining: Bool
     closed: Bool
+    usable: Bool
     reach: Reach
     cost_unit: float
 
@@ -103,7 +105,7 @@ def _check_amounts(frame: Frame, demand: Float64) -> None:
 def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
     """The problem of a site with `demand` float64 [device, resource], as it stands `now`."""
     start = np.where(_at(now.dead, now.listed), NOWHERE, now.listed)
-    home = _home(frame.reach, start)
+    home, closed = _home(frame.reach, start), now.dead | now.draining | now.closed
     return Problem(
         gateways=frame.gateways,
         devices=frame.devices,
@@ -122,7 +124,8 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         home_latency_excess_ms=home.latency_excess_ms,
         dead=now.dead,
         draining=now.draining,
-        closed=now.dead | now.draining | now.closed,
+        closed=closed,
+        usable=frame.reach.movable & ~closed[frame.reach.gateway],
         reach=frame.reach,
         cost_unit=frame.cost_unit,
     )
@@ -137,6 +140,7 @@ def after_loss(problem: Problem, lost: Bool) -> Problem:
         start=start,
         dead=problem.dead | lost,
         closed=problem.closed | lost,
+        usable=problem.usable & ~lost[problem.reach.gateway],
         misplaced=problem.misplaced & stays,
         home_cost_per_hour=np.where(stays, problem.home_cost_per_hour, 0.0),
         home_latency_excess_ms=np.where(stays, problem.home_latency_excess_ms, 0.0),

@@ -24,7 +24,7 @@ class Reach:
 
     `device` and `gateway` int64 [link] are indices; `latency_excess_ms` is what a link's latency exceeds the device's limit
     by, 0 without a limit. `lawful` is false where the device is excluded from the gateway or pinned to another one.
-    `fixed` bool [device] marks devices that nobody may move.
+    `fixed` bool [device] marks devices that nobody may move; `movable` bool [link] are lawful links of the others.
     """
 
     first: Int64
@@ -34,6 +34,7 @@ class Reach:
     cost_per_hour: Float64
     lawful: Bool
     fixed: Bool
+    movable: Bool
 
 
 def reach_of(topology: Topology) -> Reach:
@@ -44,14 +45,17 @@ def reach_of(topology: Topology) -> Reach:
     index = {gateway.id: position for position, gateway in enumerate(topology.gateways)}
     links = _listed(topology, index)
     counts = np.bincount(links.device, minlength=len(topology.devices))
+    lawful = _lawful(topology, index, links.device, links.gateway)
+    fixed = np.array([placement.binding is Binding.FIXED for placement in topology.devices], np.bool_)
     return Reach(
         first=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         device=links.device,
         gateway=links.gateway,
         latency_excess_ms=np.maximum(0.0, links.latency_ms - _limits_ms(topology)[links.device]),
         cost_per_hour=links.cost_per_hour,
-        lawful=_lawful(topology, index, links.device, links.gateway),
-        fixed=np.array([placement.binding is Binding.FIXED for placement in topology.devices], np.bool_),
+        lawful=lawful,
+        fixed=fixed,
+        movable=lawful & ~fixed[links.device],
     )
 
 

@@ -55,7 +55,7 @@ def _epoch(problem: Problem, step: Step) -> int:
 
 def grant_of(problem: Problem, device: int) -> Resources:
     """What a gateway sets aside for `device`, by resource."""
-    return {name: float(problem.demand[device, column]) for column, name in enumerate(problem.resources)}
+    return dict(zip(problem.resources, problem.demand[device].tolist(), strict=True))
 
 
 def stuck(placement: Placement, device: int) -> Unserved:

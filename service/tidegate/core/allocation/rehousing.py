@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from tidegate.core.allocation.arrays import Bool, Float64, Int64
+from tidegate.core.allocation.arrays import Float64, Int64
 from tidegate.core.allocation.placement import loads
 from tidegate.core.allocation.problem import Problem
-from tidegate.core.allocation.rules import Admission, Binding, Room
+from tidegate.core.allocation.rules import Room
 from tidegate.core.allocation.together import fitting, starts
 from tidegate.core.ragged import ragged
 
@@ -21,12 +21,11 @@ from tidegate.core.ragged import ragged
 class Houses:
     """What is the same for every loss.
 
-    `usable` bool [link] are lawful links to open gateways, `load` is as of now, `residents` are the devices of each gateway,
-    and `size` float64 [device] is a device's demand as a share of the smallest gateway, in its greatest resource.
+    `load` is as of now, `residents` are the devices of each gateway, and `size` float64 [device] is a device's demand as a share
+    of the smallest gateway, in its greatest resource.
     """
 
     problem: Problem
-    usable: Bool
     load: Float64
     residents: list[Int64]
     size: Float64
@@ -34,12 +33,10 @@ class Houses:
 
 def houses_of(problem: Problem) -> Houses:
     """The houses of `problem`."""
-    load, links = loads(problem, problem.start), np.arange(len(problem.reach.device))
-    usable = Binding().allows(problem, load, links) & Admission().allows(problem, load, links)
     order = np.argsort(problem.start, kind="stable")
     ends = np.searchsorted(problem.start[order], np.arange(len(problem.gateways) + 1))
     size = (problem.demand / problem.scale.min(axis=0, initial=np.inf)).max(axis=1, initial=0.0)
-    return Houses(problem, usable, load, [order[a:b] for a, b in pairwise(ends)], size)
+    return Houses(problem, loads(problem, problem.start), [order[a:b] for a, b in pairwise(ends)], size)
 
 
 def residents_of(houses: Houses, lost: list[int]) -> Int64:
@@ -56,7 +53,7 @@ def rehoused(houses: Houses, lost: list[int]) -> bool:
     problem, load = houses.problem, houses.load.copy()
     devices = residents_of(houses, lost)
     links = _links_of(problem, devices)
-    links = links[houses.usable[links] & ~np.isin(problem.reach.gateway[links], lost)]
+    links = links[problem.usable[links] & ~np.isin(problem.reach.gateway[links], lost)]
     waiting = np.zeros(len(problem.devices), np.bool_)
     waiting[devices] = True
     left = len(devices)

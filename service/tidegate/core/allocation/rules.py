@@ -67,8 +67,8 @@ class Room:
     def allows(self, problem: Problem, load: Float64, links: Int64) -> Bool:
         """Links to gateways that would be within capacity in every resource."""
         gateway = problem.reach.gateway[links]
-        after = load[gateway] + problem.demand[problem.reach.device[links]]
-        return np.asarray((after <= problem.capacity[gateway] * FULL).all(axis=1))
+        after = load.take(gateway, axis=0) + problem.demand.take(problem.reach.device[links], axis=0)
+        return np.asarray((after <= (problem.capacity * FULL).take(gateway, axis=0)).all(axis=1))
 
     def why_not(self, problem: Problem, load: Float64, link: int) -> str:
         """Which resources are short, and by how much."""
@@ -84,9 +84,8 @@ RULES: Final[tuple[Rule, ...]] = (Binding(), Admission(), Room())
 
 def allowed(problem: Problem, load: Float64, links: Int64) -> Bool:
     """Which of `links` every rule allows at gateway loads `load`, bool [link]."""
-    verdict = np.ones(len(links), np.bool_)
-    for rule in RULES:
-        verdict &= rule.allows(problem, load, links)
+    verdict = problem.usable[links]
+    verdict[verdict] = Room().allows(problem, load, links[verdict])
     return verdict
 
 
