@@ -4,14 +4,17 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 
-from tidegate.adapters.planner import InlinePlanner, ProcessPlanner
+from tidegate.adapters.planner import Answers, InlinePlanner, ProcessPlanner, Question, Reply
+from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Trigger
 from tidegate.contracts.topology import DevicePlacement, Gateway, Topology
 from tidegate.core.allocation.model import PlanRequest, Situation
+from tidegate.core.allocation.planner import plan
 from tidegate.errors import DependencyError
 
 
@@ -30,6 +33,33 @@ async def test_the_process_gives_the_same_plan_as_planning_in_place() -> None:
         await planner.close()
     assert plans == [await InlinePlanner().plan(a_request())] * 3
     assert len(plans[0].moves) == 20
+
+
+async def test_a_topology_is_told_once_and_again_when_it_the_resources_or_the_process_is_another() -> None:
+    first = a_request()
+    waiting = replace(first, situation=replace(first.situation, assigned=[None] * 19 + ["g0"]))
+    other = replace(first, topology=replace(first.topology, gateways=[*first.topology.gateways, Gateway("g3", {"devices": 8.0})]))
+    priced = replace(other, situation=replace(other.situation, resources=["cpu"], demand=[[2.0]] * 20))
+    planner, inline = ProcessPlanner(), InlinePlanner()
+    try:
+        for request in (first, waiting, other, first, other, priced, priced):
+            assert await planner.plan(request) == await inline.plan(request)
+        assert planner.child.pid is not None
+        os.kill(planner.child.pid, signal.SIGKILL)
+        with pytest.raises(DependencyError, match="died"):
+            await planner.plan(priced)
+        assert await planner.plan(priced) == await inline.plan(priced)
+    finally:
+        await planner.close()
+
+
+def test_a_question_about_a_topology_that_is_known_carries_none_of_it() -> None:
+    answers, request = Answers(), a_request()
+    bare = replace(request, topology=replace(request.topology, gateways=[], devices=[]))
+    assert unpack(answers.answer(pack(Question(bare, 1))), Reply).unknown
+    assert len(unpack(answers.answer(pack(Question(bare, 1, request.topology))), Reply).plan.moves) == 20
+    assert unpack(answers.answer(pack(Question(bare, 1))), Reply).plan == plan(request)
+    assert unpack(answers.answer(pack(Question(bare, 2))), Reply).unknown
 
 
 async def test_a_killed_process_fails_one_request_and_the_next_gets_a_new_one() -> None:
@@ -119,7 +149,7 @@ async def test_a_request_that_breaks_the_planner_is_reported_in_words() -> None:
     planner = ProcessPlanner()
     try:
         reply = await planner.child.ask(b"\x00 not a request")
-        assert b"not a valid PlanRequest" in reply
+        assert b"not a valid Question" in reply
         assert len((await planner.plan(a_request())).moves) == 20
     finally:
         await planner.close()

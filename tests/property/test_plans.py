@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -10,10 +11,13 @@ from random_sites import RESOURCES, requests, rescaled
 from tidegate.contracts.codec import decode, encode, pack, unpack
 from tidegate.contracts.plan import Plan
 from tidegate.contracts.topology import Binding, DevicePlacement, Link
+from tidegate.core.allocation import rules
 from tidegate.core.allocation.digest import plan_digest
+from tidegate.core.allocation.frame import frame_of
 from tidegate.core.allocation.goals import GOALS, compare
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.planner import plan
+from tidegate.core.allocation.problem import after_loss, problem_of
 
 looked_at = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Where = dict[str, str | None]
@@ -51,6 +55,25 @@ def lawful(request: PlanRequest, device: DevicePlacement, gateway: str | None) -
 def over_capacity(request: PlanRequest, where: Where, gateway: str) -> bool:
     (capacity,) = (g.capacity for g in request.topology.gateways if g.id == gateway)
     return any(load(request, where, gateway, resource) > amount for resource, amount in capacity.items())
+
+
+@looked_at
+@given(requests(), st.sets(st.integers(0, 4)))
+def test_usable_links_are_those_that_no_lasting_rule_forbids_also_after_a_loss(request: PlanRequest, gone: set[int]) -> None:
+    problem = problem_of(request)
+    lost = np.isin(np.arange(len(problem.gateways)), list(gone))
+    links, empty = np.arange(len(problem.reach.device)), np.zeros_like(problem.capacity)
+    for site in (problem, after_loss(problem, lost)):
+        lasting = [rule.allows(site, empty, links) for rule in (rules.Binding(), rules.Admission())]
+        assert (site.usable == np.logical_and(*lasting)).all()
+
+
+@looked_at
+@given(requests())
+def test_a_plan_is_the_same_from_a_frame_of_before_and_a_topology_left_out(request: PlanRequest) -> None:
+    frame = frame_of(request.topology, request.situation.resources)
+    bare = replace(request, topology=replace(request.topology, gateways=[], devices=[]))
+    assert plan(bare, frame) == plan(request)
 
 
 @looked_at

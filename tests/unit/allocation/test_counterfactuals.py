@@ -7,7 +7,7 @@ from small_site import device, gateway, request_of, topology
 
 from tidegate.contracts.plan import ChangedPart, Counterfactual, Move, Trigger
 from tidegate.contracts.topology import Topology
-from tidegate.core.allocation import planner
+from tidegate.core.allocation import counterfactual, planner
 from tidegate.core.allocation.counterfactual import STEPS_PER_TRY
 from tidegate.core.allocation.planner import plan
 from tidegate_training.evaluate.plan_checks import changed_topology, flips
@@ -66,6 +66,13 @@ def test_a_plan_in_need_whose_search_alone_is_longer_than_the_budget_is_searched
     made = plan(request_of(site, Trigger.UNSERVED_DEVICES))
     assert (len(made.moves), len(searched)) == (150, 1)
     assert made.steps + STEPS_PER_TRY > budget
+
+
+def test_on_a_large_site_setting_up_a_try_alone_may_be_more_than_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = topology([gateway("g1"), gateway("g2")], [device("a", None, {"g1": 2.0, "g2": 5.0}), device("b", "g1")])
+    assert plan(request_of(site, Trigger.UNSERVED_DEVICES)).moves[0].counterfactual is not None
+    monkeypatch.setattr(counterfactual, "DEVICES_PER_SETUP_STEP", 2 / planner.STEPS_IN_NEED)
+    assert plan(request_of(site, Trigger.UNSERVED_DEVICES)).moves[0].counterfactual is None
 
 
 def test_a_counterfactual_that_is_not_so_is_found_out() -> None:

@@ -58,12 +58,12 @@ def _jain(share: Float64) -> float:
 
 
 def _utilisation(problem: Problem, share: Float64) -> dict[str, dict[str, float]]:
-    limited = np.isfinite(problem.capacity)
+    rows = zip(problem.gateways, share.tolist(), np.isfinite(problem.capacity).tolist(), strict=True)
     return {
         str(gateway): {
-            resource: round(float(share[row, column]), 6)
-            for column, resource in enumerate(problem.resources)
-            if limited[row, column]
+            resource: round(value, 6)
+            for resource, value, counts in zip(problem.resources, values, limited, strict=True)
+            if counts
         }
-        for row, gateway in enumerate(problem.gateways)
+        for gateway, values, limited in rows
     }

@@ -109,7 +109,7 @@ def _wishes(placement: Placement, market: _Market) -> Int64:
     rows = rows[np.lexsort((-np.round(gain[rows], 9), owners[rows]))]
     runs = starts(owners[rows])
     rank = np.arange(len(rows)) - np.repeat(runs, np.diff(np.append(runs, len(rows))))
-    return links[rows[rank < _WISHES]]
+    return np.asarray(links[rows[rank < _WISHES]])
 
 
 def _asked(problem: Problem, price: Float64, gateways: Int64, devices: Int64) -> Float64:

@@ -87,7 +87,7 @@ def _elsewhere(placement: Placement, devices: Int64) -> Int64:
     reach, wanted = placement.problem.reach, np.zeros(len(placement.gateway), np.bool_)
     wanted[devices] = True
     links = np.flatnonzero(wanted[reach.device])
-    return links[reach.gateway[links] != placement.gateway[reach.device[links]]]
+    return np.asarray(links[reach.gateway[links] != placement.gateway[reach.device[links]]])
 
 
 def _saved(placement: Placement, links: Int64, here: Float64) -> tuple[Float64, Float64]:
@@ -99,11 +99,15 @@ def _saved(placement: Placement, links: Int64, here: Float64) -> tuple[Float64, 
 
 def _relief(placement: Placement, devices: Int64) -> Float64:
     """Overload (shares summed over resources) that would vanish if each of `devices` left its gateway, float64 [device]."""
-    problem, gateway = placement.problem, placement.gateway[devices]
+    problem, relief = placement.problem, np.zeros(len(devices))
+    crowded: Bool = np.asarray((placement.load > problem.capacity).any(axis=1))
+    rows = np.flatnonzero(crowded[placement.gateway[devices]])
+    gateway = placement.gateway[devices[rows]]
     capacity, scale, load = problem.capacity[gateway], problem.scale[gateway], placement.load[gateway]
     before = np.maximum(load - capacity, 0.0) / scale
-    after = np.maximum(load - problem.demand[devices] - capacity, 0.0) / scale
-    return np.asarray((before - after).sum(axis=1))
+    after = np.maximum(load - problem.demand[devices[rows]] - capacity, 0.0) / scale
+    relief[rows] = (before - after).sum(axis=1)
+    return relief
 
 
 def _better(placement: Placement, owners: Int64, relief: Float64, latency: Float64, cost: Float64, move_price: float) -> Bool:

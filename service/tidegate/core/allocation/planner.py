@@ -20,6 +20,7 @@ from tidegate.core.allocation.counterfactual import STEPS, STEPS_IN_NEED, counte
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.exchange import exchange
+from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.goals import MOVE_PRICE, compare
 from tidegate.core.allocation.hindsight import tell
 from tidegate.core.allocation.improve import improve
@@ -47,13 +48,13 @@ _TURNS: Final = 4
 """Turns of trades and single moves at most; the third already gains next to nothing."""
 
 
-def plan(request: PlanRequest) -> Plan:
-    """The plan for `request`, digest included; equal requests give equal plans, bit for bit.
+def plan(request: PlanRequest, frame: Frame | None = None) -> Plan:
+    """The plan for `request`, digest included; equal requests give equal plans, bit for bit, with or without their `frame`.
 
     No move leads to a gateway that would be over capacity, closed, or out of the device's reach, at no point of the order.
     Repair always finishes; improvement stops at `settings.planner_steps` steps.
     """
-    problem = problem_of(request)
+    problem = problem_of(request, frame)
     placement, trail = search(problem, request.trigger, request.settings)
     order = carried_out_order(problem, trail)
     flips = counterfactuals(

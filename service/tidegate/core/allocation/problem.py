@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Final, TypeVar
 
 import numpy as np
@@ -72,16 +73,20 @@ class Problem:
     cost_unit: float
 
 
-def problem_of(request: PlanRequest) -> Problem:
+def problem_of(request: PlanRequest, frame: Frame | None = None) -> Problem:
     """`request` as arrays. Names in its situation that the topology does not have are ignored.
+
+    Whoever keeps the `frame` of the request's topology and resources from an earlier one gives it along: making it is most of
+    the work on a large site. The topology itself is then not looked at.
 
     Raises:
         InputError: a demand is not a number, infinite or below 0.
     """
-    now, frame = request.situation, frame_of(request.topology, request.situation.resources)
-    listed = [NOWHERE if name is None else frame.gateway_index.get(name, NOWHERE) for name in now.assigned]
+    now = request.situation
+    frame = frame or frame_of(request.topology, now.resources)
+    index: dict[GatewayId | None, int] = dict(frame.gateway_index.items())
     occupancy = Occupancy(
-        listed=np.array(listed, np.int64),
+        listed=np.fromiter(map(index.get, now.assigned, repeat(NOWHERE)), np.int64, len(now.assigned)),
         epochs=np.array(now.epochs, np.int64),
         cooling=marked(frame.device_index, now.cooling),
         unpaid=marked(frame.device_index, now.unpaid),

@@ -23,7 +23,8 @@ NOTES: Final = (
     "greedy: the largest device first, each to its cheapest gateway with room.",
     "Every answer is checked for capacity and reach from the arrays of the site, and scored by the service's `evaluate`.",
     "peak_mib: memory in use beyond the request, at most, by tracemalloc, in a run of its own.",
-    "repair: a settled site loses a gateway; from the request to the plan. fleet: all sites one after the other on one core, "
+    "repair: a settled site loses a gateway; from the request to the plan, in a process that has the topology in arrays from "
+    "plans before, as the service's has; first_milliseconds is without. fleet: all sites one after the other on one core, "
     "planned from nothing; then, settled, each gateway and each failure domain of five lost in turn. A domain is a quarter of "
     "a site that is 80 % full, so no plan can serve everybody without one: n1_proven_unplaceable counts losses with a proof of "
     "that, n1_repair_failed those where neither a plan nor a proof was found.",
