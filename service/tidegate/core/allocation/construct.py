@@ -16,7 +16,7 @@ from tidegate.core.allocation.arrays import Float64, Int64
 from tidegate.core.allocation.choice import Option
 from tidegate.core.allocation.goals import CONGESTION_SHARES, CONGESTION_SLOPES
 from tidegate.core.allocation.placement import Placement
-from tidegate.core.allocation.prices import DECIMALS, Relaxation, ascend, reduced_costs
+from tidegate.core.allocation.prices import DECIMALS, Relaxation, ascend, cheapest, reduced_costs
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Room
 from tidegate.core.allocation.together import fitting, starts
@@ -105,17 +105,21 @@ def _settled(placement: Placement, links: Int64, relaxation: Relaxation, costs: 
         still = still[Room().allows(problem, placement.load, links[still])]
         if not len(still):
             return np.concatenate(used) if used else np.empty(0, np.int64)
-        order = still[np.lexsort((costs[still], relaxation.device[still]))]
-        leads = starts(relaxation.device[order])
-        chosen = order[leads]
-        admitted = chosen[fitting(problem, placement.load, links[chosen], _regret(costs[order], leads))]
+        leads = starts(relaxation.device[still])
+        first, regret = _choices(costs[still], leads)
+        chosen = still[first]
+        admitted = chosen[fitting(problem, placement.load, links[chosen], regret)]
         placement.move_all(links[admitted])
         waiting[relaxation.device[admitted]] = False
         used.append(admitted)
 
 
-def _regret(costs: Float64, leads: Int64) -> Float64:
-    """What each device loses by its second choice, float64 [device]; infinite for those with one. `costs` rise by device."""
-    last = np.append(leads[1:], len(costs)) - 1
-    second = np.minimum(leads + 1, last)
-    return np.where(last > leads, costs[second] - costs[leads], np.inf)
+def _choices(costs: Float64, leads: Int64) -> tuple[Int64, Float64]:
+    """Where each device's first cheapest link is, and what it loses by its second choice, infinite for those with one.
+
+    `costs` by device, whose rows begin at `leads`.
+    """
+    owner = np.repeat(np.arange(len(leads)), np.diff(np.append(leads, len(costs))))
+    first, others = cheapest(costs, leads, owner), costs.copy()
+    others[first] = np.inf
+    return first, np.minimum.reduceat(others, leads) - costs[first]

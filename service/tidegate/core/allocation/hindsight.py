@@ -39,7 +39,6 @@ def _runners_up(placement: Placement, devices: Int64) -> dict[int, Option]:
     cost = rounded(placement, reach.cost_per_hour[links] + arrival_price(placement, links))
     order = np.lexsort((cost, reach.latency_excess_ms[links], reach.device[links]))
     best = order[starts(reach.device[links[order]])]
-    return {
-        int(reach.device[links[row]]): Option(int(links[row]), float(reach.latency_excess_ms[links[row]]), float(cost[row]))
-        for row in best
-    }
+    columns = (links[best], reach.latency_excess_ms[links[best]], cost[best])
+    rows = zip(*(column.tolist() for column in (reach.device[links[best]], *columns)), strict=True)
+    return {device: Option(link, latency, price) for device, link, latency, price in rows}

@@ -101,6 +101,8 @@ def _relief(placement: Placement, devices: Int64) -> Float64:
     """Overload (shares summed over resources) that would vanish if each of `devices` left its gateway, float64 [device]."""
     problem, relief = placement.problem, np.zeros(len(devices))
     crowded: Bool = np.asarray((placement.load > problem.capacity).any(axis=1))
+    if not crowded.any():
+        return relief
     rows = np.flatnonzero(crowded[placement.gateway[devices]])
     gateway = placement.gateway[devices[rows]]
     capacity, scale, load = problem.capacity[gateway], problem.scale[gateway], placement.load[gateway]

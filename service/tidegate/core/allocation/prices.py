@@ -107,11 +107,11 @@ def reduced_costs(relaxation: Relaxation, price: Float64) -> Float64:
     return np.asarray(relaxation.cost + (relaxation.share * price[relaxation.gateway]).sum(axis=1))
 
 
-def cheapest(relaxation: Relaxation, costs: Float64) -> Int64:
-    """The first of each device's cheapest links, int64 [device]."""
-    least = np.minimum.reduceat(costs, relaxation.first)
-    ties = np.flatnonzero(costs <= least[relaxation.device])
-    return ties[starts(relaxation.device[ties])]
+def cheapest(costs: Float64, first: Int64, device: Int64) -> Int64:
+    """The first of each device's cheapest links, int64 [device]; `first` and `device` (0, 1, …) as in `Relaxation`."""
+    least = np.minimum.reduceat(costs, first)
+    ties = np.flatnonzero(costs <= least[device])
+    return ties[starts(device[ties])]
 
 
 def _settled(reached: list[float]) -> bool:
@@ -132,7 +132,7 @@ def _start(relaxation: Relaxation) -> Float64:
 def _answer(relaxation: Relaxation, price: Float64) -> tuple[float, Float64]:
     """The bound at `price`, and by how much the load that comes exceeds what gateways offer at it."""
     costs = reduced_costs(relaxation, price)
-    chosen = cheapest(relaxation, costs)
+    chosen = cheapest(costs, relaxation.first, relaxation.device)
     served = costs[chosen] < relaxation.outside
     taken = chosen[served]
     load = load_of(relaxation, taken)
