@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from small_site import device, gateway, names, request_of, topology
 
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Move, Plan, Trigger
 from tidegate.contracts.topology import Binding, Link
+from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.planner import plan
+from tidegate.core.allocation.problem import problem_of
+from tidegate.core.allocation.repair import rescue
+from tidegate.core.allocation.trail import Trail
 
 
 def targets(made: Plan) -> dict[str, str | None]:
@@ -34,6 +39,16 @@ def test_the_device_with_one_place_left_comes_before_one_with_two() -> None:
         [device("free", None, {"g1": 1.0, "g2": 2.0}, cpu=5.0), device("bound", None, {"g1": 9.0}, cpu=5.0)],
     )
     assert targets(plan(request_of(site))) == {"bound": "g1", "free": "g2"}
+
+
+def test_whoever_loses_most_by_waiting_is_placed_first() -> None:
+    to = {"ample": {"g1": 1.0, "g2": 2.0}, "keen": {"g1": 1.0, "g2": 9.0}, "bound": {"g2": 5.0}}
+    site = topology([gateway("g1", 5.0), gateway("g2", 10.0)], [device(name, None, links, cpu=5.0) for name, links in to.items()])
+    problem = problem_of(request_of(site))
+    placement, trail = Placement(problem), Trail(budget=100, max_departures=100)
+    rescue(placement, trail, np.arange(2))
+    assert [problem.devices[row] for row in trail.steps] == ["bound", "keen", "ample"]
+    assert [problem.gateways[place] for place in placement.gateway] == ["g2", "g1", "g2"]
 
 
 def test_a_served_device_steps_aside_for_one_that_fits_nowhere_else() -> None:

@@ -229,7 +229,7 @@ def test_plans_of_older_logs_keep_their_digests() -> None:
     made = plan(worker.review("g1").requests[0])
     moves = [replace(move, counterfactual=None) for move in made.moves]
     in_force = "9c153b32c2b4f5f0141e5007622d5edf274ba00890427585631b086db42c2edc"
-    old = replace(made, solver="repair-improve/3", moves=moves, settings_digest=in_force)
+    old = replace(made, solver="repair-improve/3", steps=3, moves=moves, settings_digest=in_force)
     assert plan_digest(old) == "2bbe60ceb0b0c08cfa61223e08fa6fdf89dc6bd814073617ccdb7dc7aacade44"
     assert made.digest != plan_digest(replace(made, moves=moves))
     assert made.digest != digest(replace(made, digest=""))

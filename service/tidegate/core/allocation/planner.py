@@ -34,7 +34,7 @@ from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.shed import shed
 from tidegate.core.allocation.trail import Trail
 
-SOLVER: Final = "construct-repair-improve/4"
+SOLVER: Final = "construct-repair-improve/5"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})

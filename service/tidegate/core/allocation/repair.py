@@ -1,8 +1,8 @@
 """Repair: find a place for devices that have none, then for those that must leave where they are.
 
 Greedy with regret: highest priority first; among equals, the device that would lose most by waiting (fewest places left,
-then the widest gap between its best and second-best place). Regrets are looked up lazily: a queued one is checked again
-when it comes up, and the device waits on if others have become more urgent meanwhile.
+then the widest gap between its best and second-best place). Regrets are looked up lazily: a device that nobody has looked at yet
+comes first, a queued regret is checked again when it comes up, and the device waits on if others have become more urgent meanwhile.
 """
 
 import heapq
@@ -15,6 +15,9 @@ from tidegate.core.allocation.choice import Option, options, stay
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.rules import allowed
 from tidegate.core.allocation.trail import Cause, Step, Trail
+
+_FIRST_LOOK: Final = (-np.inf, -np.inf)
+"""Regret of a device that was not looked at: before all others of its priority."""
 
 _LOOKS: Final = 3
 """Times a device's regret is looked up again before it is placed anyway; bounds repair to this many steps per device."""
@@ -46,7 +49,7 @@ def evacuate(placement: Placement, trail: Trail, tie_break: Int64) -> None:
 
 def _place(placement: Placement, trail: Trail, tie_break: Int64, devices: Int64, cause: Cause) -> None:
     priority = placement.problem.priority
-    queue = [(-priority[device], 0.0, 0.0, int(device), _LOOKS) for device in devices]
+    queue = [(-priority[device], *_FIRST_LOOK, int(device), _LOOKS) for device in devices]
     heapq.heapify(queue)
     while queue and not (cause is Cause.MISPLACED and trail.full):
         _, _, _, device, looks = heapq.heappop(queue)
