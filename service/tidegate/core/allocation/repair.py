@@ -1,8 +1,8 @@
 """Repair: find a place for devices that have none, then for those that must leave where they are.
 
 Greedy with regret: highest priority first; among equals, the device that would lose most by waiting (fewest places left,
-then the widest gap between its best and second-best place). Regrets are looked up lazily: a device that nobody has looked at yet
-comes first, a queued regret is checked again when it comes up, and the device waits on if others have become more urgent meanwhile.
+then the widest gap between its best and second-best place). Regrets are looked up lazily: whoever was not looked at yet comes
+first, a queued regret is checked again when it comes up, and the device waits on if others have become more urgent meanwhile.
 """
 
 import heapq
