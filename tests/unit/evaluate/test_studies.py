@@ -79,6 +79,7 @@ def test_every_detector_is_judged_on_every_labelled_series(machines, forecaster)
     assert figures["detectors"]["always-alarm"]["event_recall"] == 1.0
     assert figures["detectors"]["PCA"]["vus_pr"] > 0.9
     assert figures["detectors"]["tidegate"]["vus_pr"] > figures["detectors"]["random"]["vus_pr"]
+    assert figures["bytes_per_device"]["smd"] > 0
 
 
 def test_an_unknown_detector_or_a_folder_without_labels_is_refused(machines, tmp_path):

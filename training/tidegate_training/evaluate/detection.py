@@ -4,8 +4,6 @@ Track A (spec: detection quality, rule 5): one frozen bundle; a series' own trai
 on its test part only. Nothing is tuned here and no threshold is chosen here. Does not write anything; `commands` does.
 """
 
-import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -30,7 +28,7 @@ from tidegate_training.evaluate.figures import (
     quiet_alerts,
     vus_by_series,
 )
-from tidegate_training.evaluate.scoring import on_test_part
+from tidegate_training.evaluate.scoring import bytes_per_device, on_test_part
 from tidegate_training.evaluate.verdicts import Report, by_baseline, by_service, surprises
 
 TIDEGATE: Final = "tidegate"
@@ -55,6 +53,7 @@ NOTES: Final = (
     "budget_by_profile is of Tidegate: false alarms against what the profile allows, Poisson 95 %. skab_alarm_rates count "
     "readings: labelled ones not in alarm, and unlabelled ones in alarm, from the reading an alarm opened at until it closed.",
     DEVELOPMENT_NOTE,
+    "bytes_per_device: arrays of state of the first device of each data set, all its metrics together.",
     "Baselines are fitted on the train part; their threshold spends the profile's alert budget on its later half. `random` and "
     "`always-alarm` are what any detector must beat. Point-adjusted F1 is not computed: random scores reach the state of the art "
     "in it.",
@@ -63,10 +62,10 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DetectionStudy:
-    """What came of it: outcomes by series and detector, and how many readings a second the service's code scored."""
+    """What came of it: outcomes by series and detector, and one series of each data set, for what its devices cost."""
 
     outcomes: list[SeriesOutcome]
-    readings_per_second: float
+    examples: dict[str, Series]
 
 
 def labelled(folder: Path, limit: int | None = None) -> Iterator[list[Series]]:
@@ -102,17 +101,15 @@ def run_detection(
     if unknown:
         raise InputError(f"no detector named {', '.join(unknown)}", advice=f"known: {', '.join(DETECTORS)}")
     outcomes: list[SeriesOutcome] = []
-    readings, seconds = 0, 0.0
+    examples: dict[str, Series] = {}
     for taken in labelled(folder, limit):
         name = taken[0].dataset
+        examples[name] = taken[0]
         if TIDEGATE in detectors:
-            started = time.perf_counter()
             said = by_service(taken, configuration, bundles, processes=processes, report=_about(name, report))
             outcomes += [
                 _outcome(one, TIDEGATE, on_test_part(whole, one.train_rows)) for one, whole in zip(taken, said, strict=True)
             ]
-            seconds += time.perf_counter() - started
-            readings += sum(map(len, taken))
         rivals = [rival for rival in detectors if rival != TIDEGATE]
         found = surprises(taken, rivals, processes=processes, cache=cache, report=_about(name, report))
         for rival, told in found.items():
@@ -122,7 +119,7 @@ def run_detection(
             ]
     if not outcomes:
         raise InputError(f"{folder}: no labelled series with a train part", advice="SMD, ASD, NAB, KPI, SKAB or MSL")
-    return DetectionStudy(outcomes, readings / seconds if seconds else math.nan)
+    return DetectionStudy(outcomes, examples)
 
 
 def _about(dataset: str, report: Report) -> Report:
@@ -158,7 +155,9 @@ def detection_figures(study: DetectionStudy, configuration: CoreConfiguration, f
         "bundle": forecaster.identity,
         "tier": forecaster.manifest.tier,
         "configuration_digest": digest(configuration)[:12],
-        "scoring_readings_per_second": study.readings_per_second,
+        "bytes_per_device": {
+            name: bytes_per_device(series, configuration, forecaster) for name, series in study.examples.items()
+        },
         "detectors": by_detector(study.outcomes),
         "data_sets": by_dataset(study.outcomes),
         "quiet_alerts": quiet_alerts((item for item in study.outcomes if item.detector == TIDEGATE), budgets),
