@@ -1,6 +1,7 @@
 """Acknowledgements, labels and maintenance windows through the door, decided by a real partition, and asked for again."""
 
 import json
+from copy import deepcopy
 from typing import Any
 from urllib.parse import quote
 
@@ -17,16 +18,17 @@ from tidegate.core.partition import Batch, Facts, Partition
 from tidegate.pipeline.encode import FactEncoder
 
 SITE = "s"
+CALM_MINUTES = 300
 HOSTILE = ["", "\x00", "x" * 200, "../../etc", "a/b", "' OR 1=1 --", "<script>alert(1)</script>", "\ud7ff\ufdd0"]
 
 
 class Plant:
     """A partition behind the door's log: takes what is on it when told to, and publishes what it says."""
 
-    def __init__(self, house: Any) -> None:
+    def __init__(self, house: Any, core: Partition) -> None:
         self.house = house
-        self.core = Partition(configuration(score_every_seconds=0.0), {"universal": SmoothForecaster()})
-        self.minute = 0
+        self.core = core
+        self.minute = CALM_MINUTES
         self.taken = 0
 
     async def live(self, *values: float | None, devices: int = 1) -> Facts:
@@ -43,7 +45,9 @@ class Plant:
         records = await self.house.records(topics.COMMANDS)
         commands = [decode(record.value, Command) for record in records[self.taken :]]
         self.taken = len(records)
-        facts = self.core.step(Batch(tick_of(self.minute), readings, commands))
+        return await self.publish(self.core.step(Batch(tick_of(self.minute), readings, commands)))
+
+    async def publish(self, facts: Facts) -> Facts:
         await self.house.log.append(FactEncoder(partition_of(SITE, self.house.log.partitions)).facts(facts))
         await self.house.follow()
         return facts
@@ -56,11 +60,19 @@ class Plant:
         return answer.json()
 
 
+@pytest.fixture(scope="module")
+def calm() -> tuple[Partition, Facts]:
+    """A partition that has learned what is usual, and what it said meanwhile; each plant goes on with a copy."""
+    core = Partition(configuration(score_every_seconds=0.0), {"universal": SmoothForecaster()})
+    readings = [reading(minute, value) for minute, value in enumerate(noise(CALM_MINUTES))]
+    return core, core.step(Batch(tick_of(CALM_MINUTES), readings, []))
+
+
 @pytest.fixture
-async def plant(house: Any) -> Plant:
-    plant = Plant(house)
-    plant.minute = 300
-    await plant.step([reading(minute, value) for minute, value in enumerate(noise(300))])
+async def plant(house: Any, calm: tuple[Partition, Facts]) -> Plant:
+    core, facts = calm
+    plant = Plant(house, deepcopy(core))
+    await plant.publish(facts)
     return plant
 
 
