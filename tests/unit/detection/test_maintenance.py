@@ -1,6 +1,8 @@
 """Maintenance windows: what they keep from opening, what they take back, and what they leave alone."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -48,13 +50,24 @@ def calm(subject: Partition, *minutes: int, **given: object) -> None:
         assert hear(subject, minute, **given).anomalies == []
 
 
+@cache
+def _calmed(gateway: str | None) -> Partition:
+    subject = partition()
+    calm(subject, 300, gateway=gateway)
+    return subject
+
+
+def calm_partition(gateway: str | None = None) -> Partition:
+    """A partition of its own after three hundred calm minutes, which are lived through once."""
+    return deepcopy(_calmed(gateway))
+
+
 def statuses(facts: Facts) -> list[AnomalyStatus]:
     return [fact.status for fact in facts.anomalies]
 
 
 def test_within_a_window_a_spike_scores_and_opens_nothing_and_explains_itself() -> None:
-    subject = partition()
-    calm(subject, 300)
+    subject = calm_partition()
     tell(subject, 300, declared(window(300, 310)))
     facts = hear(subject, 301, 150.0)
     assert facts.anomalies == []
@@ -68,8 +81,7 @@ def test_within_a_window_a_spike_scores_and_opens_nothing_and_explains_itself() 
 
 @pytest.mark.parametrize(("start", "stop", "held"), [(300, 301, False), (301, 302, True), (302, 303, False), (300, 400, True)])
 def test_a_window_begins_with_its_start_and_ends_before_its_end(start: int, stop: int, held: bool) -> None:
-    subject = partition()
-    calm(subject, 300)
+    subject = calm_partition()
     tell(subject, 300, declared(window(start, stop)))
     assert statuses(hear(subject, 301, 150.0)) == ([] if held else [AnomalyStatus.OPENED])
 
@@ -85,15 +97,13 @@ def test_a_window_begins_with_its_start_and_ends_before_its_end(start: int, stop
     ],
 )
 def test_a_window_is_of_devices_of_a_gateway_or_of_the_site(given: dict[str, object], held: bool) -> None:
-    subject = partition()
-    calm(subject, 300, gateway="g")
+    subject = calm_partition("g")
     tell(subject, 300, declared(window(300, 310, **given)))
     assert statuses(hear(subject, 301, 150.0, gateway="g")) == ([] if held else [AnomalyStatus.OPENED])
 
 
 def test_a_window_declared_too_late_takes_back_what_opened_within_it_and_says_so() -> None:
-    subject = partition()
-    calm(subject, 300)
+    subject = calm_partition()
     (opened,) = hear(subject, 300, 150.0).anomalies
     (retracted,) = tell(subject, 302, declared(window(299, 320))).anomalies
     assert (retracted.id, retracted.version, retracted.status) == (opened.id, 2, AnomalyStatus.RETRACTED)
@@ -104,8 +114,7 @@ def test_a_window_declared_too_late_takes_back_what_opened_within_it_and_says_so
 
 
 def test_what_opened_before_a_window_goes_on_through_it() -> None:
-    subject = partition()
-    calm(subject, 300)
+    subject = calm_partition()
     assert statuses(hear(subject, 300, 150.0)) == [AnomalyStatus.OPENED]
     assert tell(subject, 301, declared(window(301, 400))).anomalies == []
     ends = [statuses(hear(subject, minute)) for minute in range(301, 312)]
@@ -113,8 +122,7 @@ def test_what_opened_before_a_window_goes_on_through_it() -> None:
 
 
 def test_a_cancelled_window_holds_nothing_back_and_one_of_the_same_id_takes_its_place() -> None:
-    subject = partition()
-    calm(subject, 300)
+    subject = calm_partition()
     tell(subject, 300, declared(window(300, 400)), declared(window(300, 301), 1))
     assert subject.detection.anomalies.maintenance.windows(SITE) == [window(300, 301)]
     assert [fact.accepted for fact in tell(subject, 300, cancelled("w"), cancelled("other")).outcomes] == [True, False]
