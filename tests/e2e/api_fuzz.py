@@ -37,13 +37,19 @@ def fill(url: str, folder: Path) -> None:
     subprocess.run([*command, *size], check=True, timeout=PATIENCE, env=environment(), cwd=folder)
 
 
-def run(url: str, report: Path, *, examples: int, seconds: int, seed: int) -> tuple[Findings, str]:
-    """Every phase with every check; returns what it came to, and the report for people."""
+def run(url: str, report: Path, *, examples: int, seconds: int | None, seed: int) -> tuple[Findings, str]:
+    """Every phase with every check; returns what it came to, and the report for people.
+
+    Given `seconds`, fuzzing and stateful testing are repeated until they are over: how many requests are made is then up to the
+    machine. With None each is done once, of `examples` cases an operation, however long that takes.
+    """
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(HERE / "schemathesis.toml"), "run"]
     command += [f"{url}/openapi.json", "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]
-    command += ["--max-examples", str(examples), "--max-time", str(seconds), "--seed", str(seed), "--exclude-path", ENDLESS]
+    command += ["--max-examples", str(examples), "--seed", str(seed), "--exclude-path", ENDLESS]
+    command += [] if seconds is None else ["--max-time", str(seconds)]
     command += ["--generation-database", "none", "--report", "json", "--report-json-path", str(report)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * 2 + 120, check=False, cwd=report.parent)
+    patience = None if seconds is None else seconds * 2 + 120
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=False, cwd=report.parent)
     text = done.stdout + done.stderr
     return _findings(text, done.returncode, seed), text
 
