@@ -5,6 +5,7 @@ tests are skipped, and the summary says so; with `TIDEGATE_REQUIRE_KAFKA=1` and 
 fail instead.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -30,6 +31,12 @@ POSTGRES = Need(
     "NOT RUN AGAINST POSTGRESQL",
     "Install Debian's postgresql-15, or say in TIDEGATE_TEST_POSTGRES where its programs are.",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What imports left behind stays for good: each full collection of garbage would look through all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
