@@ -45,7 +45,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def assert_all_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 
@@ -61,7 +61,7 @@ def test_it_shows_an_anomaly_and_a_decision_and_stops_with_all_its_processes(tmp
                     break
             family = psutil.Process(demo.pid).children(recursive=True)
             demo.send_signal(signal.SIGTERM)
-            rest, _ = demo.communicate(timeout=40)
+            rest, _ = demo.communicate(timeout=PATIENCE_SECONDS)
     assert f"port {port} is busy" in seen
     assert re.search(r"API docs http://127\.0\.0\.1:\d+/docs", seen)
     assert len(family) >= 2

