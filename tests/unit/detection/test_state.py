@@ -1,6 +1,8 @@
 """State out and in again, and under another configuration."""
 
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,7 +24,12 @@ def lived_configuration() -> CoreConfiguration:
 
 
 def lived(**settings: object) -> Detection:
-    """Two profiles, an open anomaly, an open incident and an assignment nobody has taken up yet."""
+    """Two profiles, an open anomaly, an open incident and an assignment nobody has taken up yet; a copy of what was lived once."""
+    return deepcopy(_lived(**settings))
+
+
+@cache
+def _lived(**settings: object) -> Detection:
     subject = detection(profile(), profile("fan", metrics={"a": Metric(), "b": Metric()}), **settings)
     observe_series(subject, [*noise(300), 90.0])
     for minute in range(40):
