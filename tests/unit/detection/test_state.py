@@ -24,7 +24,7 @@ def lived_configuration() -> CoreConfiguration:
 
 
 def lived(**settings: object) -> Detection:
-    """Two profiles, an open anomaly, an open incident and an assignment nobody has taken up yet; a copy of what was lived once."""
+    """Two profiles, an open anomaly, an open incident and an assignment nobody has taken up yet; lived once, then copied."""
     return deepcopy(_lived(**settings))
 
 

@@ -1,6 +1,7 @@
 """The simulated fleet: reproducible, labelled truthfully, and following its assignments."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import islice, pairwise
 
 import numpy as np
@@ -35,6 +36,12 @@ def run(faults: Iterator[Fault], seconds: int, spec: FleetSpec = SPEC) -> tuple[
     return [reading for slot in slots for reading in slot.readings], [label for slot in slots for label in slot.labels]
 
 
+@cache
+def healthy_fleet(seconds: int) -> list[Reading]:
+    """What the same fleet says without any fault; nobody changes it."""
+    return run(iter(()), seconds)[0]
+
+
 def programme(*types: FaultType, every_seconds: float = 20.0) -> Programme:
     return Programme(START_MS + 30_000, every_seconds, types or tuple(FaultType))
 
@@ -67,7 +74,7 @@ def test_every_device_speaks_once_an_interval_at_rising_times() -> None:
 
 @pytest.mark.parametrize("kind", [FaultType.SPIKE, FaultType.LEVEL_SHIFT, FaultType.STUCK, FaultType.DRIFT, FaultType.DROPOUT])
 def test_readings_differ_from_the_healthy_fleet_only_where_a_label_says_so(kind: FaultType) -> None:
-    healthy = by_key(run(iter(()), 600)[0])
+    healthy = by_key(healthy_fleet(600))
     readings, labels = run(schedule(programme(kind), SPEC, layout()), 600)
     assert labels
     changed: set[str] = set()
@@ -97,7 +104,7 @@ def test_a_dropout_sends_readings_without_the_value() -> None:
 
 
 def test_a_clock_jump_moves_event_times_and_nothing_else() -> None:
-    healthy, _ = run(iter(()), 300)
+    healthy = healthy_fleet(300)
     readings, labels = run(schedule(programme(FaultType.CLOCK_JUMP, every_seconds=60), SPEC, layout()), 300)
     assert [reading.metrics for reading in readings] == [reading.metrics for reading in healthy]
     for jumped, right in zip(readings, healthy, strict=True):
@@ -108,7 +115,7 @@ def test_a_clock_jump_moves_event_times_and_nothing_else() -> None:
 
 def test_a_surge_raises_the_demand_of_its_site_and_of_no_other() -> None:
     surge = Fault(FaultType.DEMAND_SURGE, START_MS, START_MS + 600_000, site=0, magnitude=2.0)
-    demand, healthy = total_demand(run(iter([surge]), 600)[0]), total_demand(run(iter(()), 600)[0])
+    demand, healthy = total_demand(run(iter([surge]), 600)[0]), total_demand(healthy_fleet(600))
     assert demand["site-1"] > 1.1 * healthy["site-1"]
     assert demand["site-2"] == healthy["site-2"]
 
