@@ -9,7 +9,9 @@ from typing import Annotated
 
 import msgspec
 
+from tidegate.contracts.daily import minutes_of
 from tidegate.contracts.ids import SiteId
+from tidegate.contracts.plan import Trigger
 from tidegate.contracts.profile import Profile
 
 
@@ -56,7 +58,23 @@ class AllocationSettings:
     period_seconds: float = 300.0
     """Between two plans that nothing urgent asks for."""
     plan_ttl_seconds: float = 300.0
-    """For which a proposed plan can be approved."""
+    """For which a proposed plan can be approved, and for which one that is carried out in waves may be held up."""
+    auto_approve_triggers: tuple[Trigger, ...] = ()
+    """What a plan must have been made for to be carried out without somebody's approval; empty: for anything."""
+    auto_approve_max_moves: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Most moves of a plan that is carried out without somebody's approval, 0: any number. A rescue is not held to it."""
+    auto_approve_windows: tuple[str, ...] = ()
+    """When plans are carried out without somebody's approval, daily, in UTC (`02:00-05:00`, `22:00-04:00`); empty: at any time.
+    A rescue of devices without service does not wait for one."""
+    canary_moves: Annotated[int, msgspec.Meta(ge=0)] = 5
+    """Most devices that the first wave of a plan takes from where they are served; 0: as many as any other. With
+    `wave_moves` 0 as well, every plan is carried out at once."""
+    wave_moves: Annotated[int, msgspec.Meta(ge=0)] = 50
+    """Most devices that each further wave takes from where they are served; 0: as many as there is room for."""
+    wave_seconds: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 60.0
+    """For which the devices of a wave are watched, from the end of their hand-overs, before the next one goes."""
+    at_once_moves: Annotated[int, msgspec.Meta(ge=0)] = 20
+    """A plan that takes no more devices from where they are served goes all at once."""
     cooldown_seconds: float = 900.0
     """For which a device that was moved stays where it is, unless its gateway dies."""
     payback_seconds: Annotated[float, msgspec.Meta(ge=0.0, le=31_622_400.0)] = 604_800.0
@@ -86,6 +104,15 @@ class AllocationSettings:
     """Added to a lease before its device is given to another: what clocks run apart by meanwhile, and jumps of ours."""
     reserve_seconds: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 30.0
     """For which a gateway is waited for that was asked to set aside room."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no type can say.
+
+        Raises:
+            ValueError: a window is not a stretch of a day.
+        """
+        for window in self.auto_approve_windows:
+            minutes_of(window)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,15 +148,34 @@ class DecisionStatus(StrEnum):
 
     PROPOSED = "proposed"
     APPROVED = "approved"
+    ROLLING_OUT = "rolling-out"
+    """A wave of its moves was made, and others are to follow."""
     APPLIED = "applied"
+    HALTED = "halted"
+    """Some of its moves were made, the others never will be."""
     REFUSED = "refused"
     EXPIRED = "expired"
     UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a plan has come that is carried out in waves: `wave` of `waves` was made, `moved` devices in all so far.
+
+    How many waves there will be depends on the room that each finds, and may change on the way.
+    """
+
+    wave: WholeField
+    waves: WholeField
+    moved: WholeField
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What happened to a plan, when (event time), by whom and why. `plan` is carried by the first fact only."""
+    """What happened to a plan, when (event time), by whom and why. `plan` is carried by the first fact only.
+
+    `progress` is of facts about a plan that is carried out in waves.
+    """
 
     plan_id: PlanField
     site: SiteField
@@ -172,6 +191,7 @@ class Decision:
     command: CommandId | None = None
     plan: Plan | None = None
     schema_version: int = SCHEMA_VERSION
+    progress: Progress | None = None
 
 
 class Phase(StrEnum):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from tidegate.contracts.anomaly import DeviceState, Reason
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, GatewayId, MetricName, PlanId, ProfileName, SiteId
-from tidegate.contracts.plan import Decision, DecisionStatus, Plan, PlanScore, Trigger
+from tidegate.contracts.plan import Decision, DecisionStatus, Plan, PlanScore, Progress, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,10 @@ class CommandView:
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """A plan as its latest fact left it. `before` and `after` are null when the first fact is no longer kept."""
+    """A plan as its latest fact left it. `before` and `after` are null when the first fact is no longer kept.
+
+    `progress` is that of the last wave; null of a plan that is carried out at once.
+    """
 
     plan_id: PlanId
     site: SiteId
@@ -182,6 +185,7 @@ class DecisionView:
     unserved_count: int
     before: PlanScore | None
     after: PlanScore | None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class Partition:
         self.own: dict[SiteId, SiteProfiles] = {}
         self.shelf = Shelf(forecasters)
         self.detection = Detection(configuration, self.shelf)
-        self.allocator = Allocator(configuration)
+        self.allocator = Allocator(configuration, self.detection.conditions)
         self.balance = Balance()
         self.stale_owners = StaleOwners(self.allocator.assignment)
         self._reviewed_at_ms: dict[SiteId, int] = {}
@@ -262,7 +262,7 @@ class Partition:
             partition.shelf.meant = partition.shelf.offered = dict(state["bundles"])
             partition.configuration = partition.with_own(partition.base)
             partition.detection = Detection.restore(partition.configuration, partition.shelf, state["detection"])
-            partition.allocator = Allocator.restore(partition.configuration, state["allocation"])
+            partition.allocator = Allocator.restore(partition.configuration, state["allocation"], partition.detection.conditions)
             partition.stale_owners = StaleOwners(partition.allocator.assignment)
             partition.stale_owners.restore(state["stale_owners"])
             partition.balance = from_builtins(state["balance"], Balance)

@@ -6,7 +6,7 @@ from typing import Final
 from tidegate.contracts.plan import Decision, DecisionStatus
 from tidegate.contracts.views import DecisionHistory, DecisionView
 
-_ENDED: Final = frozenset({DecisionStatus.APPLIED, DecisionStatus.REFUSED, DecisionStatus.EXPIRED, DecisionStatus.UNDONE})
+_GOES_ON: Final = frozenset({DecisionStatus.PROPOSED, DecisionStatus.APPROVED, DecisionStatus.ROLLING_OUT})
 
 
 def with_fact(history: DecisionHistory | None, fact: Decision) -> DecisionHistory:
@@ -23,13 +23,14 @@ def with_fact(history: DecisionHistory | None, fact: Decision) -> DecisionHistor
         reason=fact.reason,
         move_count=fact.move_count,
         unserved_count=fact.unserved_count,
+        progress=fact.progress or history.decision.progress,
     )
     return DecisionHistory(view, history.plan, [*history.facts, fact])
 
 
 def has_ended(history: DecisionHistory) -> bool:
     """Whether nothing more can become of this plan."""
-    return history.decision.status in _ENDED
+    return history.decision.status not in _GOES_ON
 
 
 def _first_view(fact: Decision) -> DecisionView:

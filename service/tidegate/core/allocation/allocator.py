@@ -3,7 +3,7 @@
 Reads no clock and draws no random number: `now_ms` is the journal's tick, identifiers derive from site and tick. Equal calls
 in equal order give equal facts and equal state.
 
-Safety, in this order: kill switch, freeze, mass-failure guard, evacuation of the dead, approval, move limit, hysteresis.
+Safety, in this order: kill switch, freeze, mass-failure guard, evacuation of the dead, approval, waves, move limit, hysteresis.
 """
 
 import hashlib
@@ -20,18 +20,21 @@ from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation import lifecycle, orders, state
+from tidegate.core.allocation.carry_out import go_on, watch
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.ground import profile_constants
 from tidegate.core.allocation.guard import guarded, suspicion
 from tidegate.core.allocation.hearing import gateway_views, hear
+from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.model import AllocationView, PlanRequest
 from tidegate.core.allocation.needs import needs_of
 from tidegate.core.allocation.result import AllocationResult
-from tidegate.core.allocation.site import URGENT, Asked, Site
+from tidegate.core.allocation.site import RESCUES, URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
 from tidegate.core.allocation.transfers import Transfers
 from tidegate.core.allocation.undo import Undoing, undo
+from tidegate.core.condition import Conditions, nothing_heard
 from tidegate.core.demand import SiteDemand
 from tidegate.core.identity import fact_id
 from tidegate.errors import CommandRefused, InputError
@@ -45,7 +48,9 @@ __all__ = ["AllocationResult", "Allocator"]
 class Allocator:
     """The allocation state of one partition's sites. Everything it knows came in by a call, and leaves by `export_state`."""
 
-    def __init__(self, configuration: CoreConfiguration) -> None:
+    def __init__(self, configuration: CoreConfiguration, conditions: Conditions = nothing_heard) -> None:
+        """`conditions` are asked for while a plan is carried out in waves: of its devices, and about the last batch."""
+        self._conditions = conditions
         self._sites: dict[SiteId, Site] = {}
         self._seen: dict[tuple[SiteId, CommandId], None] = {}
         self._configuration = configuration
@@ -89,7 +94,9 @@ class Allocator:
         site = self._sites.get(command.site)
         if site is None:
             raise CommandRefused(f"site {command.site!r} has no topology", advice="send set-topology first")
-        return self._obey(site, command, now_ms)
+        result = self._obey(site, command, now_ms)
+        watch(Life(site, now_ms, result), self._conditions)
+        return result
 
     def remember(self, command: Command) -> None:
         """Note that a command of this id was taken; one of another part of the core is noted here too."""
@@ -121,7 +128,7 @@ class Allocator:
                 self._refuse_when_held(site)
                 return lifecycle.approve(site, command, settings, now_ms)
             case CommandKind.REFUSE_PLAN:
-                return lifecycle.refuse(site, command, now_ms)
+                return lifecycle.refuse(site, command, settings, now_ms)
             case CommandKind.UNDO_PLAN:
                 self._refuse_when_held(site)
                 return undo(site, command, Undoing(settings, self._settings_digest, now_ms))
@@ -147,6 +154,8 @@ class Allocator:
     def _request_for_operator(self, site: Site, now_ms: int) -> AllocationResult:
         if site.in_flight is not None:
             raise CommandRefused(f"plan {site.in_flight.id} is being made already", advice="wait for its decision")
+        if site.rollout is not None:
+            raise CommandRefused(f"plan {site.rollout.plan.id} is carried out in waves", advice="wait for its end, or refuse it")
         return AllocationResult(requests=[self._request(site, Trigger.OPERATOR, "", now_ms)])
 
     # Acks
@@ -183,6 +192,7 @@ class Allocator:
         result.assignments += Transfers(known, self._configuration.allocation, now_ms).give_leases()
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
+        self._go_on(known, now_ms, result)
         if self._held(known) is None and known.in_flight is None:
             result.requests += self._ask(known, now_ms)
         return result
@@ -195,11 +205,18 @@ class Allocator:
             result.decisions.append(guarded(site, why, now_ms))
         site.guarded = why is not None
 
+    def _go_on(self, site: Site, now_ms: int, result: AllocationResult) -> None:
+        life, held = Life(site, now_ms, result), self._held(site) or _frozen(site)
+        go_on(life, self._conditions, self._configuration.allocation, held)
+        watch(life, self._conditions)
+
     def _ask(self, site: Site, now_ms: int) -> list[PlanRequest]:
         settings = self._configuration.allocation
         for need in needs_of(problem_now(site, settings, now_ms), settings):
             last = site.asked.get(need.trigger)
             due = last is None or last.about != need.about or now_ms - last.at_ms >= need.again_after_ms
+            if need.trigger not in RESCUES and _is_calm(site, now_ms):
+                continue
             if due and (site.open is None or need.trigger in URGENT):
                 return [self._request(site, need.trigger, need.about, now_ms)]
         return []
@@ -281,7 +298,7 @@ class Allocator:
         if known is None:
             return ["the site has no topology"]
         held = self._held(known)
-        return [text for text in (held, "the site is frozen" if known.frozen else None) if text is not None]
+        return [text for text in (held, _frozen(known)) if text is not None]
 
     def view(self, site: SiteId, now_ms: int) -> AllocationView:
         """What questions about `site` are answered from, at tick `now_ms`; of an unknown site nothing but the profiles."""
@@ -316,13 +333,15 @@ class Allocator:
         }
 
     @classmethod
-    def restore(cls, configuration: CoreConfiguration, exported: dict[str, Any]) -> "Allocator":
+    def restore(
+        cls, configuration: CoreConfiguration, exported: dict[str, Any], conditions: Conditions = nothing_heard
+    ) -> "Allocator":
         """An allocator that continues exactly where `export_state` was called.
 
         Raises:
             InputError: `exported` is not such an export.
         """
-        allocator = cls(configuration)
+        allocator = cls(configuration, conditions)
         try:
             sites = [state.restore_site(value, configuration) for value in exported["sites"]]
             allocator._seen = {(SiteId(site), CommandId(command)): None for site, command in exported["seen"]}
@@ -334,3 +353,12 @@ class Allocator:
     def digest(self) -> str:
         """sha256 (hex) over the whole state."""
         return hashlib.sha256(pack(self.export_state())).hexdigest()
+
+
+def _frozen(site: Site) -> str | None:
+    return "the site is frozen" if site.frozen else None
+
+
+def _is_calm(site: Site, now_ms: int) -> bool:
+    """Whether only rescues are asked for: a plan is carried out, or one was halted lately."""
+    return site.rollout is not None or (site.calm_until_ms is not None and now_ms < site.calm_until_ms)

@@ -1,31 +1,30 @@
-"""The facts of a plan's life, as one call makes them: proposed, approved, applied, refused, expired, undone."""
+"""The facts of a plan's life, as one call makes them: proposed, approved, applied, halted, refused, expired, undone.
+
+Moves nobody; that is `carry_out`.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import CommandId
-from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Move, Plan
-from tidegate.core.allocation.applied import Applied, Former
+from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Plan, Progress
+from tidegate.core.allocation.applied import Applied
 from tidegate.core.allocation.goals import compare
-from tidegate.core.allocation.recheck import differences
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import OpenPlan, Site
-from tidegate.core.allocation.standing import problem_now
-from tidegate.core.allocation.transfers import Transfers, Wanted
 
 ALLOCATOR: Final = "tidegate"
 """Who decides where nobody was asked: approval by policy, expiry, guard, supersession."""
 
 NAMED: Final = 5
-"""Differences spelled out when a plan is refused, and overloads that it leaves; of differences the rest is counted."""
+"""Overloads that a plan leaves which are spelled out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Decisions about one site's plan at one tick, by one author. Facts go to `result`, the open plan to `site`."""
+    """Decisions about one site's plan at one tick, by one author. Facts go to `result`, the plan under way to `site`."""
 
     site: Site
     now_ms: int
@@ -33,46 +32,73 @@ class Life:
     by: str = ALLOCATOR
     command: CommandId | None = None
 
-    def propose(self, plan: Plan) -> None:
-        """Open `plan`; its first fact carries it whole. A plan that is open already is superseded."""
+    def propose(self, plan: Plan, waits: str = "") -> None:
+        """Open `plan`; its first fact carries it whole, and says what it `waits` for. A plan that is open is superseded.
+
+        What is left of a plan that is carried out in waves is superseded too, unless this one has nothing to carry out.
+        """
         self.close(DecisionStatus.EXPIRED, f"superseded by plan {plan.id}")
-        self._decide(OpenPlan(plan, 0), DecisionStatus.PROPOSED, _promise(plan), plan)
+        if plan.moves:
+            self.halt(f"superseded by plan {plan.id}")
+        self.site.open = OpenPlan(plan, 1)
+        self.say(plan, 1, DecisionStatus.PROPOSED, _promise(plan) + waits, carried=plan)
+
+    def approve(self, plan: Plan, reason: str) -> int:
+        """Say that the open `plan` is approved; it waits no longer. Returns the number of this fact, the one after its proposal."""
+        self.site.open = None
+        self.say(plan, 2, DecisionStatus.APPROVED, reason)
+        return 2
 
     def close(self, status: DecisionStatus, reason: str) -> None:
         """End the open plan's life; nothing happens when none is open."""
         if self.site.open is not None:
-            self._decide(self.site.open, status, reason)
+            self.say(self.site.open.plan, self.site.open.version + 1, status, reason)
             self.site.open = None
 
-    def carry_out(self, plan: Plan, settings: AllocationSettings) -> None:
-        """Apply exactly the moves of the open `plan` if every one still holds; otherwise refuse it, saying what changed.
+    def halt(self, reason: str, calm_ms: int = 0) -> None:
+        """End the plan that is carried out in waves; nothing happens when there is none. What it moved can be undone.
 
-        A need that the refused plan was to meet is asked about again at once if devices are without service.
+        For `calm_ms` no other plan is asked for, except rescues: the same would be made again.
         """
-        found = differences(problem_now(self.site, settings, self.now_ms), plan)
-        if found:
-            self.close(DecisionStatus.REFUSED, _in_words(found))
-            self.site.ask_again(plan.trigger)
+        rollout = self.site.rollout
+        if rollout is None:
             return
-        self._decide(OpenPlan(plan, 1), DecisionStatus.APPROVED, "every move holds at the demand of now")
-        formers = [self._moved(move, plan, settings) for move in plan.moves]
-        under_way = sum(move.device in self.site.transfers for move in plan.moves)
-        handed = f", {under_way} of them by a hand-over that has begun" if under_way else ""
-        self.close(DecisionStatus.APPLIED, f"{len(plan.moves)} assignments set{handed}")
-        self.site.applied.remember(Applied.by(self.result.decisions[-1], formers))
-        undone = self.site.applied.get(plan.undoes)
-        if undone is not None:
-            self._undo(undone, plan)
+        self.site.rollout = None
+        self.site.calm_until_ms = self.now_ms + calm_ms
+        made, moves = len(rollout.formers), len(rollout.plan.moves)
+        text = f"{reason}; {made} of {moves} moves were made"
+        self.say(rollout.plan, rollout.version + 1, DecisionStatus.HALTED, text, Progress(rollout.waves, rollout.waves, made))
+        self.site.applied.remember(Applied.by(self.result.decisions[-1], rollout.formers))
 
-    def _moved(self, move: Move, plan: Plan, settings: AllocationSettings) -> Former:
-        """Carry out `move`; returns where its device was bound for, and the epoch that it gets."""
-        site, device = self.site, move.device
-        (source, _), grant = site.bound(device), site.grant(device)
-        wanted = Wanted(move.target, move.grant, plan.id, move.reason)
-        self.result.assignments.append(Transfers(site, settings, self.now_ms).move(device, wanted))
-        return Former(device, source, grant, site.bound(device)[1])
+    def say(
+        self,
+        plan: Plan,
+        version: int,
+        status: DecisionStatus,
+        reason: str,
+        progress: Progress | None = None,
+        carried: Plan | None = None,
+    ) -> None:
+        """Append a fact about `plan`, the `version`-th."""
+        decision = Decision(
+            plan_id=plan.id,
+            site=self.site.id,
+            version=version,
+            status=status,
+            decided_at_ms=self.now_ms,
+            decided_by=self.by,
+            reason=reason,
+            digest=plan.digest,
+            trigger=plan.trigger,
+            move_count=len(plan.moves),
+            unserved_count=len(plan.unserved),
+            command=self.command,
+            plan=carried,
+            progress=progress,
+        )
+        self.result.decisions.append(decision)
 
-    def _undo(self, record: Applied, by: Plan) -> None:
+    def say_undone(self, record: Applied, by: Plan) -> None:
         """Say of an applied plan that another one has returned devices of it."""
         total = len(record.formers)
         record = record.without({move.device for move in by.moves}, by.id)
@@ -91,26 +117,6 @@ class Life:
             move_count=record.move_count,
             unserved_count=record.unserved_count,
             command=self.command,
-        )
-        self.result.decisions.append(decision)
-
-    def _decide(self, open_plan: OpenPlan, status: DecisionStatus, reason: str, carried: Plan | None = None) -> None:
-        plan, version = open_plan.plan, open_plan.version + 1
-        self.site.open = OpenPlan(plan, version)
-        decision = Decision(
-            plan_id=plan.id,
-            site=self.site.id,
-            version=version,
-            status=status,
-            decided_at_ms=self.now_ms,
-            decided_by=self.by,
-            reason=reason,
-            digest=plan.digest,
-            trigger=plan.trigger,
-            move_count=len(plan.moves),
-            unserved_count=len(plan.unserved),
-            command=self.command,
-            plan=carried,
         )
         self.result.decisions.append(decision)
 
@@ -153,8 +159,3 @@ def _gain(plan: Plan) -> str:
     if verdict.goal is None:
         return "no goal gains"
     return f"{verdict.goal.name} falls by {verdict.gain:.6g} ({verdict.goal.unit})"
-
-
-def _in_words(found: list[str]) -> str:
-    more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return "the site has changed: " + "; ".join(found[:NAMED]) + more

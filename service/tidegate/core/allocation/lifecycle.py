@@ -4,7 +4,10 @@ from typing import Final
 
 from tidegate.contracts.command import Command
 from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.ids import PlanId
 from tidegate.contracts.plan import DecisionStatus, Plan, Trigger
+from tidegate.core.allocation.approval import missed
+from tidegate.core.allocation.carry_out import carry_out
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.life import Life, left_over
 from tidegate.core.allocation.result import AllocationResult
@@ -32,9 +35,10 @@ def submit(site: Site, command: Command, settings: AllocationSettings, now_ms: i
             Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
             life.close(DecisionStatus.REFUSED, f"nothing to carry out{left_over(plan)}")
         return result
-    Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
-    if settings.auto_approve and not site.frozen:
-        life.carry_out(plan, settings)
+    waits = missed(plan, settings, now_ms)
+    Life(site, now_ms, result, command.issued_by, command.id).propose(plan, f"; waits: {waits}" if waits else "")
+    if waits is None and not site.frozen:
+        carry_out(life, plan, settings)
     return result
 
 
@@ -54,18 +58,21 @@ def approve(site: Site, command: Command, settings: AllocationSettings, now_ms: 
     if site.frozen:
         raise CommandRefused(f"site {site.id!r} is frozen: no plan is carried out", advice="thaw it first")
     life = Life(site, now_ms, AllocationResult(), command.issued_by, command.id)
-    life.carry_out(plan, settings)
+    carry_out(life, plan, settings)
     return life.result
 
 
-def refuse(site: Site, command: Command, now_ms: int) -> AllocationResult:
-    """Close the open plan that `command` names.
+def refuse(site: Site, command: Command, settings: AllocationSettings, now_ms: int) -> AllocationResult:
+    """Close the open plan that `command` names, or halt it where it is carried out in waves.
 
     Raises:
-        CommandRefused: no such plan is open.
+        CommandRefused: no such plan is open or under way.
     """
-    _open_plan(site, command)
     life = Life(site, now_ms, AllocationResult(), command.issued_by, command.id)
+    if is_under_way(site, command.plan_id):
+        life.halt(command.reason or "halted by command", int(settings.cooldown_seconds * 1000))
+        return life.result
+    _open_plan(site, command)
     life.close(DecisionStatus.REFUSED, command.reason or "refused by command")
     return life.result
 
@@ -101,7 +108,14 @@ def _answer(site: Site, command: Command, now_ms: int) -> Plan:
     return plan
 
 
+def is_under_way(site: Site, plan: PlanId | None) -> bool:
+    """Whether `plan` is being carried out in waves."""
+    return site.rollout is not None and site.rollout.plan.id == plan
+
+
 def _open_plan(site: Site, command: Command) -> Plan:
+    if is_under_way(site, command.plan_id):
+        raise CommandRefused(f"plan {command.plan_id} is approved, and carried out in waves", advice="look at its decisions")
     if site.open is None or site.open.plan.id != command.plan_id:
         open_id = "none" if site.open is None else site.open.plan.id
         raise CommandRefused(f"plan {command.plan_id!r} is not open (open: {open_id})", advice="list the decisions")

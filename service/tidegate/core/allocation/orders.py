@@ -34,6 +34,7 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
             site.stopped, site.in_flight = True, None
             life = Life(site, now_ms, result, command.issued_by, command.id)
             life.close(DecisionStatus.REFUSED, f"allocation stopped by {command.issued_by}")
+            life.halt(f"allocation stopped by {command.issued_by}")
             result.assignments += Transfers(site, settings, now_ms).stop()
         case CommandKind.RESUME_ALLOCATION:
             site.stopped = False

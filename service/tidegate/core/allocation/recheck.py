@@ -1,5 +1,6 @@
 """Does a plan still hold? What is different between the site a plan was made for and the site as it stands, in words."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,17 @@ def differences(problem: Problem, plan: Plan) -> list[str]:
     if found or plan.trigger is Trigger.UNDO:
         return found
     return _benefit(problem, plan, walk.gateway)
+
+
+def differences_of_rest(problem: Problem, moves: Sequence[Move]) -> list[str]:
+    """Why `moves`, what is left of a plan, may not be made on `problem`; empty when they may.
+
+    As `differences`, but what the plan promised is partly kept already: the rest has to gain something, however little.
+    """
+    walk = Walk(problem)
+    found = [f"device {move.device} {text}" for move in moves if (text := walk.attempt(move)) is not None]
+    gain = compare(evaluate(problem, problem.start), evaluate(problem, walk.gateway)).gain
+    return found if found or gain > 0 else ["what is left of the plan no longer improves the site"]
 
 
 class Walk:

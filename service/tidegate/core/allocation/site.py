@@ -22,6 +22,7 @@ from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.ground import Ground, demand_on, ground_of
 from tidegate.core.allocation.handover import Handover
 from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.demand import SiteDemand
 
 MAX_UNPLACED: Final = 1000
@@ -56,6 +57,9 @@ class Heartbeat:
 
 URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigger.UNSERVED_DEVICES})
 """Needs of devices that are without service or about to be: they do not wait for an open proposal, nor for a period."""
+
+RESCUES: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.UNSERVED_DEVICES})
+"""Needs of devices that are without service: they wait for no plan that is carried out, nor after one that was halted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,9 @@ class Site:
     `followers` are the gateways that follow leases. `transfers` are the hand-overs under way, also of devices that have left
     the topology while somebody may still serve them. `spent` holds epochs above a device's own that were given to somebody
     who did not get it. `unwilling` gateways gave no room when asked: they get nobody until the tick.
+
+    `open` waits for approval; `rollout` is approved and carried out in waves. After one that was halted, only rescues are asked
+    for until tick `calm_until_ms`.
     """
 
     id: SiteId
@@ -150,6 +157,8 @@ class Site:
     transfers: dict[DeviceId, Transfer] = field(default_factory=dict)
     spent: dict[DeviceId, int] = field(default_factory=dict)
     unwilling: dict[GatewayId, int] = field(default_factory=dict)
+    rollout: Rollout | None = None
+    calm_until_ms: int | None = None
     _placed: Placed | None = None
 
     @classmethod

@@ -13,6 +13,7 @@ from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import Applied, AppliedPlans
 from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site, Transfer
 
 
@@ -20,7 +21,8 @@ from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Sit
 class _SiteState:
     """`Site` with lists in place of sets. The request in flight goes without its topology, which is always the site's.
 
-    Fields with a default came later: a snapshot without them is of a site that had heard no ack and applied no plan.
+    Fields with a default came later: a snapshot without them is of a site that had heard no ack and applied no plan, and where
+    no plan was under way in waves.
     """
 
     id: SiteId
@@ -47,6 +49,8 @@ class _SiteState:
     transfers: dict[DeviceId, Transfer] = field(default_factory=dict)
     spent: dict[DeviceId, int] = field(default_factory=dict)
     unwilling: dict[GatewayId, int] = field(default_factory=dict)
+    rollout: Rollout | None = None
+    calm_until_ms: int | None = None
 
 
 def export_site(site: Site) -> bytes:
@@ -78,6 +82,8 @@ def export_site(site: Site) -> bytes:
             transfers=site.transfers,
             spent=dict(sorted(site.spent.items())),
             unwilling=dict(sorted(site.unwilling.items())),
+            rollout=site.rollout,
+            calm_until_ms=site.calm_until_ms,
         )
     )
 
@@ -115,6 +121,8 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         transfers=state.transfers,
         spent=state.spent,
         unwilling=state.unwilling,
+        rollout=state.rollout,
+        calm_until_ms=state.calm_until_ms,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)

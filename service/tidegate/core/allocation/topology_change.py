@@ -26,7 +26,9 @@ def set_topology(site: Site, topology: Topology, configuration: CoreConfiguratio
         )
     result = AllocationResult()
     reason = f"topology revision {topology.revision}"
-    Life(site, now_ms, result).close(DecisionStatus.EXPIRED, f"superseded by {reason}")
+    life = Life(site, now_ms, result)
+    life.close(DecisionStatus.EXPIRED, f"superseded by {reason}")
+    life.halt(f"superseded by {reason}")
     site.in_flight = None
     site.replace_topology(topology, configuration)
     transfers = Transfers(site, configuration.allocation, now_ms)

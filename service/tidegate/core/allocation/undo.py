@@ -15,10 +15,13 @@ from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import DeviceId, PlanId
 from tidegate.contracts.plan import DecisionStatus, Kept, KeptBy, Move, Plan, Trigger
 from tidegate.core.allocation.applied import Applied, Former
+from tidegate.core.allocation.approval import missed
 from tidegate.core.allocation.arrays import NOWHERE
+from tidegate.core.allocation.carry_out import carry_out
 from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.life import Life, in_short
+from tidegate.core.allocation.lifecycle import is_under_way
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.reasons import stuck
 from tidegate.core.allocation.recheck import Walk
@@ -47,24 +50,28 @@ class Undoing:
 def undo(site: Site, command: Command, making: Undoing) -> AllocationResult:
     """Propose the plan that undoes the one `command` names, and carry it out where no approval is needed.
 
-    What cannot be returned is listed in the plan. With nothing to return it is proposed and refused, to say why.
+    What cannot be returned is listed in the plan. With nothing to return it is proposed and refused, to say why. A plan that is
+    still carried out in waves is halted first, and what it has moved returned.
 
     Raises:
         CommandRefused: no such plan is among the last applied ones, nothing of it is left, or the site is frozen.
     """
-    record = _applied(site, command)
     if site.frozen:
         raise CommandRefused(f"site {site.id!r} is frozen: no plan is carried out", advice="thaw it first")
+    result = AllocationResult()
+    life = Life(site, making.now_ms, result, command.issued_by, command.id)
+    if is_under_way(site, command.plan_id):
+        life.halt("undone on the way", int(making.settings.cooldown_seconds * 1000))
+    record = _applied(site, command)
     plan = undo_plan(site, record, PlanId(fact_id("plan", site.id, making.now_ms, command.id)), making)
     if record.undone_by is not None and all(kept.by is KeptBy.SUPERSEDED for kept in plan.kept) and not plan.moves:
         raise CommandRefused(f"plan {record.plan} was undone by plan {record.undone_by}", advice="nothing of it is left to undo")
-    result = AllocationResult()
-    life = Life(site, making.now_ms, result, command.issued_by, command.id)
-    life.propose(plan)
+    waits = missed(plan, making.settings, making.now_ms) if plan.moves else None
+    life.propose(plan, f"; waits: {waits}" if waits else "")
     if not plan.moves:
         life.close(DecisionStatus.REFUSED, f"nothing to carry out: {in_short(plan.kept)}")
-    elif making.settings.auto_approve:
-        life.carry_out(plan, making.settings)
+    elif waits is None:
+        carry_out(life, plan, making.settings)
     return result
 
 

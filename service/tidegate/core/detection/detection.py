@@ -20,6 +20,7 @@ from tidegate.contracts.reading import Reading
 from tidegate.contracts.scores import ScoreBatch
 from tidegate.contracts.views import DeviceView, Explanation
 from tidegate.core.classifier import Model
+from tidegate.core.condition import Condition
 from tidegate.core.detection import acceptance, archive, views
 from tidegate.core.detection.admission import Admission, order_faults
 from tidegate.core.detection.anomalies import Anomalies
@@ -240,6 +241,10 @@ class Detection:
     def device_view(self, site: SiteId, device: DeviceId) -> DeviceView | None:
         """One device as it stands after its last reading; null when it is unknown."""
         return views.device_view(self.roster, self.anomalies, site, device)
+
+    def conditions(self, site: SiteId, devices: Sequence[DeviceId]) -> list[Condition]:
+        """How `devices` are, in so far as it may speak against a move of theirs, in their order."""
+        return views.conditions(self.roster, self.anomalies, site, devices)
 
     def explain(self, site: SiteId, device: DeviceId) -> Explanation | None:
         """Why a device alarms, or why not; null when it is unknown."""

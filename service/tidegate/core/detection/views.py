@@ -1,16 +1,18 @@
 """Looks at the state: devices as they stand, why one alarms or not, and what demand rests on. Changes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.contracts.anomaly import DeviceState
+from tidegate.contracts.anomaly import Anomaly, DeviceState
 from tidegate.contracts.configuration_views import BundleUse
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation, MetricPart
+from tidegate.core.condition import Condition
 from tidegate.core.detection.anomalies import Anomalies, score_of
 from tidegate.core.detection.attribution import parts_of
 from tidegate.core.detection.counterfactual import triggers
@@ -40,6 +42,19 @@ def device_view(roster: Roster, anomalies: Anomalies, site: SiteId, device: Devi
     """One device; null when it is unknown."""
     slot = _slot(roster, site, device)
     return None if slot is None else _view(roster, anomalies, slot)
+
+
+def conditions(roster: Roster, anomalies: Anomalies, site: SiteId, devices: Sequence[DeviceId]) -> list[Condition]:
+    """How `devices` are, in their order; of one that is unknown nothing was heard."""
+    slots = [_slot(roster, site, device) for device in devices]
+    return [Condition() if slot is None else _condition(roster, anomalies.open.get(slot), slot) for slot in slots]
+
+
+def _condition(roster: Roster, anomaly: Anomaly | None, slot: int) -> Condition:
+    readings, silent = int(roster.devices.readings[slot]), bool(roster.devices.silent[slot])
+    if anomaly is None:
+        return Condition(readings, silent)
+    return Condition(readings, silent, anomaly.id, anomaly.confidence)
 
 
 def state_counts(roster: Roster, site: SiteId | None) -> dict[DeviceState, int]:
