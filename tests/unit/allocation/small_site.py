@@ -1,12 +1,13 @@
 """Small sites and a driver that plays worker and planner for an allocator, in place and by hand-moved time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
+from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus, Plan, Trigger
@@ -14,6 +15,7 @@ from tidegate.contracts.topology import DevicePlacement, Gateway, Link, Topology
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.model import PlanRequest, Situation
 from tidegate.core.allocation.planner import plan
+from tidegate.core.condition import Condition
 from tidegate.core.demand import SiteDemand
 
 SITE = "north"
@@ -66,7 +68,9 @@ class Worker:
     """An allocator with somebody around it who carries requests to the planner and plans back."""
 
     def __init__(self, site: Topology, **settings: Any) -> None:
-        self.allocator = Allocator(CoreConfiguration({}, allocation=AllocationSettings(**settings)))
+        self.configuration = CoreConfiguration({}, allocation=AllocationSettings(**settings))
+        self.conditions: dict[str, Condition] = {}
+        self.allocator = Allocator(self.configuration, self.listen)
         self.decisions: list[Decision] = []
         self.changes: list[Assignment] = []
         self.requests: list[PlanRequest] = []
@@ -92,6 +96,15 @@ class Worker:
         self.review(*silent)
         return self.answer()
 
+    def listen(self, site: str, devices: Sequence[str]) -> list[Condition]:
+        """What is known of `devices`: nothing, if no test says otherwise."""
+        return [self.conditions.get(device, Condition()) for device in devices]
+
+    def restart(self) -> None:
+        """Forget everything but the exported state."""
+        exported = unpack(pack(self.allocator.export_state()), dict)
+        self.allocator = Allocator.restore(self.configuration, exported, self.listen)
+
     def later(self, seconds: float) -> None:
         self.now_ms += int(seconds * 1000)
 
@@ -112,13 +125,15 @@ def names(items: Iterable[Any]) -> list[str]:
     return [item.device for item in items]
 
 
-P, A, D, R, X, U = (
+P, A, D, R, X, U, W, H = (
     DecisionStatus.PROPOSED,
     DecisionStatus.APPROVED,
     DecisionStatus.APPLIED,
     DecisionStatus.REFUSED,
     DecisionStatus.EXPIRED,
     DecisionStatus.UNDONE,
+    DecisionStatus.ROLLING_OUT,
+    DecisionStatus.HALTED,
 )
 
 

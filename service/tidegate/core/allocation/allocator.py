@@ -215,7 +215,7 @@ class Allocator:
         for need in needs_of(problem_now(site, settings, now_ms), settings):
             last = site.asked.get(need.trigger)
             due = last is None or last.about != need.about or now_ms - last.at_ms >= need.again_after_ms
-            if need.trigger not in RESCUES and _is_calm(site, now_ms):
+            if need.trigger not in RESCUES and site.calm(now_ms) is not None:
                 continue
             if due and (site.open is None or need.trigger in URGENT):
                 return [self._request(site, need.trigger, need.about, now_ms)]
@@ -357,8 +357,3 @@ class Allocator:
 
 def _frozen(site: Site) -> str | None:
     return "the site is frozen" if site.frozen else None
-
-
-def _is_calm(site: Site, now_ms: int) -> bool:
-    """Whether only rescues are asked for: a plan is carried out, or one was halted lately."""
-    return site.rollout is not None or (site.calm_until_ms is not None and now_ms < site.calm_until_ms)

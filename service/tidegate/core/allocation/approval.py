@@ -3,7 +3,7 @@
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.daily import DAY_MINUTES, covers
 from tidegate.contracts.plan import Plan
-from tidegate.core.allocation.site import RESCUES
+from tidegate.core.allocation.waves import is_rescue
 
 
 def missed(plan: Plan, settings: AllocationSettings, now_ms: int) -> str | None:
@@ -15,7 +15,7 @@ def missed(plan: Plan, settings: AllocationSettings, now_ms: int) -> str | None:
         return "plans need approval"
     if settings.auto_approve_triggers and plan.trigger not in settings.auto_approve_triggers:
         return f"only plans for {', '.join(settings.auto_approve_triggers)} go without approval, not for {plan.trigger}"
-    if plan.trigger in RESCUES:
+    if is_rescue(plan):
         return None
     if settings.auto_approve_max_moves and len(plan.moves) > settings.auto_approve_max_moves:
         return f"at most {settings.auto_approve_max_moves} moves go without approval, it has {len(plan.moves)}"

@@ -32,19 +32,19 @@ class Life:
     by: str = ALLOCATOR
     command: CommandId | None = None
 
-    def propose(self, plan: Plan, waits: str = "") -> None:
+    def propose(self, plan: Plan, waits: str = "", *, idle: bool = False) -> None:
         """Open `plan`; its first fact carries it whole, and says what it `waits` for. A plan that is open is superseded.
 
-        What is left of a plan that is carried out in waves is superseded too, unless this one has nothing to carry out.
+        So is what is left of a plan that is carried out in waves, unless this one is `idle`: it will not be carried out.
         """
         self.close(DecisionStatus.EXPIRED, f"superseded by plan {plan.id}")
-        if plan.moves:
+        if not idle:
             self.halt(f"superseded by plan {plan.id}")
         self.site.open = OpenPlan(plan, 1)
         self.say(plan, 1, DecisionStatus.PROPOSED, _promise(plan) + waits, carried=plan)
 
     def approve(self, plan: Plan, reason: str) -> int:
-        """Say that the open `plan` is approved; it waits no longer. Returns the number of this fact, the one after its proposal."""
+        """Say that the open `plan`, which waits no longer, is approved; returns the number of this fact, the plan's second."""
         self.site.open = None
         self.say(plan, 2, DecisionStatus.APPROVED, reason)
         return 2

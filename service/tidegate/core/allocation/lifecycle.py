@@ -12,6 +12,7 @@ from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.life import Life, left_over
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import Site
+from tidegate.core.allocation.waves import is_rescue
 from tidegate.errors import CommandRefused, InputError
 
 PATIENCE_MS: Final = 45_000
@@ -29,17 +30,28 @@ def submit(site: Site, command: Command, settings: AllocationSettings, now_ms: i
     plan = _answer(site, command, now_ms)
     site.in_flight = None
     result = AllocationResult()
-    life = Life(site, now_ms, result)
-    if not plan.moves:
+    life, proposing = Life(site, now_ms, result), Life(site, now_ms, result, command.issued_by, command.id)
+    idle = _idle(site, plan, now_ms)
+    if idle is not None:
         if left_over(plan) or plan.trigger is Trigger.OPERATOR:
-            Life(site, now_ms, result, command.issued_by, command.id).propose(plan)
-            life.close(DecisionStatus.REFUSED, f"nothing to carry out{left_over(plan)}")
+            proposing.propose(plan, idle=True)
+            life.close(DecisionStatus.REFUSED, idle)
         return result
     waits = missed(plan, settings, now_ms)
-    Life(site, now_ms, result, command.issued_by, command.id).propose(plan, f"; waits: {waits}" if waits else "")
+    proposing.propose(plan, f"; waits: {waits}" if waits else "")
     if waits is None and not site.frozen:
         carry_out(life, plan, settings)
     return result
+
+
+def _idle(site: Site, plan: Plan, now_ms: int) -> str | None:
+    """Why `plan` will not be carried out, whoever approves it; None when it may be."""
+    if not plan.moves:
+        return f"nothing to carry out{left_over(plan)}"
+    calm = site.calm(now_ms)
+    if calm is None or is_rescue(plan) or plan.trigger is Trigger.OPERATOR:
+        return None
+    return f"{calm}, and this one brings service to nobody"
 
 
 def approve(site: Site, command: Command, settings: AllocationSettings, now_ms: int) -> AllocationResult:

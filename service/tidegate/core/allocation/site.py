@@ -264,6 +264,14 @@ class Site:
             self.deaths[gateway] = replace(before, last_ms=now_ms) if gateway in self.silent else begun
         self.silent = present
 
+    def calm(self, now_ms: int) -> str | None:
+        """Why only rescues are asked for and carried out, persons' wishes apart; None when other plans are too."""
+        if self.rollout is not None:
+            return f"plan {self.rollout.plan.id} is carried out in waves"
+        if self.calm_until_ms is not None and now_ms < self.calm_until_ms:
+            return "a plan was halted lately"
+        return None
+
     def turned_away(self, now_ms: int) -> set[GatewayId]:
         """Gateways that gave no room when they were asked lately."""
         return {gateway for gateway, until_ms in self.unwilling.items() if now_ms < until_ms}

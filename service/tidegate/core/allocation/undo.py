@@ -67,7 +67,7 @@ def undo(site: Site, command: Command, making: Undoing) -> AllocationResult:
     if record.undone_by is not None and all(kept.by is KeptBy.SUPERSEDED for kept in plan.kept) and not plan.moves:
         raise CommandRefused(f"plan {record.plan} was undone by plan {record.undone_by}", advice="nothing of it is left to undo")
     waits = missed(plan, making.settings, making.now_ms) if plan.moves else None
-    life.propose(plan, f"; waits: {waits}" if waits else "")
+    life.propose(plan, f"; waits: {waits}" if waits else "", idle=not plan.moves)
     if not plan.moves:
         life.close(DecisionStatus.REFUSED, f"nothing to carry out: {in_short(plan.kept)}")
     elif waits is None:

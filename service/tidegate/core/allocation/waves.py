@@ -7,7 +7,6 @@ next wave.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -17,9 +16,7 @@ from tidegate.contracts.plan import Move, Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Float64
 from tidegate.core.allocation.placement import FULL, loads
 from tidegate.core.allocation.problem import Problem
-
-AT_ONCE: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.UNSERVED_DEVICES, Trigger.UNDO})
-"""Plans that go all at once, whatever their size: they bring service to who has none, or take back what a person wants back."""
+from tidegate.core.allocation.site import RESCUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,20 @@ class Sizes:
     further: int | None
 
 
+def is_rescue(plan: Plan) -> bool:
+    """Whether `plan` was made for devices without service, and brings service to some.
+
+    One that was asked for in vain may still empty gateways or relieve them, and that can wait.
+    """
+    return plan.trigger in RESCUES and plan.after.unserved_priority < plan.before.unserved_priority
+
+
 def sizes_for(plan: Plan, problem: Problem, settings: AllocationSettings) -> Sizes | None:
-    """How large the waves of `plan` may be, None where it goes all at once: it is urgent, or small, or waves are off."""
-    if plan.trigger in AT_ONCE or not (settings.canary_moves or settings.wave_moves):
+    """How large the waves of `plan` may be, None where it goes all at once: a rescue, an undo, a small one, or waves are off.
+
+    An undo goes at once because somebody has looked, and wants back what was.
+    """
+    if is_rescue(plan) or plan.trigger is Trigger.UNDO or not (settings.canary_moves or settings.wave_moves):
         return None
     served = _Site(problem)
     if sum(served.is_served(move) for move in plan.moves) <= settings.at_once_moves:
@@ -49,7 +57,8 @@ def split(problem: Problem, moves: Sequence[Move], sizes: Sizes) -> list[list[Mo
     always a next wave: the first move left fits when all before it are done, which is what "in their order" says. So no
     wave needs a spare gateway, or an outage.
     """
-    site, waves, left = _Site(problem), [], list(moves)
+    site, left = _Site(problem), list(moves)
+    waves: list[list[Move]] = []
     while left:
         wave, left = _next(site, left, sizes.further if waves else sizes.first)
         site.settle(wave)
