@@ -31,8 +31,8 @@ ALLOCATION = Board(
                 ),
                 Number(
                     "Refused in 1 h",
-                    "Plans that did not come to pass: refused or expired.",
-                    increase("tidegate_decisions_total", "1h", where='status=~"refused|expired"'),
+                    "Plans that did not come to pass, or not wholly: refused, expired or halted.",
+                    increase("tidegate_decisions_total", "1h", where='status=~"refused|expired|halted"'),
                     limits=(5, 50),
                 ),
                 Number(
@@ -78,7 +78,7 @@ ALLOCATION = Board(
                 ),
                 Panel(
                     "Moves",
-                    "Devices moved by applied plans, per hour.",
+                    "Devices moved by plans that were applied or halted, per hour.",
                     [Query(f"3600 * {rate('tidegate_moves_total', 'trigger')}", "{{trigger}}")],
                     width=12,
                 ),

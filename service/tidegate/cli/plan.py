@@ -165,7 +165,7 @@ def refuse(
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Refuse a plan that is proposed; it is not carried out."""
+    """Refuse a plan that is proposed: it is not carried out. One that is carried out in waves is halted."""
     command(url, token, as_json, wait, lambda client: client.plans.refuse(plan, Order(reason, by), key=key))
 
 

@@ -20,7 +20,9 @@ _STATE: Final = {DeviceState.OK: "green", DeviceState.WARMING: "cyan", DeviceSta
 _STATUS: Final = {
     DecisionStatus.PROPOSED: "cyan",
     DecisionStatus.APPROVED: "cyan",
+    DecisionStatus.ROLLING_OUT: "cyan",
     DecisionStatus.APPLIED: "green",
+    DecisionStatus.HALTED: "red",
     DecisionStatus.REFUSED: "yellow",
     DecisionStatus.EXPIRED: "dim",
 }

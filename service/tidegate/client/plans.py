@@ -49,7 +49,7 @@ class Plans:
         return await self._wire.ask(_APPROVE, CommandReceipt, {"plan": plan}, body=body, headers=keyed(key))
 
     async def refuse(self, plan: str, order: Order = _NOBODY, *, key: str | None = None) -> CommandReceipt:
-        """Close the plan that waits for approval."""
+        """Close the plan that waits for approval, or halt one that is carried out in waves."""
         return await self._wire.ask(_REFUSE, CommandReceipt, {"plan": plan}, body=order, headers=keyed(key))
 
     async def undo(self, plan: str, order: Order = _NOBODY, *, key: str | None = None) -> CommandReceipt:

@@ -16,7 +16,9 @@ _SHORT_MOVES: Final = 12
 _MARKS: Final = {
     DecisionStatus.PROPOSED: "?",
     DecisionStatus.APPROVED: "▸",
+    DecisionStatus.ROLLING_OUT: "…",
     DecisionStatus.APPLIED: "✓",
+    DecisionStatus.HALTED: "!",
     DecisionStatus.REFUSED: "✕",
     DecisionStatus.EXPIRED: "–",
 }

@@ -55,10 +55,6 @@ class AllocationSettings:
     """Whether plans are made at all."""
     auto_approve: bool = True
     """Whether a plan is carried out without somebody's approval."""
-    period_seconds: float = 300.0
-    """Between two plans that nothing urgent asks for."""
-    plan_ttl_seconds: float = 300.0
-    """For which a proposed plan can be approved, and for which one that is carried out in waves may be held up."""
     auto_approve_triggers: tuple[Trigger, ...] = ()
     """What a plan must have been made for to be carried out without somebody's approval; empty: for anything."""
     auto_approve_max_moves: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -66,6 +62,10 @@ class AllocationSettings:
     auto_approve_windows: tuple[str, ...] = ()
     """When plans are carried out without somebody's approval, daily, in UTC (`02:00-05:00`, `22:00-04:00`); empty: at any time.
     A rescue of devices without service does not wait for one."""
+    period_seconds: float = 300.0
+    """Between two plans that nothing urgent asks for."""
+    plan_ttl_seconds: float = 300.0
+    """For which a proposed plan can be approved, and for which one that is carried out in waves may be held up."""
     canary_moves: Annotated[int, msgspec.Meta(ge=0)] = 5
     """Most devices that the first wave of a plan takes from where they are served; 0: as many as any other. With
     `wave_moves` 0 as well, every plan is carried out at once."""

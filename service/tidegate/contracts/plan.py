@@ -193,6 +193,13 @@ class Decision:
     schema_version: int = SCHEMA_VERSION
     progress: Progress | None = None
 
+    @property
+    def moved(self) -> int:
+        """How many devices the plan has moved by the end that this fact tells of: all, some (halted), or none."""
+        if self.status is DecisionStatus.HALTED and self.progress is not None:
+            return self.progress.moved
+        return self.move_count if self.status is DecisionStatus.APPLIED else 0
+
 
 class Phase(StrEnum):
     """Where a device's assignment stands."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tidegate.contracts import topics
 from tidegate.contracts.anomaly import REVISIONS, AnomalyStatus
 from tidegate.contracts.deadletter import DeadLetter
-from tidegate.contracts.plan import Decision, DecisionStatus, PlanScore, Trigger
+from tidegate.contracts.plan import Decision, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import Balance
 from tidegate.core.partition import Facts, Partition
@@ -41,11 +41,11 @@ def batch_report(facts: Facts, letters: Sequence[DeadLetter], undecodable: int, 
 
 
 def _moves(decisions: Sequence[Decision]) -> Counter[Trigger]:
-    """Devices moved by the plans that were applied, by what they were made for."""
+    """Devices moved by the plans that were applied, or halted on the way, by what they were made for."""
     moves: Counter[Trigger] = Counter()
     for each in decisions:
-        if each.status is DecisionStatus.APPLIED:
-            moves[each.trigger] += each.move_count
+        if each.moved:
+            moves[each.trigger] += each.moved
     return moves
 
 

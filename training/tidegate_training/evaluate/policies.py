@@ -191,9 +191,9 @@ class Service:
 
     def _follow(self, facts: Facts) -> None:
         for decision in facts.decisions:
-            if decision.status is DecisionStatus.APPLIED:
+            if decision.status in (DecisionStatus.APPLIED, DecisionStatus.HALTED):
                 self.record.plans += 1
-                self.record.moves += decision.move_count
+                self.record.moves += decision.moved
         for assignment in facts.assignments:
             self._assigned[self._devices[assignment.device]] = self._gateways.get(assignment.gateway, NOWHERE)
 

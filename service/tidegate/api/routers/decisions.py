@@ -65,7 +65,10 @@ async def approve_decision(plan: PlanPath, request: Request, door: Here) -> Resp
     openapi_extra=body_of([Order], {"refusal": examples_allocation.ORDER}),
 )
 async def refuse_decision(plan: PlanPath, request: Request, door: Here) -> Response:
-    """Close the plan that waits for approval: shorthand for the command `refuse-plan`. A plan that is not open is refused so."""
+    """Close the plan that waits for approval, or halt one that is carried out in waves: shorthand for `refuse-plan`.
+
+    A plan that is neither is refused so. What a halted plan has moved stays, until it is undone.
+    """
     order = await order_in(request, door)
     return await obey(door, order, await _site_of(plan, door), CommandKind.REFUSE_PLAN, plan_id=plan)
 
@@ -80,6 +83,7 @@ async def refuse_decision(plan: PlanPath, request: Request, door: Here) -> Respo
 async def undo_decision(plan: PlanPath, request: Request, door: Here) -> Response:
     """Return each device of an applied plan to where it was: shorthand for the command `undo-plan`.
 
+    Of one that was halted, those that were moved; one that is still carried out in waves is halted first.
     It becomes a plan of its own, which the command's outcome names (`plan_id`). A device goes back while its epoch is still
     the undone plan's, and where the hard goals allow it now; the others are in that plan's `kept`, with the reason.
     """

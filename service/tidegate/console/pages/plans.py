@@ -21,6 +21,9 @@ from tidegate.errors import TidegateError
 _SHOWN: Final = 50
 _TOUCHING: Final = (FactKind.DECISION, FactKind.OUTCOME)
 
+_STOPPABLE: Final = (DecisionStatus.PROPOSED, DecisionStatus.ROLLING_OUT)
+_UNDOABLE: Final = (DecisionStatus.ROLLING_OUT, DecisionStatus.APPLIED, DecisionStatus.HALTED)
+
 _ORDERS: Final = (
     ("Freeze", CommandKind.FREEZE, "Carry out no plan at this site until it is thawed. What is assigned stays as it is."),
     ("Thaw", CommandKind.THAW, "Carry out plans again."),
@@ -154,8 +157,8 @@ class _Details:
         status = history.decision.status if history else None
         may = history is not None and self._visit.may_operate(history.decision.site)
         self._approve.set_visibility(may and status is DecisionStatus.PROPOSED)
-        self._refuse.set_visibility(may and status is DecisionStatus.PROPOSED)
-        self._undo.set_visibility(may and status is DecisionStatus.APPLIED)
+        self._refuse.set_visibility(may and status in _STOPPABLE)
+        self._undo.set_visibility(may and status in _UNDOABLE)
 
     def _show_plan(self, plan: Plan | None) -> None:
         self._moves.set_visibility(plan is not None)

@@ -4,7 +4,7 @@ Order: place a crowd of the unserved together, rescue them one by one, make room
 improve, trade places within the crowd, shed the less important for the more important, rescue once more. Higher goals first,
 and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
-Not yet: swaps of placed devices, chains of more than two, joint demand, waves.
+Not yet: swaps of placed devices, chains of more than two, joint demand.
 """
 
 from dataclasses import replace
