@@ -14,11 +14,16 @@ from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
 
 @dataclass
 class Changes:
-    """What was counted. `returned` and `explained` are devices of undone plans; `lost` are the others."""
+    """What was counted. `waves` were to be followed by others, `halts` are plans that ended on the way.
+
+    `returned` and `explained` are devices of undone plans; `lost` are the others.
+    """
 
     histories: int = 0
     events: int = 0
     moves: int = 0
+    waves: int = 0
+    halts: int = 0
     unapproved: int = 0
     returned: int = 0
     explained: int = 0
@@ -36,6 +41,9 @@ class Changes:
             for move in next(fact.plan.moves for fact in life if fact.plan is not None)
         )
         self.moves += moved.total()
+        statuses = Counter(fact.status for fact in run.decisions())
+        self.waves += statuses[DecisionStatus.ROLLING_OUT]
+        self.halts += statuses[DecisionStatus.HALTED]
         self.unapproved += (moved - allowed).total()
 
     def count_undo(self, run: Run, ago: int) -> None:
@@ -71,9 +79,9 @@ def count_changes(examples: int, random_state: int) -> Changes:
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Stage.generate]
     )
-    @given(histories, st.booleans(), st.integers(0, 2))
-    def one(history: list[Event], auto: bool, ago: int) -> None:
-        run = Run(auto).through(history)
+    @given(histories, st.booleans(), st.booleans(), st.integers(0, 2))
+    def one(history: list[Event], auto: bool, waves: bool, ago: int) -> None:
+        run = Run(auto, waves=waves).through(history)
         changes.count(run)
         changes.count_undo(run, ago)
 

@@ -76,6 +76,7 @@ def _changes(runs: int, seed: int) -> dict[str, Any]:
         "random_changes": changes.events,
         "random_histories": changes.histories,
         "moves": changes.moves,
+        "waves": {"begun": changes.waves, "halted": changes.halts},
         "unapproved_moves": changes.unapproved,
         "undo_restored_or_explained": (changes.returned + changes.explained) / looked_at if looked_at else None,
         "undo_devices": {"returned": changes.returned, "explained": changes.explained, "lost": changes.lost},
@@ -102,8 +103,8 @@ _NOTES: Final = [
     "longest_without_owner_ms with a lease of 60 s, a clock error of 10 s and 20 s for a reservation. Counted from the "
     "revocation where the owner was gone before: detecting and planning come before it, and are not in the bound.",
     "random_changes: events of random histories of random sites of up to 14 devices (topologies, orders, reviews, plans, "
-    "approvals with a wrong digest, undo), without hand-overs. unapproved_moves: assignments that are not, move for move, of a "
-    "plan approved under its digest.",
+    "approvals with a wrong digest, undo), without hand-overs, half of them with every plan in waves that may go so. "
+    "unapproved_moves: assignments that are not, move for move, of a plan approved under its digest.",
     "undo_restored_or_explained: share of an undone plan's devices that are back with their grant (or would be, where the undo "
     "waits for approval), or named with a reason.",
     "oscillation: a day of 60 devices on 6 gateways at 83 % of capacity, half of which swing by 60 % every hour, the devices of "

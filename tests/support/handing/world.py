@@ -33,9 +33,17 @@ NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], np.empty((0, 0))
 JUMP_MS = 1000
 DRIFT = 0.12
 SETTINGS = AllocationSettings(
-    lease_seconds=60.0, clock_error_seconds=10.0, reserve_seconds=20.0, cooldown_seconds=30.0, period_seconds=60.0
+    lease_seconds=60.0,
+    clock_error_seconds=10.0,
+    reserve_seconds=20.0,
+    cooldown_seconds=30.0,
+    period_seconds=60.0,
+    canary_moves=1,
+    wave_moves=1,
+    wave_seconds=5.0,
+    at_once_moves=0,
 )
-"""60 s of drift and two jumps are 9.2 s."""
+"""60 s of drift and two jumps are 9.2 s. Plans of more than one device that is served go in waves."""
 
 
 class TwoOwnersError(AssertionError):
