@@ -7,7 +7,6 @@ import numpy as np
 
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
-from tidegate.contracts.plan import DecisionStatus
 from tidegate.contracts.topology import DevicePlacement, Gateway, Topology
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.planner import plan
@@ -34,9 +33,10 @@ def moves_per_device_day(*, swings: bool, flaps: bool) -> float:
     for now_ms in range(STEP_MS, DAY_MS + 1, STEP_MS):
         silent = frozenset(["g0"]) if flaps and now_ms % EVERY_MS < SILENT_MS else frozenset[str]()
         result = allocator.review(SITE, now_ms, _demand(now_ms if swings else 0), silent)
+        facts = result.decisions
         for request in result.requests:
-            done = command(CommandKind.SUBMIT_PLAN, now_ms, plan=plan(request))
-            moves += sum(fact.move_count for fact in done.decisions if fact.status is DecisionStatus.APPLIED)
+            facts = facts + command(CommandKind.SUBMIT_PLAN, now_ms, plan=plan(request)).decisions
+        moves += sum(fact.moved for fact in facts)
     return moves / DEVICES
 
 

@@ -7,7 +7,7 @@ error that the settings allow for, which is what the guarantee is conditional on
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,17 +33,12 @@ NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], np.empty((0, 0))
 JUMP_MS = 1000
 DRIFT = 0.12
 SETTINGS = AllocationSettings(
-    lease_seconds=60.0,
-    clock_error_seconds=10.0,
-    reserve_seconds=20.0,
-    cooldown_seconds=30.0,
-    period_seconds=60.0,
-    canary_moves=1,
-    wave_moves=1,
-    wave_seconds=5.0,
-    at_once_moves=0,
+    lease_seconds=60.0, clock_error_seconds=10.0, reserve_seconds=20.0, cooldown_seconds=30.0, period_seconds=60.0
 )
-"""60 s of drift and two jumps are 9.2 s. Plans of more than one device that is served go in waves."""
+"""60 s of drift and two jumps are 9.2 s."""
+
+IN_WAVES = replace(SETTINGS, canary_moves=1, wave_moves=1, wave_seconds=5.0, at_once_moves=0)
+"""Plans that take more than one device from its service go in waves."""
 
 
 class TwoOwnersError(AssertionError):
@@ -82,7 +77,7 @@ class Batch:
 
 @dataclass
 class World:
-    """`random_state` draws clocks only; what happens is called for from outside."""
+    """`random_state` draws clocks only, and whether plans go in waves (one in four); what happens is called for from outside."""
 
     random_state: int = 0
     now_ms: int = 1_000_000
@@ -106,7 +101,7 @@ class World:
             name: Agent(name, 1 + draw.choice([-DRIFT, 0.0, DRIFT]), draw.uniform(-1e6, 1e6), self._fresh(name))
             for name in GATEWAYS
         }
-        self.configuration = CoreConfiguration({}, allocation=SETTINGS)
+        self.configuration = CoreConfiguration({}, allocation=IN_WAVES if self.random_state % 4 == 3 else SETTINGS)
         self.allocator = Allocator(self.configuration)
         self.durable = pack(self.allocator.export_state())
         self.command(CommandKind.SET_TOPOLOGY, topology=self.topology())
