@@ -127,6 +127,9 @@ PENDING: Final = _gauge(
 ANOMALIES_OPEN: Final = _gauge("tidegate_anomalies_open", "Anomalies open now.")
 INCIDENTS_OPEN: Final = _gauge("tidegate_incidents_open", "Incidents open now.")
 UNSERVED: Final = _gauge("tidegate_unserved_devices", "Devices of a topology that no gateway serves.")
+SUSPECTS: Final = _gauge(
+    "tidegate_suspect_gateways", "Gateways that live and are not trusted with all of their capacity; which, is on REST."
+)
 UTILISATION: Final = _gauge(
     "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."
 )
@@ -227,6 +230,7 @@ INSTRUMENTS: Final = (
     PLAN_SECONDS,
     PLANS_FAILED,
     UNSERVED,
+    SUSPECTS,
     UTILISATION,
     HISTORY_LAG,
     HISTORY_BEHIND,

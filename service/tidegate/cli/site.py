@@ -171,7 +171,7 @@ _switch("stop", "The kill switch: decide nothing about allocation at a site unti
 _switch("resume", "Take back stop.")
 
 _SITE_HEADS: Final = ("site", "topology", "gateways", "devices", "holds")
-_GATEWAY_HEADS: Final = ("gateway", "devices", "silent", "orders")
+_GATEWAY_HEADS: Final = ("gateway", "devices", "health", "orders")
 _ASSIGNMENT_HEADS: Final = ("device", "gateway", "epoch", "phase", "plan", "grant", "reason")
 
 
@@ -196,7 +196,7 @@ def _draw(view: SiteView, gateways: list[GatewayView]) -> None:
 
 def _gateway_row(view: GatewayView) -> tuple[object, ...]:
     orders = [name for name, given in (("drain", view.draining), ("cordon", view.cordoned)) if given]
-    return view.gateway, view.devices, "silent" if view.silent else None, ", ".join(orders) or None
+    return view.gateway, view.devices, "silent" if view.silent else view.suspected_of or None, ", ".join(orders) or None
 
 
 def _assignment_row(each: Assignment) -> tuple[object, ...]:

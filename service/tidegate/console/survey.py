@@ -109,9 +109,8 @@ def _loads(topology: Topology | None, grants: list[Assignment]) -> dict[str, tup
 
 
 def _marks(view: GatewayView) -> tuple[str, ...]:
-    return tuple(
-        word for word, holds in (("silent", view.silent), ("draining", view.draining), ("cordoned", view.cordoned)) if holds
-    )
+    marks = {"silent": view.silent, "draining": view.draining, "cordoned": view.cordoned, "suspect": view.withheld > 0}
+    return tuple(word for word, holds in marks.items() if holds)
 
 
 def _weight(anomaly: Anomaly) -> int:

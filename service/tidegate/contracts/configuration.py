@@ -92,6 +92,10 @@ class AllocationSettings:
     """Share (0 to 1) of a site's gateways whose silence together makes us suspect ourselves, and move nobody."""
     minimum_benefit_ratio: float = 0.05
     """Least improvement, as a share of the present cost, for which devices are moved."""
+    suspicion_share: Annotated[float, msgspec.Meta(ge=0.0, le=0.1)] = 0.1
+    """Most of a site's capacity (0 to 1) that is kept from new devices because its gateways are suspect; 0 suspects nobody."""
+    suspicion_seconds: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 3600.0
+    """For which a gateway's return from silence, or its refusal of room, is remembered; two for twice as long, and so on."""
     planner_steps: int = 20_000
     """Steps of search per plan: a budget in work, so that equal questions get equal plans."""
     random_state: int = 0

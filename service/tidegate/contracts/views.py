@@ -102,7 +102,8 @@ class GatewayView:
 
     `silent`: its devices fell silent together. A heartbeat does not take that back, for it vouches for the gateway's
     controller and not for what its devices get through it. `heartbeat_sent_at_ms` is by the gateway's clock,
-    `heartbeat_heard_at_ms` by ours; null until the first.
+    `heartbeat_heard_at_ms` by ours; null until the first. `suspicion` (0 to 1) is how little it is trusted, `withheld` (0 to 1)
+    the share of its capacity that nobody new is given therefore, and `suspected_of` says why; empty while nothing is withheld.
     """
 
     site: SiteId
@@ -113,6 +114,9 @@ class GatewayView:
     cordoned: bool
     heartbeat_sent_at_ms: int | None
     heartbeat_heard_at_ms: int | None
+    suspicion: float = field(default=0.0, kw_only=True)
+    withheld: float = field(default=0.0, kw_only=True)
+    suspected_of: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

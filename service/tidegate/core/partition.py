@@ -196,7 +196,8 @@ class Partition:
                 continue
             self._reviewed_at_ms[site] = tick_ms
             silent = self.detection.silent_gateways(site)
-            result = self.allocator.review(site, tick_ms, self.demand(site), silent)
+            troubles = self.detection.troubles(site) if self.configuration.allocation.suspicion_share > 0 else ()
+            result = self.allocator.review(site, tick_ms, self.demand(site), silent, troubles)
             self._follow(result.assignments)
             facts.add(result)
 

@@ -61,6 +61,7 @@ class Levels:
     tail_readings: int = 0
     drain_seconds: Mapping[str, float] = field(default_factory=dict)
     headroom_ratio: float = math.inf
+    suspect_gateways: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tidegate.contracts.profile import Direction, Metric
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.profiles import WARMUP_READINGS
+from tidegate.core.detection.results import Trouble
 
 
 def calm_device(metric: Metric | None = None, **alarm: object) -> Detection:
@@ -196,3 +197,19 @@ def test_a_gap_of_any_length_breaks_nothing(gap_minutes: int) -> None:
     later = subject.observe([reading(CALM + gap_minutes, 20.0)], tick_of(CALM + gap_minutes))
     assert later.scored == 1
     assert later.anomalies == []
+
+
+def test_an_anomaly_is_trouble_to_act_on_when_it_is_confident_and_while_it_is_open() -> None:
+    subject = calm_device()
+    (opened,) = facts(subject, [60.0])
+    assert subject.troubles("s") == [Trouble("d", opened.opened_at_ms)]
+    assert subject.troubles("elsewhere") == []
+    observe_series(subject, noise(30, 1), start=CALM + 1)
+    assert subject.troubles("s") == []
+
+
+def test_an_anomaly_of_a_device_that_is_warming_is_no_trouble_to_act_on() -> None:
+    subject = detection(profile(metrics={"heat": Metric(unit="°C", high=100.0)}))
+    found = observe_series(subject, [*noise(3, 0), 1e6]).anomalies
+    assert [(fact.device_state, fact.confidence >= 0.5) for fact in found] == [(DeviceState.WARMING, True)]
+    assert subject.troubles("s") == []

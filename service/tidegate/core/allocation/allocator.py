@@ -7,6 +7,7 @@ Safety, in this order: kill switch, freeze, mass-failure guard, evacuation of th
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,11 +20,11 @@ from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId, Profi
 from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import GatewayView
-from tidegate.core.allocation import lifecycle, orders, state
+from tidegate.core.allocation import lifecycle, orders, state, suspects
 from tidegate.core.allocation.carry_out import go_on, watch
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.ground import profile_constants
-from tidegate.core.allocation.guard import guarded, suspicion
+from tidegate.core.allocation.guard import disbelief, guarded
 from tidegate.core.allocation.hearing import gateway_views, hear
 from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.model import AllocationView, PlanRequest
@@ -36,6 +37,7 @@ from tidegate.core.allocation.transfers import Transfers
 from tidegate.core.allocation.undo import Undoing, undo
 from tidegate.core.condition import Conditions, nothing_heard
 from tidegate.core.demand import SiteDemand
+from tidegate.core.detection.results import Trouble
 from tidegate.core.identity import fact_id
 from tidegate.errors import CommandRefused, InputError
 
@@ -180,8 +182,15 @@ class Allocator:
 
     # Reviews
 
-    def review(self, site: SiteId, now_ms: int, demand: SiteDemand, silent: frozenset[GatewayId]) -> AllocationResult:
-        """Look at a site at tick `now_ms`, with the demand and the silent gateways of now; ask for a plan if one is needed.
+    def review(
+        self,
+        site: SiteId,
+        now_ms: int,
+        demand: SiteDemand,
+        silent: frozenset[GatewayId],
+        troubles: Sequence[Trouble] = (),
+    ) -> AllocationResult:
+        """Look at a site at tick `now_ms`, with demand, silent gateways and troubles of now; ask for a plan if one is needed.
 
         Nothing happens for a site without a topology. At most one plan is in flight per site.
         """
@@ -192,13 +201,16 @@ class Allocator:
         result.assignments += Transfers(known, self._configuration.allocation, now_ms).give_leases()
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
+        settings = self._configuration.allocation
+        known.forget_deaths(settings, now_ms)
+        suspects.review(known, troubles, settings, now_ms)
         self._go_on(known, now_ms, result)
         if self._held(known) is None and known.in_flight is None:
             result.requests += self._ask(known, now_ms)
         return result
 
     def _listen(self, site: Site, silent: frozenset[GatewayId], now_ms: int, result: AllocationResult) -> None:
-        why = suspicion(site, silent, self._configuration.allocation.mass_failure_share, now_ms)
+        why = disbelief(site, silent, self._configuration.allocation.mass_failure_share, now_ms)
         if why is None:
             site.hear_silence(silent, now_ms)
         elif not site.guarded:
@@ -236,7 +248,7 @@ class Allocator:
             requested_at_ms=now_ms,
             expires_at_ms=now_ms + int(settings.plan_ttl_seconds * 1000),
             topology=site.topology,
-            situation=situation_of(problem_now(site, settings, now_ms)),
+            situation=replace(situation_of(problem_now(site, settings, now_ms)), suspects=suspects.suspects_of(site)),
             settings=settings,
             settings_digest=self._settings_digest,
         )
@@ -270,6 +282,10 @@ class Allocator:
         """The gateways of the topology as they stand, in its order."""
         known = self._sites.get(site)
         return [] if known is None else gateway_views(known)
+
+    def suspect_gateways(self) -> int:
+        """How many gateways, of all sites, have some of their capacity withheld."""
+        return sum(len(suspects.suspects_of(site)) for site in self._sites.values())
 
     def assignment(self, site: SiteId, device: DeviceId) -> Assignment | None:
         """The desired state of one device; None where the topology has none."""

@@ -89,8 +89,8 @@ def relaxation_of(placement: Placement, links: Int64) -> Relaxation:
 
 def _free_pieces(problem: Problem, load: Float64) -> Float64:
     """What is left of each straight piece of the price of congestion, float64 [gateway, resource, piece]."""
-    limited = np.isfinite(problem.capacity)
-    room = np.where(limited, problem.capacity, 1.0) / np.where(limited, problem.scale, 1.0)
+    limited = np.isfinite(problem.arrivals)
+    room = np.where(limited, problem.arrivals, 1.0) / np.where(limited, problem.scale, 1.0)
     used = load / problem.scale
     ends = np.minimum(CONGESTION_SHARES[: len(_PIECES) + 1], room[:, :, None])
     pieces = np.diff(np.maximum(ends, used[:, :, None]), axis=2)

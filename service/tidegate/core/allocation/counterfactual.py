@@ -17,7 +17,7 @@ from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.choice import arrival_price, departure_gain
 from tidegate.core.allocation.goals import MOVE_PRICE
 from tidegate.core.allocation.placement import Placement
-from tidegate.core.allocation.problem import Problem, scale_of
+from tidegate.core.allocation.problem import Problem, arrivals_of, scale_of
 from tidegate.core.allocation.trail import Cause, Step, Trail
 
 Search = Callable[[Problem], tuple[Placement, Trail]]
@@ -140,7 +140,8 @@ def _changed(problem: Problem, device: int, change: _Change) -> Problem:
     capacity = problem.capacity.copy()
     for column, amount in change.by.items():
         capacity[change.gateway, column] += amount
-    return replace(problem, capacity=capacity, scale=scale_of(capacity, problem.demand))
+    arrivals = arrivals_of(capacity, problem.suspects)
+    return replace(problem, capacity=capacity, arrivals=arrivals, scale=scale_of(capacity, problem.demand))
 
 
 def _told(problem: Problem, change: _Change, gateway: int) -> Counterfactual:

@@ -145,7 +145,7 @@ def _room(problem: Problem, load: Float64, one: Int64, other: Int64) -> Bool:
     """Which trades leave both gateways within their capacity, bool [trade]."""
     reach = problem.reach
     more = problem.demand[reach.device[one]] - problem.demand[reach.device[other]]
-    there, here, most = reach.gateway[one], reach.gateway[other], problem.capacity * FULL
+    there, here, most = reach.gateway[one], reach.gateway[other], problem.arrivals * FULL
     fits = (load[there] + more <= most[there]) & (load[here] - more <= most[here])
     return np.asarray(fits.all(axis=1))
 

@@ -38,6 +38,9 @@ GOALS: Final = (
 )
 """Highest first. `misplaced` (on a draining gateway, or where a pin or exclusion forbids) ranks right after being served."""
 
+ABOVE_SUSPICION: Final = GOALS[:3]
+"""Goals for which a plan uses also the room that is withheld of suspect gateways: what is certain outranks what may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -21,7 +21,7 @@ AT_ONCE_MS: Final = 300_000
 of long intervals are missed later than others, so one cause shows up staggered)."""
 
 
-def suspicion(site: Site, silent: Set[GatewayId], mass_failure_share: float, now_ms: int) -> str | None:
+def disbelief(site: Site, silent: Set[GatewayId], mass_failure_share: float, now_ms: int) -> str | None:
     """Why the silence of `silent` is not believed, None when it is.
 
     Not believed: `mass_failure_share` (0 to 1) of the site's gateways or more at once, or every one of several that serve

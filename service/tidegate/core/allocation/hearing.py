@@ -11,6 +11,7 @@ from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation import handover
 from tidegate.core.allocation.site import Heartbeat, Site
+from tidegate.core.allocation.suspicion import in_words
 
 
 def hear(site: Site, ack: Ack, now_ms: int) -> str | None:
@@ -68,7 +69,7 @@ def gateway_views(site: Site) -> list[GatewayView]:
 
 
 def _view(site: Site, gateway: GatewayId, devices: int) -> GatewayView:
-    heartbeat = site.heartbeats.get(gateway)
+    heartbeat, suspicion = site.heartbeats.get(gateway), site.suspicions.get(gateway)
     return GatewayView(
         site=site.id,
         gateway=gateway,
@@ -78,4 +79,7 @@ def _view(site: Site, gateway: GatewayId, devices: int) -> GatewayView:
         cordoned=gateway in site.cordoned,
         heartbeat_sent_at_ms=None if heartbeat is None else heartbeat.sent_at_ms,
         heartbeat_heard_at_ms=None if heartbeat is None else heartbeat.heard_at_ms,
+        suspicion=0.0 if suspicion is None else suspicion.level,
+        withheld=0.0 if suspicion is None else suspicion.withheld,
+        suspected_of="" if suspicion is None else in_words(suspicion),
     )

@@ -87,7 +87,7 @@ def _makes_room(placement: Placement, device: int, others: Int64, entrances: Int
     enters = entrances[at] != NOWHERE
     at, leaving = at[enters], others[enters]
     after = placement.load[at] - problem.demand[leaving] + problem.demand[device]
-    enters[enters] = (after <= problem.capacity[at] * FULL).all(axis=1)
+    enters[enters] = (after <= problem.arrivals[at] * FULL).all(axis=1)
     return np.asarray(enters)
 
 

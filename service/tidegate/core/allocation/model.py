@@ -15,6 +15,15 @@ from tidegate.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A gateway of whose capacity the share `withheld` (0 to 1) is not for new devices, and `why`, in words."""
+
+    gateway: GatewayId
+    withheld: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """How a site stands at the tick of a request. Lists by device follow the order of the topology's devices.
 
@@ -24,7 +33,7 @@ class Situation:
 
     `dead` gateways serve nobody. `closed` ones take no new device: cordoned, draining, or lately back from the dead; those
     `draining` are to be emptied as well. `cooling` devices moved lately and move again only to be rescued. The last move of the
-    `unpaid` has not paid back yet: they are not moved for cost alone.
+    `unpaid` has not paid back yet: they are not moved for cost alone. `suspects` take in less than they could carry.
     """
 
     resources: list[str]
@@ -36,6 +45,7 @@ class Situation:
     closed: list[GatewayId]
     cooling: list[DeviceId]
     unpaid: list[DeviceId] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,13 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
 
 
 def _open(site: Site, gateway: GatewayId) -> None:
-    """Trust `gateway` again: no drain, no cordon, no hold after its past deaths."""
+    """Trust `gateway` again: no drain, no cordon, no hold after its past deaths, no suspicion."""
     site.draining.discard(gateway)
     site.cordoned.discard(gateway)
     site.unwilling.pop(gateway, None)
     if gateway not in site.silent:
         site.deaths.pop(gateway, None)
+        site.suspicions.pop(gateway, None)
 
 
 def _gateway(site: Site, command: Command) -> GatewayId:

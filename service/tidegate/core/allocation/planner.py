@@ -21,14 +21,14 @@ from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.frame import Frame
-from tidegate.core.allocation.goals import MOVE_PRICE, compare
+from tidegate.core.allocation.goals import ABOVE_SUSPICION, MOVE_PRICE, compare
 from tidegate.core.allocation.hindsight import tell
 from tidegate.core.allocation.improve import improve
 from tidegate.core.allocation.make_room import make_room
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.order import carried_out_order
 from tidegate.core.allocation.placement import Placement
-from tidegate.core.allocation.problem import Problem, problem_of
+from tidegate.core.allocation.problem import Problem, problem_of, unsuspecting
 from tidegate.core.allocation.reasons import move_of, stuck
 from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.shed import shed
@@ -87,7 +87,28 @@ def plan(request: PlanRequest, frame: Frame | None = None) -> Plan:
 
 
 def search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
-    """Who is to be served where, and the steps that lead there; what a plan is written from."""
+    """Who is to be served where, and the steps that lead there; what a plan is written from.
+
+    Where what is withheld of suspect gateways costs service, a proper place or an overload, nothing is withheld: the search is
+    made once more without suspicion, within the same budget again.
+    """
+    placement, trail = _search(problem, trigger, settings)
+    if not problem.suspects or not _is_wanting(placement):
+        return placement, trail
+    trusting, longer = _search(unsuspecting(problem), trigger, settings)
+    verdict = compare(evaluate(problem, placement.gateway), evaluate(problem, trusting.gateway))
+    better = verdict.gain > 0 and verdict.goal in ABOVE_SUSPICION
+    spent = trail.spent + longer.spent
+    return (trusting, replace(longer, spent=spent)) if better else (placement, replace(trail, spent=spent))
+
+
+def _is_wanting(placement: Placement) -> bool:
+    """Whether any goal that ranks above suspicion is not wholly met."""
+    score = evaluate(placement.problem, placement.gateway)
+    return any(goal.value(score) > 0 for goal in ABOVE_SUSPICION)
+
+
+def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = _served(problem, settings, tie_break)
     evacuate(placement, trail, tie_break)
@@ -130,7 +151,7 @@ def _polish(placement: Placement, trail: Trail, tie_break: Int64) -> None:
 def _may_fit(placement: Placement, devices: Int64) -> bool:
     """Whether open gateways have as much room together as `devices` need, in every resource."""
     problem = placement.problem
-    room = np.maximum(problem.capacity - placement.load, 0.0)[~problem.closed].sum(axis=0)
+    room = np.maximum(problem.arrivals - placement.load, 0.0)[~problem.closed].sum(axis=0)
     return bool((problem.demand[devices].sum(axis=0) <= room).all())
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import numpy as np
@@ -10,12 +11,15 @@ import numpy as np
 from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.frame import Frame, frame_of
-from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.model import PlanRequest, Suspect
 from tidegate.core.allocation.reach import Reach
 from tidegate.errors import InputError
 
 NEGLIGIBLE: Final = 1e-9
 """Ratio to a typical capacity below which a capacity counts as none when loads are told as shares of it."""
+
+NOBODY: Final[Mapping[int, Suspect]] = MappingProxyType({})
+"""No suspects."""
 
 Name = TypeVar("Name", DeviceId, GatewayId)
 
@@ -44,6 +48,8 @@ class Problem:
     `scale` float64 [gateway, resource] is what loads are divided by to become shares (the capacity; where that is 0, the mean
     capacity of the others). `demand` float64 [device, resource]. `start` int64 [device] is the gateway that serves a device
     now, `NOWHERE` also for one on a dead gateway. `closed` covers dead and draining gateways too.
+    `arrivals` float64 [gateway, resource] is the load up to which a gateway takes in anybody: its capacity, less what is withheld
+    of the `suspects`, by index. Nothing else is less for being suspect.
 
     `home_cost_per_hour` and `home_latency_excess_ms` belong to the link to `start`. `misplaced` devices are served where
     they must not stay: on a draining gateway, out of reach, excluded, or off their pin. `usable` bool [link] are the links over
@@ -54,6 +60,8 @@ class Problem:
     devices: tuple[DeviceId, ...]
     resources: tuple[str, ...]
     capacity: Float64
+    arrivals: Float64
+    suspects: Mapping[int, Suspect]
     scale: Float64
     demand: Float64
     priority: Float64
@@ -96,7 +104,8 @@ def problem_of(request: PlanRequest, frame: Frame | None = None) -> Problem:
     )
     demand = np.array(now.demand, np.float64).reshape(len(frame.devices), len(frame.resources))
     _check_amounts(frame, demand)
-    return build_problem(frame, demand, occupancy)
+    suspects = {frame.gateway_index[each.gateway]: each for each in now.suspects if each.gateway in frame.gateway_index}
+    return build_problem(frame, demand, occupancy, suspects)
 
 
 def _check_amounts(frame: Frame, demand: Float64) -> None:
@@ -107,7 +116,7 @@ def _check_amounts(frame: Frame, demand: Float64) -> None:
         )
 
 
-def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
+def build_problem(frame: Frame, demand: Float64, now: Occupancy, suspects: Mapping[int, Suspect] = NOBODY) -> Problem:
     """The problem of a site with `demand` float64 [device, resource], as it stands `now`."""
     start = np.where(_at(now.dead, now.listed), NOWHERE, now.listed)
     home, closed = _home(frame.reach, start), now.dead | now.draining | now.closed
@@ -116,6 +125,8 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         devices=frame.devices,
         resources=frame.resources,
         capacity=frame.capacity,
+        arrivals=arrivals_of(frame.capacity, suspects),
+        suspects=suspects,
         scale=scale_of(frame.capacity, demand),
         demand=demand,
         priority=frame.priority,
@@ -134,6 +145,21 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy) -> Problem:
         reach=frame.reach,
         cost_unit=frame.cost_unit,
     )
+
+
+def arrivals_of(capacity: Float64, suspects: Mapping[int, Suspect]) -> Float64:
+    """`capacity` float64 [gateway, resource] less what is withheld of the `suspects`; the unlimited stays so."""
+    if not suspects:
+        return capacity
+    left = capacity.copy()
+    for gateway, suspect in suspects.items():
+        left[gateway] -= np.where(np.isfinite(left[gateway]), suspect.withheld * capacity[gateway], 0.0)
+    return left
+
+
+def unsuspecting(problem: Problem) -> Problem:
+    """`problem` with nothing withheld of anybody."""
+    return replace(problem, arrivals=problem.capacity, suspects=NOBODY)
 
 
 def after_loss(problem: Problem, lost: Bool) -> Problem:

@@ -60,7 +60,10 @@ class Admission:
 
 
 class Room:
-    """A device is never added to a gateway that would then be over its capacity in any resource, or is already."""
+    """A device is never added to a gateway that would then be over its capacity in any resource, or is already.
+
+    Of a suspect gateway's capacity a part is withheld: it is not there for who arrives.
+    """
 
     name = "room"
 
@@ -68,14 +71,16 @@ class Room:
         """Links to gateways that would be within capacity in every resource."""
         gateway = problem.reach.gateway[links]
         after = load.take(gateway, axis=0) + problem.demand.take(problem.reach.device[links], axis=0)
-        return np.asarray((after <= (problem.capacity * FULL).take(gateway, axis=0)).all(axis=1))
+        return np.asarray((after <= (problem.arrivals * FULL).take(gateway, axis=0)).all(axis=1))
 
     def why_not(self, problem: Problem, load: Float64, link: int) -> str:
-        """Which resources are short, and by how much."""
+        """Which resources are short, and by how much; of a suspect gateway also why it has less."""
         gateway, device = problem.reach.gateway[link], problem.reach.device[link]
-        short = load[gateway] + problem.demand[device] - problem.capacity[gateway]
-        columns = np.flatnonzero(short > (FULL - 1.0) * problem.capacity[gateway])
-        return ", ".join(f"{problem.resources[column]} short by {short[column]:.6g}" for column in columns)
+        short = load[gateway] + problem.demand[device] - problem.arrivals[gateway]
+        columns = np.flatnonzero(short > (FULL - 1.0) * problem.arrivals[gateway])
+        said = ", ".join(f"{problem.resources[column]} short by {short[column]:.6g}" for column in columns)
+        suspect = problem.suspects.get(int(gateway))
+        return said if suspect is None else f"{said}; {suspect.why}"
 
 
 RULES: Final[tuple[Rule, ...]] = (Binding(), Admission(), Room())

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from tidegate.contracts.ack import Ack
-from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
 from tidegate.contracts.resources import Resources
@@ -23,6 +23,7 @@ from tidegate.core.allocation.ground import Ground, demand_on, ground_of
 from tidegate.core.allocation.handover import Handover
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
+from tidegate.core.allocation.suspicion import Suspicion, remembered_ms
 from tidegate.core.demand import SiteDemand
 
 MAX_UNPLACED: Final = 1000
@@ -126,7 +127,8 @@ class Site:
 
     `followers` are the gateways that follow leases. `transfers` are the hand-overs under way, also of devices that have left
     the topology while somebody may still serve them. `spent` holds epochs above a device's own that were given to somebody
-    who did not get it. `unwilling` gateways gave no room when asked: they get nobody until the tick.
+    who did not get it. `unwilling` gateways gave no room when asked: they get nobody until the tick. `suspicions` are of the last
+    review.
 
     `open` waits for approval; `rollout` is approved and carried out in waves. After one that was halted, only rescues are asked
     for until tick `calm_until_ms`.
@@ -159,6 +161,7 @@ class Site:
     unwilling: dict[GatewayId, int] = field(default_factory=dict)
     rollout: Rollout | None = None
     calm_until_ms: int | None = None
+    suspicions: dict[GatewayId, Suspicion] = field(default_factory=dict)
     _placed: Placed | None = None
 
     @classmethod
@@ -221,6 +224,7 @@ class Site:
         self.heartbeats = {gateway: beat for gateway, beat in self.heartbeats.items() if gateway in names}
         self.followers &= names
         self.unwilling = {gateway: until for gateway, until in self.unwilling.items() if gateway in names}
+        self.suspicions = {gateway: each for gateway, each in self.suspicions.items() if gateway in names}
 
     def replace_ground(self, configuration: CoreConfiguration) -> None:
         """Stand on another configuration; what readings said of demand is unknown until the next review."""
@@ -284,7 +288,20 @@ class Site:
         """
         held = set()
         for gateway, death in self.deaths.items():
-            length_ms = min(hold_ms << min(death.count - 1, 30), MAX_RETURN_HOLD_MS)
-            if gateway not in self.silent and now_ms < death.last_ms + length_ms:
+            if gateway not in self.silent and now_ms < death.last_ms + _hold_ms(death, hold_ms):
                 held.add(gateway)
         return held
+
+    def forget_deaths(self, settings: AllocationSettings, now_ms: int) -> None:
+        """Trust anew who has lived since its last death for twice the hold that it earned, and for as long as its deaths are
+        remembered: the next one counts as its first."""
+        hold_ms = int(settings.cooldown_seconds * 1000)
+        for gateway, death in list(self.deaths.items()):
+            proof_ms = max(remembered_ms(death.count, settings.suspicion_seconds), 2 * _hold_ms(death, hold_ms))
+            if gateway not in self.silent and now_ms - death.last_ms >= proof_ms:
+                del self.deaths[gateway]
+
+
+def _hold_ms(death: Death, hold_ms: int) -> int:
+    """For how long a gateway is kept empty after this death: `hold_ms`, doubled with every one before it, at most a day."""
+    return min(hold_ms << min(death.count - 1, 30), MAX_RETURN_HOLD_MS)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.ids import GatewayId
 from tidegate.core.allocation.model import Situation
 from tidegate.core.allocation.problem import Occupancy, Problem, build_problem, marked
 from tidegate.core.allocation.site import Site
@@ -19,9 +20,16 @@ def problem_now(site: Site, settings: AllocationSettings, now_ms: int) -> Proble
         unpaid=now_ms - placed.moved_at_ms < payback_ms,
         dead=marked(frame.gateway_index, site.silent),
         draining=marked(frame.gateway_index, site.draining),
-        closed=marked(frame.gateway_index, site.cordoned | site.on_hold(now_ms, hold_ms) | site.turned_away(now_ms)),
+        closed=marked(frame.gateway_index, shut_at(site, settings, now_ms)),
     )
     return build_problem(frame, site.demand, occupancy)
+
+
+def shut_at(site: Site, settings: AllocationSettings, now_ms: int) -> set[GatewayId]:
+    """Gateways that take nobody new at `now_ms`, whatever for."""
+    hold_ms = int(settings.cooldown_seconds * 1000)
+    closed = site.cordoned | site.on_hold(now_ms, hold_ms) | site.turned_away(now_ms)
+    return closed | site.draining | site.silent
 
 
 def situation_of(problem: Problem) -> Situation:

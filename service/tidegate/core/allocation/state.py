@@ -15,6 +15,7 @@ from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site, Transfer
+from tidegate.core.allocation.suspicion import Suspicion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class _SiteState:
     unwilling: dict[GatewayId, int] = field(default_factory=dict)
     rollout: Rollout | None = None
     calm_until_ms: int | None = None
+    suspicions: dict[GatewayId, Suspicion] = field(default_factory=dict)
 
 
 def export_site(site: Site) -> bytes:
@@ -84,6 +86,7 @@ def export_site(site: Site) -> bytes:
             unwilling=dict(sorted(site.unwilling.items())),
             rollout=site.rollout,
             calm_until_ms=site.calm_until_ms,
+            suspicions=dict(sorted(site.suspicions.items())),
         )
     )
 
@@ -123,6 +126,7 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         unwilling=state.unwilling,
         rollout=state.rollout,
         calm_until_ms=state.calm_until_ms,
+        suspicions=state.suspicions,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)

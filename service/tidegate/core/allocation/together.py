@@ -25,5 +25,5 @@ def fitting(problem: Problem, load: Float64, links: Int64, urgency: Float64) -> 
     running = demand.cumsum(axis=0)
     before = np.repeat(running[runs] - demand[runs], np.diff(np.append(runs, len(order))), axis=0)
     together = np.empty(len(links), np.bool_)
-    together[order] = (load[gateway] + running - before <= problem.capacity[gateway] * FULL).all(axis=1)
+    together[order] = (load[gateway] + running - before <= problem.arrivals[gateway] * FULL).all(axis=1)
     return together

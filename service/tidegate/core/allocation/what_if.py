@@ -105,6 +105,7 @@ def _situation(
         closed=_with(now.closed, changes.cordon),
         cooling=now.cooling,
         unpaid=now.unpaid,
+        suspects=now.suspects,
     )
 
 

@@ -14,7 +14,7 @@ from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.goals import GOALS, MOVE_PRICE, Verdict, compare
 from tidegate.core.allocation.model import AllocationView, PlanRequest, question_of
 from tidegate.core.allocation.placement import loads
-from tidegate.core.allocation.problem import Problem, problem_of
+from tidegate.core.allocation.problem import Problem, problem_of, unsuspecting
 from tidegate.core.allocation.rules import refusal
 from tidegate.errors import InputError
 
@@ -46,6 +46,8 @@ def why_not(view: AllocationView, device: DeviceId, gateway: GatewayId | None) -
     request, holds = question_of(view), view.holds
     problem = problem_of(request)
     row = _index(problem.devices, device, "device", request)
+    if problem.start[row] == NOWHERE or problem.misplaced[row]:
+        problem = unsuspecting(problem)  # a device in need is given what is withheld, too
     asked = None if gateway is None else _index(problem.gateways, gateway, "gateway", request)
     chosen = list(range(len(problem.gateways)))
     if asked is not None:

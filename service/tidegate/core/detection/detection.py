@@ -31,7 +31,7 @@ from tidegate.core.detection.maintenance import Maintenance
 from tidegate.core.detection.orders import obey
 from tidegate.core.detection.records.lane import RecordLane
 from tidegate.core.detection.rerun import rerun
-from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, no_scores
+from tidegate.core.detection.results import DemandRows, DetectionResult, Rejection, Scores, Trouble, no_scores
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.rounds import Intake, rounds
 from tidegate.core.detection.samples import due, gather
@@ -217,6 +217,10 @@ class Detection:
             for incident in open_here
             if incident.gateway is not None and incident.cause is IncidentCause.GATEWAY_SILENT
         )
+
+    def troubles(self, site: SiteId) -> list[Trouble]:
+        """Open anomalies of devices of `site` that are confident enough to act on."""
+        return views.troubles(self.roster, self.anomalies, site)
 
     def sites(self) -> list[SiteId]:
         """Sites with devices, in the order in which they were first seen."""

@@ -47,6 +47,14 @@ def no_scores() -> Scores:
     return Scores(np.empty(0, np.int64), nothing, nothing, nothing, np.empty(0, np.int8), nothing)
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """That a device has an open anomaly, since `opened_at_ms` (event time), and we are sure enough of it to act on it."""
+
+    device: DeviceId
+    opened_at_ms: int
+
+
 @dataclass(slots=True)
 class DetectionResult:
     """One call's outcome. received = scored + duplicate + quarantined + dead_lettered, always.

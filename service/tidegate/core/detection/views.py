@@ -21,15 +21,21 @@ from tidegate.core.detection.explanation import often_of, reasons, suppressions,
 from tidegate.core.detection.judgement import STATE_CODES
 from tidegate.core.detection.look import Look, Subject, look_at
 from tidegate.core.detection.records.lane import RecordLane
-from tidegate.core.detection.results import DemandGroup, DemandRows
+from tidegate.core.detection.results import DemandGroup, DemandRows, Trouble
 from tidegate.core.detection.roster import Roster
 from tidegate.core.detection.samples import held_by
-from tidegate.core.detection.state import NEVER, Rows
+from tidegate.core.detection.state import NEVER, NO_ANOMALY, Rows
 from tidegate.core.forecaster import Float64
 
 MOST_ASKED: Final = 5
 """Metrics of a device that are asked which value would alarm: each takes 72 trials, and the worker waits. Of a device of 38
 metrics, five take a twentieth of a second."""
+
+CONFIDENT: Final = 0.5
+"""Confidence from which an anomaly is held against a gateway: less is only told."""
+
+UNSURE: Final = frozenset({DeviceState.WARMING, DeviceState.PARTIAL})
+"""States in which a device's anomaly is held against nobody."""
 
 
 def device_views(roster: Roster, anomalies: Anomalies, site: SiteId | None) -> list[DeviceView]:
@@ -127,6 +133,15 @@ def demand_rows(roster: Roster, site: SiteId) -> DemandRows:
     profile = roster.devices.profile[slots]
     codes = [int(code) for code in np.unique(profile) if roster.profiles.metrics[code]]
     return DemandRows(site, [_group(roster, code, slots[profile == code]) for code in codes])
+
+
+def troubles(roster: Roster, anomalies: Anomalies, site: SiteId) -> list[Trouble]:
+    """Open anomalies of a site's devices that are confident: of none that is warming, or was measured in part."""
+    slots = _slots(roster, site)
+    ill = slots[roster.devices.severity[slots] != NO_ANOMALY].tolist()
+    found = [anomalies.open[slot] for slot in ill if slot in anomalies.open]
+    sure = (each for each in found if each.confidence >= CONFIDENT and each.device_state not in UNSURE)
+    return [Trouble(each.device, each.opened_at_ms) for each in sure]
 
 
 def _group(roster: Roster, profile: int, slots: NDArray[np.int64]) -> DemandGroup:
