@@ -22,7 +22,14 @@ from tidegate.errors import TidegateError
 
 SITE = "site"
 GATEWAYS = [f"g{n}" for n in range(5)]
-KINDS = [CommandKind.DRAIN, CommandKind.CORDON, CommandKind.UNCORDON]
+KINDS = [
+    CommandKind.DRAIN,
+    CommandKind.CORDON,
+    CommandKind.UNCORDON,
+    CommandKind.REPLACE,
+    CommandKind.DECOMMISSION,
+    CommandKind.RECOMMISSION,
+]
 ORDERS = [kind for kind in CommandKind if kind.value.split("-")[0] in {"freeze", "thaw", "stop", "resume", "request"}]
 
 IN_WAVES: dict[str, Any] = {"canary_moves": 1, "wave_moves": 2, "at_once_moves": 0, "wave_seconds": 1.0}
@@ -93,7 +100,7 @@ class Run:
         return self._command(CommandKind.SET_TOPOLOGY, topology=site)
 
     def _gateway(self, order: tuple[CommandKind, str]) -> AllocationResult:
-        return self._command(order[0], gateway=order[1])
+        return self._command(order[0], gateway=order[1], successor=GATEWAYS[-1])
 
     def _order(self, kind: CommandKind) -> AllocationResult:
         return self._command(kind)

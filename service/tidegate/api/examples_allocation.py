@@ -8,7 +8,7 @@ from tidegate.contracts.command import CommandKind
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
 from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.resources import CPU_MILLICORES
-from tidegate.contracts.rest import CommandReceipt, Order, TopologyBody, TopologyReceipt
+from tidegate.contracts.rest import CommandReceipt, Order, Replacement, TopologyBody, TopologyReceipt
 from tidegate.contracts.studies import Addition, CapacityAdvice, Headroom, Loss, LossOutcome, Proposal, Study, WhyNot, WhyNotThere
 from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
 from tidegate.contracts.views import TopologyRevision
@@ -16,6 +16,7 @@ from tidegate.contracts.views import TopologyRevision
 _SITE: Final = TOPOLOGY.site
 
 ORDER: Final = Order("firmware of gw-a", "anna")
+REPLACEMENT: Final = Replacement(GatewayId("gw-b"), "new hardware", "anna")
 REFUSAL_RECEIPT: Final = CommandReceipt(
     CommandId("shift-2-refuse"), _SITE, CommandKind.REFUSE_PLAN, "/v1/commands/shift-2-refuse"
 )

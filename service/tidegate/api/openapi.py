@@ -27,6 +27,7 @@ from tidegate.contracts.rest import (
     LabelRequest,
     MaintenanceRequest,
     Order,
+    Replacement,
     ReplayRequest,
     TopologyBody,
 )
@@ -48,6 +49,7 @@ _BODIES: Final = (
     Ack,
     Approval,
     Order,
+    Replacement,
     TopologyBody,
     Proposal,
     Changes,

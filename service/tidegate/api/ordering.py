@@ -13,13 +13,19 @@ from tidegate.api.dependencies import Door
 from tidegate.contracts.codec import decode
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.ids import SiteId
-from tidegate.contracts.rest import Order
+from tidegate.contracts.rest import Order, Replacement
 
 
 async def order_in(request: Request, door: Door) -> Order:
     """The order in the body of `request`. Raises as `json_body` and `decode`."""
     async with json_body(request, door) as body:
         return decode(body, Order)
+
+
+async def replacement_in(request: Request, door: Door) -> Replacement:
+    """The replacement in the body of `request`. Raises as `json_body` and `decode`."""
+    async with json_body(request, door) as body:
+        return decode(body, Replacement)
 
 
 async def obey(door: Door, order: Order, site: SiteId, kind: CommandKind, **fields: Any) -> Response:

@@ -36,6 +36,7 @@ app.add_typer(site_maintenance.app, name="maintenance")
 
 Gateway = Annotated[str, typer.Argument(help="Gateway id.", show_default=False)]
 
+_REPLACE: Final = f"Example: `tidegate site replace plant-7 gw-a gw-b --reason 'new hardware'`{COMMAND_EXITS}"
 _LIST: Final = "Example: `tidegate site list --json`" + EXITS
 _SHOW: Final = "Example: `tidegate site show plant-7`" + EXITS
 _HEADROOM: Final = "Example: `tidegate site headroom plant-7`" + EXITS
@@ -163,8 +164,30 @@ def _switch(name: str, text: str) -> None:
 
 
 _order("drain", "Move every device off a gateway, and give it no new ones.")
+
+
+@app.command(name="replace", epilog=_REPLACE)
+def replace(
+    site: Site,
+    gateway: Gateway,
+    successor: Annotated[str, typer.Argument(help="The gateway that takes its devices.", show_default=False)],
+    by: By = NOBODY,
+    reason: Why = "",
+    key: Key = None,
+    wait: Wait = True,
+    url: Url = DOOR,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Move every device off a gateway to its successor, those that cannot go there elsewhere, and give it no new ones."""
+    order = Order(reason, by)
+    command(url, token, as_json, wait, lambda client: client.orders.replace(site, gateway, successor, order, key=key))
+
+
+_order("decommission", "Move every device off a gateway and close it for good; a decision says when it is empty.")
+_order("recommission", "Take a decommissioned gateway back into use.")
 _order("cordon", "Give a gateway no new devices; those it serves stay.")
-_order("uncordon", "Take back drain or cordon.")
+_order("uncordon", "Take back drain, replace or cordon.")
 _switch("freeze", "Move nothing at a site until thaw, but for what is broken.")
 _switch("thaw", "Take back freeze.")
 _switch("stop", "The kill switch: decide nothing about allocation at a site until resume.")
@@ -195,7 +218,13 @@ def _draw(view: SiteView, gateways: list[GatewayView]) -> None:
 
 
 def _gateway_row(view: GatewayView) -> tuple[object, ...]:
-    orders = [name for name, given in (("drain", view.draining), ("cordon", view.cordoned)) if given]
+    given = {
+        "drain": view.draining and view.replaced_by is None and not view.decommissioned,
+        f"replaced by {view.replaced_by}": view.replaced_by is not None,
+        f"decommissioned{', empty' if view.empty_since_ms is not None else ''}": view.decommissioned,
+        "cordon": view.cordoned,
+    }
+    orders = [name for name, stands in given.items() if stands]
     return view.gateway, view.devices, "silent" if view.silent else view.suspected_of or None, ", ".join(orders) or None
 
 

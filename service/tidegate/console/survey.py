@@ -109,7 +109,13 @@ def _loads(topology: Topology | None, grants: list[Assignment]) -> dict[str, tup
 
 
 def _marks(view: GatewayView) -> tuple[str, ...]:
-    marks = {"silent": view.silent, "draining": view.draining, "cordoned": view.cordoned, "suspect": view.withheld > 0}
+    marks = {
+        "silent": view.silent,
+        "draining": view.draining and not view.decommissioned,
+        "decommissioned": view.decommissioned,
+        "cordoned": view.cordoned,
+        "suspect": view.withheld > 0,
+    }
     return tuple(word for word, holds in marks.items() if holds)
 
 

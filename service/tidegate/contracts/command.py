@@ -41,6 +41,9 @@ class CommandKind(StrEnum):
     REFUSE_PLAN = "refuse-plan"
     UNDO_PLAN = "undo-plan"
     DRAIN = "drain"
+    REPLACE = "replace"
+    DECOMMISSION = "decommission"
+    RECOMMISSION = "recommission"
     CORDON = "cordon"
     UNCORDON = "uncordon"
     FREEZE = "freeze"
@@ -65,7 +68,8 @@ class Command:
     A topology with `if_revision` replaces exactly that revision, 0 for none at all. `submit-plan` is the planner's own way back
     in and is not taken by REST. Of an acknowledgement or a label `reason` is the note; whether there is such an anomaly is not
     asked, for only those still going on are known where commands are decided. `profiles` are all that the site is to have of
-    its own, in place of those it has; `bundle` is `name/version`, to serve `profile`.
+    its own, in place of those it has; `bundle` is `name/version`, to serve `profile`. `successor` takes the devices of a
+    `gateway` that it replaces, as far as it can.
     """
 
     id: CommandField
@@ -89,6 +93,7 @@ class Command:
     profiles: list[Profile] | None = None
     profile: ProfileField | None = None
     bundle: str | None = None
+    successor: GatewayField | None = None
 
 
 REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
@@ -99,6 +104,9 @@ REQUIRED_FIELDS: Final[dict[CommandKind, tuple[str, ...]]] = {
     CommandKind.REFUSE_PLAN: ("plan_id",),
     CommandKind.UNDO_PLAN: ("plan_id",),
     CommandKind.DRAIN: ("gateway",),
+    CommandKind.REPLACE: ("gateway", "successor"),
+    CommandKind.DECOMMISSION: ("gateway",),
+    CommandKind.RECOMMISSION: ("gateway",),
     CommandKind.CORDON: ("gateway",),
     CommandKind.UNCORDON: ("gateway",),
     CommandKind.FREEZE: (),

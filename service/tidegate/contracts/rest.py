@@ -66,6 +66,15 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """Which gateway takes another one's devices, who says so, and why."""
+
+    successor: GatewayField
+    reason: str = ""
+    issued_by: str = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
 class LabelRequest:
     """What somebody says an anomaly was. A person's later label takes the place of their earlier one."""
 

@@ -104,6 +104,8 @@ class GatewayView:
     controller and not for what its devices get through it. `heartbeat_sent_at_ms` is by the gateway's clock,
     `heartbeat_heard_at_ms` by ours; null until the first. `suspicion` (0 to 1) is how little it is trusted, `withheld` (0 to 1)
     the share of its capacity that nobody new is given therefore, and `suspected_of` says why; empty while nothing is withheld.
+    `replaced_by` takes its devices first. A `decommissioned` one can be taken away when it is empty, `empty_since_ms` by our
+    ticks.
     """
 
     site: SiteId
@@ -117,6 +119,9 @@ class GatewayView:
     suspicion: float = field(default=0.0, kw_only=True)
     withheld: float = field(default=0.0, kw_only=True)
     suspected_of: str = field(default="", kw_only=True)
+    replaced_by: GatewayId | None = field(default=None, kw_only=True)
+    decommissioned: bool = field(default=False, kw_only=True)
+    empty_since_ms: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,24 @@ async def test_a_command_ends_as_the_worker_decides(house: Any, url: str, accept
     assert (command["id"], command["gateway"], command["issued_by"], command["reason"]) == ("k-1", "gw-a", "anna", "firmware")
 
 
+async def test_a_gateway_is_replaced_by_the_successor_named_and_shown_as_it_stands(house: Any, url: str) -> None:
+    done = await run("site", "replace", SITE, "gw-a", "gw-b", "--by", "anna", "--no-wait", "--json", "--url", url)
+    assert (done.code, done.json["kind"]) == (0, "replace")
+    [record] = await house.records(topics.COMMANDS)
+    command = json.loads(record.value)
+    assert (command["gateway"], command["successor"], command["issued_by"]) == ("gw-a", "gw-b", "anna")
+    why = "suspect: returned from silence 3 times, last 14 min ago, 30.0% of its capacity withheld"
+    house.live.site_views.append(examples.SITE)
+    house.live.gateway_views += [
+        replace(examples.GATEWAY, gateway="gw-a", cordoned=False, draining=True, replaced_by="gw-b", decommissioned=True),
+        replace(examples.GATEWAY, gateway="gw-b", withheld=0.3, suspected_of=why),
+        replace(examples.GATEWAY, gateway="gw-c", decommissioned=True, draining=True, cordoned=False, empty_since_ms=5),
+    ]
+    shown = await run("site", "show", SITE, "--url", url)
+    for words in ("replaced by gw-b, decommissioned", "suspect: returned from silence 3 times", "decommissioned, empty"):
+        assert words in " ".join(shown.out.split())
+
+
 async def test_a_plan_is_shown_and_approved_by_its_digest(house: Any, url: str) -> None:
     fact = examples.DECISION_HISTORY.facts[0]
     await house.publish(topics.DECISIONS, fact.site, fact)

@@ -12,6 +12,8 @@ from tidegate.contracts.command import Command, CommandKind
 
 VERBS = {
     "gateways/gw-a/drain": CommandKind.DRAIN,
+    "gateways/gw-a/decommission": CommandKind.DECOMMISSION,
+    "gateways/gw-a/recommission": CommandKind.RECOMMISSION,
     "gateways/gw-a/cordon": CommandKind.CORDON,
     "gateways/gw-a/uncordon": CommandKind.UNCORDON,
     "freeze": CommandKind.FREEZE,
@@ -35,6 +37,20 @@ async def test_each_verb_is_its_command_with_who_and_why(house: Any, verb: str) 
     assert (command.kind, command.site, command.reason, command.issued_by) == (VERBS[verb], "plant-7", "firmware", "anna")
     assert command.gateway == ("gw-a" if "gateways" in verb else None)
     assert response.json()["outcome"] == response.headers["location"] == f"/v1/commands/{command.id}"
+
+
+async def test_replacing_names_the_successor_with_who_and_why(house: Any) -> None:
+    response = await house.client.post("/v1/sites/plant-7/gateways/gw-a/replace", json=WHY | {"successor": "gw-b"})
+    assert response.status_code == 202, response.text
+    command = await sent(house)
+    assert (command.kind, command.gateway, command.successor) == (CommandKind.REPLACE, "gw-a", "gw-b")
+    assert (command.reason, command.issued_by) == ("firmware", "anna")
+
+
+@pytest.mark.parametrize("body", [{}, {"successor": ""}, {"successor": 7}, {"successor": None}])
+async def test_replacing_by_nobody_is_refused(house: Any, body: Any) -> None:
+    assert (await house.client.post("/v1/sites/plant-7/gateways/gw-a/replace", json=body)).status_code == 422
+    assert await house.records(topics.COMMANDS) == []
 
 
 async def test_an_order_without_a_word_is_an_order_and_a_repeat_under_one_key_is_one(house: Any) -> None:

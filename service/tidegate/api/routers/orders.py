@@ -10,21 +10,21 @@ from tidegate.api import examples, examples_allocation
 from tidegate.api.answers import example_of
 from tidegate.api.dependencies import Here
 from tidegate.api.openapi import body_of
-from tidegate.api.ordering import obey, order_in
+from tidegate.api.ordering import obey, order_in, replacement_in
 from tidegate.api.params import GatewayPath, SitePath
 from tidegate.contracts.command import CommandKind
-from tidegate.contracts.rest import CommandReceipt, Order
+from tidegate.contracts.rest import CommandReceipt, Order, Replacement
 
 router = APIRouter(tags=["orders"])
 
 
-def _order(path: str) -> Callable[[Any], Any]:
+def _order(path: str, body: Any = None) -> Callable[[Any], Any]:
     return router.post(
         f"/v1/sites/{{site}}/{path}",
         status_code=HTTPStatus.ACCEPTED,
         response_model=CommandReceipt,
         responses=example_of(examples.COMMAND_RECEIPT, HTTPStatus.ACCEPTED, "Durable on the log; the outcome follows."),
-        openapi_extra=body_of([Order], {"order": examples_allocation.ORDER}),
+        openapi_extra=body_of([Order], {"order": examples_allocation.ORDER}) if body is None else body,
     )
 
 
@@ -32,6 +32,26 @@ def _order(path: str) -> Callable[[Any], Any]:
 async def drain_gateway(site: SitePath, gateway: GatewayPath, request: Request, door: Here) -> Response:
     """Empty a gateway and give it no more devices, for maintenance. Devices that fit nowhere else stay, served."""
     return await obey(door, await order_in(request, door), site, CommandKind.DRAIN, gateway=gateway)
+
+
+@_order("gateways/{gateway}/replace", body_of([Replacement], {"replacement": examples_allocation.REPLACEMENT}))
+async def replace_gateway(site: SitePath, gateway: GatewayPath, request: Request, door: Here) -> Response:
+    """Empty a gateway into its successor: devices that reach it go there while it has room, the others where they fit best."""
+    asked = await replacement_in(request, door)
+    order = Order(asked.reason, asked.issued_by)
+    return await obey(door, order, site, CommandKind.REPLACE, gateway=gateway, successor=asked.successor)
+
+
+@_order("gateways/{gateway}/decommission")
+async def decommission_gateway(site: SitePath, gateway: GatewayPath, request: Request, door: Here) -> Response:
+    """Empty a gateway and close it for good. A decision says when it serves nobody any more and can be taken away."""
+    return await obey(door, await order_in(request, door), site, CommandKind.DECOMMISSION, gateway=gateway)
+
+
+@_order("gateways/{gateway}/recommission")
+async def recommission_gateway(site: SitePath, gateway: GatewayPath, request: Request, door: Here) -> Response:
+    """Take a decommissioned gateway back into use."""
+    return await obey(door, await order_in(request, door), site, CommandKind.RECOMMISSION, gateway=gateway)
 
 
 @_order("gateways/{gateway}/cordon")
@@ -42,7 +62,7 @@ async def cordon_gateway(site: SitePath, gateway: GatewayPath, request: Request,
 
 @_order("gateways/{gateway}/uncordon")
 async def uncordon_gateway(site: SitePath, gateway: GatewayPath, request: Request, door: Here) -> Response:
-    """Trust a gateway again: takes back drain and cordon, and the wait after its past deaths."""
+    """Trust a gateway again: takes back drain, replace and cordon, and the wait after its past deaths."""
     return await obey(door, await order_in(request, door), site, CommandKind.UNCORDON, gateway=gateway)
 
 

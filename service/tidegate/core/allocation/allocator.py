@@ -30,6 +30,7 @@ from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.model import AllocationView, PlanRequest
 from tidegate.core.allocation.needs import needs_of
 from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.retirement import emptied
 from tidegate.core.allocation.site import RESCUES, URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.topology_change import set_topology
@@ -205,6 +206,7 @@ class Allocator:
         known.forget_deaths(settings, now_ms)
         suspects.review(known, troubles, settings, now_ms)
         self._go_on(known, now_ms, result)
+        result.decisions += emptied(known, now_ms)
         if self._held(known) is None and known.in_flight is None:
             result.requests += self._ask(known, now_ms)
         return result
@@ -248,7 +250,11 @@ class Allocator:
             requested_at_ms=now_ms,
             expires_at_ms=now_ms + int(settings.plan_ttl_seconds * 1000),
             topology=site.topology,
-            situation=replace(situation_of(problem_now(site, settings, now_ms)), suspects=suspects.suspects_of(site)),
+            situation=replace(
+                situation_of(problem_now(site, settings, now_ms)),
+                suspects=suspects.suspects_of(site),
+                replaced=dict(site.replaced),
+            ),
             settings=settings,
             settings_digest=self._settings_digest,
         )

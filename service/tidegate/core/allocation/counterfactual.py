@@ -80,7 +80,7 @@ def _candidates(problem: Problem, placement: Placement, step: Step) -> Iterator[
     if step.chosen is None:
         return
     target = int(placement.gateway[step.device])
-    if step.cause not in {Cause.OVERLOAD, Cause.SHED, Cause.LATENCY}:
+    if step.cause not in {Cause.OVERLOAD, Cause.SHED, Cause.LATENCY, Cause.REPLACED}:
         gap = _gap(problem, placement, step)
         if gap is not None:
             for factor in _GROWTH:

@@ -34,6 +34,7 @@ class Situation:
     `dead` gateways serve nobody. `closed` ones take no new device: cordoned, draining, or lately back from the dead; those
     `draining` are to be emptied as well. `cooling` devices moved lately and move again only to be rescued. The last move of the
     `unpaid` has not paid back yet: they are not moved for cost alone. `suspects` take in less than they could carry.
+    Devices of `replaced` gateways, which are draining, go to the successor first.
     """
 
     resources: list[str]
@@ -46,6 +47,7 @@ class Situation:
     cooling: list[DeviceId]
     unpaid: list[DeviceId] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
+    replaced: dict[GatewayId, GatewayId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

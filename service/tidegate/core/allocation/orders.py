@@ -1,4 +1,7 @@
-"""Standing orders of an operator: drain, cordon, freeze, stop, and taking them back. They take effect with the next review."""
+"""Standing orders of an operator: drain, replace, decommission, cordon, freeze, stop, and taking them back.
+
+They take effect with the next review.
+"""
 
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings
@@ -18,7 +21,7 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
     taken nothing from anybody yet; freezing keeps all of them.
 
     Raises:
-        CommandRefused: the topology has no such gateway.
+        CommandRefused: the topology has no such gateway, it is (or is not) decommissioned, or a successor takes nobody.
     """
     result = AllocationResult()
     match command.kind:
@@ -26,8 +29,14 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
             site.draining.add(_gateway(site, command))
         case CommandKind.CORDON:
             site.cordoned.add(_gateway(site, command))
-        case CommandKind.UNCORDON:
-            _open(site, _gateway(site, command))
+        case CommandKind.REPLACE:
+            _replace(site, _gateway(site, command), command)
+        case CommandKind.DECOMMISSION:
+            gateway = _gateway(site, command)
+            site.draining.add(gateway)
+            site.decommissioned.setdefault(gateway, None)
+        case CommandKind.UNCORDON | CommandKind.RECOMMISSION:
+            _reopen(site, _gateway(site, command), command.kind)
         case CommandKind.FREEZE | CommandKind.THAW:
             site.frozen = command.kind is CommandKind.FREEZE
         case CommandKind.STOP_ALLOCATION:
@@ -43,9 +52,32 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
     return result
 
 
+def _replace(site: Site, gateway: GatewayId, command: Command) -> None:
+    """Drain `gateway` towards the successor, which has to be another one that takes devices."""
+    successor = _named(site, command.successor)
+    shut = {"draining": site.draining, "cordoned": site.cordoned, "silent": site.silent, "the same": {gateway}}
+    for word, gateways in shut.items():
+        if successor in gateways:
+            raise CommandRefused(f"gateway {successor!r} cannot replace {gateway!r}: it is {word}", advice="name an open gateway")
+    site.draining.add(gateway)
+    site.replaced[gateway] = successor
+
+
+def _reopen(site: Site, gateway: GatewayId, kind: CommandKind) -> None:
+    """Open `gateway` by the order that is meant for how it was closed: nobody opens by habit what was closed for good."""
+    closed_for_good = gateway in site.decommissioned
+    if closed_for_good and kind is CommandKind.UNCORDON:
+        raise CommandRefused(f"gateway {gateway!r} is decommissioned", advice="recommission it")
+    if not closed_for_good and kind is CommandKind.RECOMMISSION:
+        raise CommandRefused(f"gateway {gateway!r} is not decommissioned", advice="uncordon takes back drain and cordon")
+    _open(site, gateway)
+
+
 def _open(site: Site, gateway: GatewayId) -> None:
-    """Trust `gateway` again: no drain, no cordon, no hold after its past deaths, no suspicion."""
+    """Trust `gateway` again: no drain, no successor, no cordon, no hold after its past deaths, no suspicion."""
     site.draining.discard(gateway)
+    site.replaced.pop(gateway, None)
+    site.decommissioned.pop(gateway, None)
     site.cordoned.discard(gateway)
     site.unwilling.pop(gateway, None)
     if gateway not in site.silent:
@@ -54,9 +86,13 @@ def _open(site: Site, gateway: GatewayId) -> None:
 
 
 def _gateway(site: Site, command: Command) -> GatewayId:
-    if command.gateway is None or command.gateway not in site.gateway_names():
+    return _named(site, command.gateway)
+
+
+def _named(site: Site, gateway: GatewayId | None) -> GatewayId:
+    if gateway is None or gateway not in site.gateway_names():
         raise CommandRefused(
-            f"gateway {command.gateway!r} is not in revision {site.topology.revision} of site {site.id!r}",
+            f"gateway {gateway!r} is not in revision {site.topology.revision} of site {site.id!r}",
             advice="use a gateway of the topology",
         )
-    return command.gateway
+    return gateway

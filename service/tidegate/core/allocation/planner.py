@@ -32,6 +32,7 @@ from tidegate.core.allocation.problem import Problem, problem_of, unsuspecting
 from tidegate.core.allocation.reasons import move_of, stuck
 from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.shed import shed
+from tidegate.core.allocation.succession import succeed
 from tidegate.core.allocation.trail import Trail
 
 SOLVER: Final = "construct-repair-improve/5"
@@ -111,6 +112,7 @@ def _is_wanting(placement: Placement) -> bool:
 def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = _served(problem, settings, tie_break)
+    succeed(placement, trail, tie_break)
     evacuate(placement, trail, tie_break)
     _polish(placement, trail, tie_break)
     shed(placement, trail)

@@ -21,6 +21,9 @@ NEGLIGIBLE: Final = 1e-9
 NOBODY: Final[Mapping[int, Suspect]] = MappingProxyType({})
 """No suspects."""
 
+NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
+"""No gateway is replaced by any."""
+
 Name = TypeVar("Name", DeviceId, GatewayId)
 
 
@@ -49,7 +52,7 @@ class Problem:
     capacity of the others). `demand` float64 [device, resource]. `start` int64 [device] is the gateway that serves a device
     now, `NOWHERE` also for one on a dead gateway. `closed` covers dead and draining gateways too.
     `arrivals` float64 [gateway, resource] is the load up to which a gateway takes in anybody: its capacity, less what is withheld
-    of the `suspects`, by index. Nothing else is less for being suspect.
+    of the `suspects`, by index. Nothing else is less for being suspect. `successors` are by the index of whom they replace.
 
     `home_cost_per_hour` and `home_latency_excess_ms` belong to the link to `start`. `misplaced` devices are served where
     they must not stay: on a draining gateway, out of reach, excluded, or off their pin. `usable` bool [link] are the links over
@@ -62,6 +65,7 @@ class Problem:
     capacity: Float64
     arrivals: Float64
     suspects: Mapping[int, Suspect]
+    successors: Mapping[int, int]
     scale: Float64
     demand: Float64
     priority: Float64
@@ -104,8 +108,9 @@ def problem_of(request: PlanRequest, frame: Frame | None = None) -> Problem:
     )
     demand = np.array(now.demand, np.float64).reshape(len(frame.devices), len(frame.resources))
     _check_amounts(frame, demand)
-    suspects = {frame.gateway_index[each.gateway]: each for each in now.suspects if each.gateway in frame.gateway_index}
-    return build_problem(frame, demand, occupancy, suspects)
+    suspects = {index[each.gateway]: each for each in now.suspects if each.gateway in index}
+    successors = {index[gateway]: index[by] for gateway, by in now.replaced.items() if gateway in index and by in index}
+    return build_problem(frame, demand, occupancy, suspects, successors)
 
 
 def _check_amounts(frame: Frame, demand: Float64) -> None:
@@ -116,7 +121,13 @@ def _check_amounts(frame: Frame, demand: Float64) -> None:
         )
 
 
-def build_problem(frame: Frame, demand: Float64, now: Occupancy, suspects: Mapping[int, Suspect] = NOBODY) -> Problem:
+def build_problem(
+    frame: Frame,
+    demand: Float64,
+    now: Occupancy,
+    suspects: Mapping[int, Suspect] = NOBODY,
+    successors: Mapping[int, int] = NOTHING,
+) -> Problem:
     """The problem of a site with `demand` float64 [device, resource], as it stands `now`."""
     start = np.where(_at(now.dead, now.listed), NOWHERE, now.listed)
     home, closed = _home(frame.reach, start), now.dead | now.draining | now.closed
@@ -127,6 +138,7 @@ def build_problem(frame: Frame, demand: Float64, now: Occupancy, suspects: Mappi
         capacity=frame.capacity,
         arrivals=arrivals_of(frame.capacity, suspects),
         suspects=suspects,
+        successors=successors,
         scale=scale_of(frame.capacity, demand),
         demand=demand,
         priority=frame.priority,

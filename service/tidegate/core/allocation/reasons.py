@@ -25,14 +25,16 @@ def move_of(problem: Problem, step: Step, flip: Counterfactual | None = None) ->
         return Move(name, _source(problem, step), None, _epoch(problem, step), {}, why, counterfactual=flip)
     target = _gateway_of(problem, step.chosen)
     runner_up, tier, worse = _runner_up(problem, step, step.chosen)
-    here = _why_leave(problem, step, step.chosen)
+    why = f"{_why_leave(problem, step, step.chosen)}; {_why_there(step.chosen, target)}{_against(runner_up, tier, worse)}"
+    if step.cause is Cause.REPLACED:
+        why = f"{target} replaces {_source(problem, step)}, and has room"
     return Move(
         device=_name(problem, step),
         source=_source(problem, step),
         target=target,
         epoch=_epoch(problem, step),
         grant=grant_of(problem, step.device),
-        reason=f"{here}; {_why_there(step.chosen, target)}{_against(runner_up, tier, worse)}",
+        reason=why,
         runner_up=runner_up,
         runner_up_tier=tier,
         runner_up_cost=worse,

@@ -44,7 +44,9 @@ def _hopeful(placement: Placement, devices: Int64) -> Bool:
 
 def evacuate(placement: Placement, trail: Trail, tie_break: Int64) -> None:
     """Move misplaced devices to where they may stay, within the trail's limit; one that fits nowhere stays, served."""
-    _place(placement, trail, tie_break, np.flatnonzero(placement.problem.misplaced), Cause.MISPLACED)
+    problem = placement.problem
+    left = np.flatnonzero(problem.misplaced & (placement.gateway == problem.start))
+    _place(placement, trail, tie_break, left, Cause.MISPLACED)
 
 
 def _place(placement: Placement, trail: Trail, tie_break: Int64, devices: Int64, cause: Cause) -> None:

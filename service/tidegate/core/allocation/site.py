@@ -128,7 +128,7 @@ class Site:
     `followers` are the gateways that follow leases. `transfers` are the hand-overs under way, also of devices that have left
     the topology while somebody may still serve them. `spent` holds epochs above a device's own that were given to somebody
     who did not get it. `unwilling` gateways gave no room when asked: they get nobody until the tick. `suspicions` are of the last
-    review.
+    review. `replaced` gateways have a successor; `decommissioned` ones are empty since the tick, or not yet. Both drain.
 
     `open` waits for approval; `rollout` is approved and carried out in waves. After one that was halted, only rescues are asked
     for until tick `calm_until_ms`.
@@ -162,6 +162,8 @@ class Site:
     rollout: Rollout | None = None
     calm_until_ms: int | None = None
     suspicions: dict[GatewayId, Suspicion] = field(default_factory=dict)
+    replaced: dict[GatewayId, GatewayId] = field(default_factory=dict)
+    decommissioned: dict[GatewayId, int | None] = field(default_factory=dict)
     _placed: Placed | None = None
 
     @classmethod
@@ -225,6 +227,8 @@ class Site:
         self.followers &= names
         self.unwilling = {gateway: until for gateway, until in self.unwilling.items() if gateway in names}
         self.suspicions = {gateway: each for gateway, each in self.suspicions.items() if gateway in names}
+        self.replaced = {gateway: by for gateway, by in self.replaced.items() if {gateway, by} <= names}
+        self.decommissioned = {gateway: since for gateway, since in self.decommissioned.items() if gateway in names}
 
     def replace_ground(self, configuration: CoreConfiguration) -> None:
         """Stand on another configuration; what readings said of demand is unknown until the next review."""

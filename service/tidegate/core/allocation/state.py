@@ -53,6 +53,8 @@ class _SiteState:
     rollout: Rollout | None = None
     calm_until_ms: int | None = None
     suspicions: dict[GatewayId, Suspicion] = field(default_factory=dict)
+    replaced: dict[GatewayId, GatewayId] = field(default_factory=dict)
+    decommissioned: dict[GatewayId, int | None] = field(default_factory=dict)
 
 
 def export_site(site: Site) -> bytes:
@@ -87,6 +89,8 @@ def export_site(site: Site) -> bytes:
             rollout=site.rollout,
             calm_until_ms=site.calm_until_ms,
             suspicions=dict(sorted(site.suspicions.items())),
+            replaced=dict(sorted(site.replaced.items())),
+            decommissioned=dict(sorted(site.decommissioned.items())),
         )
     )
 
@@ -127,6 +131,8 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         rollout=state.rollout,
         calm_until_ms=state.calm_until_ms,
         suspicions=state.suspicions,
+        replaced=state.replaced,
+        decommissioned=state.decommissioned,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)

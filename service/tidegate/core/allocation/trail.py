@@ -15,6 +15,7 @@ class Cause(StrEnum):
 
     UNSERVED = "unserved"
     MISPLACED = "misplaced"
+    REPLACED = "replaced"
     OVERLOAD = "overload"
     LATENCY = "latency"
     COST = "cost"

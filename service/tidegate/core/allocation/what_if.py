@@ -106,6 +106,7 @@ def _situation(
         cooling=now.cooling,
         unpaid=now.unpaid,
         suspects=now.suspects,
+        replaced=now.replaced,
     )
 
 
