@@ -9,7 +9,18 @@ from tidegate.contracts.ids import CommandId, DeviceId, GatewayId
 from tidegate.contracts.paging import AsOf, Page
 from tidegate.contracts.resources import CPU_MILLICORES
 from tidegate.contracts.rest import CommandReceipt, Order, Replacement, TopologyBody, TopologyReceipt
-from tidegate.contracts.studies import Addition, CapacityAdvice, Headroom, Loss, LossOutcome, Proposal, Study, WhyNot, WhyNotThere
+from tidegate.contracts.studies import (
+    Addition,
+    CapacityAdvice,
+    Filling,
+    Headroom,
+    Loss,
+    LossOutcome,
+    Proposal,
+    Study,
+    WhyNot,
+    WhyNotThere,
+)
 from tidegate.contracts.topology_report import Difference, Differing, Finding, FindingSeverity, TopologyReport
 from tidegate.contracts.views import TopologyRevision
 
@@ -76,6 +87,8 @@ CAPACITY_ADVICE: Final = CapacityAdvice(
     losses_then=0,
     losses_not_computed=0,
     growth=1.4,
+    fillings=[Filling(CPU_MILLICORES, 41.0, 33.0, 55.0, 26.5)],
+    days_watched=28,
 )
 WHY_NOT: Final = WhyNot(
     site=_SITE,

@@ -95,6 +95,11 @@ def capacity_advice(site: Site, url: Url = DOOR, token: Token = None, as_json: J
 def _advice(found: CapacityAdvice) -> None:
     if found.growth is not None:
         say(f"full at the latest when demand is {found.growth:.3g} times today's")
+    for filling in found.fillings:
+        line = f"{filling.resource} grows by {filling.per_day:.3g} a day and fills up in about {filling.days:.0f} days"
+        say(f"{line} ({filling.soonest:.0f} to {filling.latest:.0f}, by {found.days_watched} days)")
+    if not found.fillings:
+        say("days until full: no growth is sure" if found.days_watched else "days until full: not enough days seen yet")
     say(f"without a place: {found.unserved:,} now, {found.unserved_then:,} with the additions")
     say(f"losses that leave somebody out: {found.losses:,} now, {found.losses_then:,} with the additions")
     if found.losses_not_computed:

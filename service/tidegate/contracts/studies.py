@@ -153,6 +153,20 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """That demand for `resource` surely grows, by `per_day` of its unit, and meets what the open gateways have in `days`.
+
+    `soonest` and `latest` (days) are the ends of a 95 % interval of the growth. All is a straight line from now on.
+    """
+
+    resource: str
+    days: float
+    soonest: float
+    latest: float
+    per_day: float
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityAdvice:
     """What to add where so that everybody is served, also after the loss of any gateway or failure domain; as of tick `as_of_ms`.
 
@@ -161,7 +175,9 @@ class CapacityAdvice:
     additions, by the planner's own search. `losses_not_computed` were left out for time, then.
 
     `growth` is what all demand can be multiplied by before the open gateways together have too little, devices split at will:
-    the site is full by then at the latest. Null without demand or limits.
+    the site is full by then at the latest. Null without demand or limits. `fillings` say when that may be, soonest first, by the
+    daily peaks of the last `days_watched` complete days; empty where no growth is sure, or nothing fills up within a year.
+    `days_watched` is 0 until there are two weeks of them.
     """
 
     site: SiteId
@@ -173,3 +189,5 @@ class CapacityAdvice:
     losses_then: int
     losses_not_computed: int
     growth: float | None
+    fillings: list[Filling] = field(default_factory=list)
+    days_watched: int = 0

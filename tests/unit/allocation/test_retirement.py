@@ -106,6 +106,31 @@ def test_uncordon_takes_a_replacement_back() -> None:
     assert view(worker, "g1").replaced_by is None
 
 
+def test_a_drain_given_again_after_its_undo_is_planned_at_once() -> None:
+    worker = site_of_three()
+    worker.command(CommandKind.DRAIN, gateway="g1")
+    (made,) = worker.settle()
+    worker.command(CommandKind.UNCORDON, gateway="g1")
+    worker.command(CommandKind.UNDO_PLAN, plan_id=made.id)
+    assert set(worker.where().values()) == {"g1"}
+    worker.later(1)
+    worker.command(CommandKind.DRAIN, gateway="g1")
+    assert len(worker.settle()) == 1
+    assert "g1" not in worker.where().values()
+
+
+def test_a_successor_named_while_a_drain_is_being_planned_is_heard() -> None:
+    worker = site_of_three()
+    worker.command(CommandKind.DRAIN, gateway="g1")
+    worker.review()
+    worker.command(CommandKind.REPLACE, gateway="g1", successor="g2")
+    worker.requests = []  # the answer to the drain would be refused
+    worker.settle()
+    assert list(worker.where().values()).count("g2") == 2
+    worker.command(CommandKind.REPLACE, gateway="g1", successor="g2")
+    assert worker.settle() == [], "a repeated order changes nothing"
+
+
 def facts_of_emptiness(worker: Worker) -> list[Decision]:
     return [decision for decision in worker.decisions if "can be taken away" in decision.reason]
 

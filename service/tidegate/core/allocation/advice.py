@@ -15,6 +15,7 @@ from tidegate.contracts.resources import Resources
 from tidegate.contracts.studies import Addition, CapacityAdvice, Changes
 from tidegate.contracts.topology import MAX_AMOUNT
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.filling import complete, fillings
 from tidegate.core.allocation.headroom import sweep
 from tidegate.core.allocation.model import AllocationView, PlanRequest, question_of
 from tidegate.core.allocation.planner import search
@@ -77,6 +78,8 @@ def advice(view: AllocationView, max_steps: int = MAX_STEPS) -> CapacityAdvice:
         losses_then=len(then.needs) - bool(len(then.now.unserved)),
         losses_not_computed=then.left_out,
         growth=_growth(first.problem),
+        fillings=fillings(view.days, _room(first.problem)),
+        days_watched=len(complete(view.days)),
     )
 
 
@@ -128,6 +131,12 @@ def _capacities(problem: Problem, extra: Float64) -> dict[GatewayId, Resources]:
     """What gateways would have with `extra`, where that differs."""
     whole = np.minimum(problem.capacity + extra, MAX_AMOUNT)
     return {name: _named(problem, np.where(extra[row] > 0, whole[row], 0.0)) for row, name in _grown(problem, extra)}
+
+
+def _room(problem: Problem) -> Resources:
+    """What the open gateways have together of each resource that is limited."""
+    room = problem.capacity[~problem.closed].sum(axis=0)
+    return {name: float(amount) for name, amount in zip(problem.resources, room, strict=True) if np.isfinite(amount)}
 
 
 def _growth(problem: Problem) -> float | None:

@@ -198,7 +198,7 @@ class Allocator:
         known, result = self._sites.get(site), AllocationResult()
         if known is None:
             return result
-        known.hear_demand(demand)
+        known.hear_demand(demand, now_ms)
         result.assignments += Transfers(known, self._configuration.allocation, now_ms).give_leases()
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
@@ -332,6 +332,7 @@ class Allocator:
             request=None if known is None else self._question(known, Trigger.OPERATOR, plan, now_ms),
             holds=self.holds(site),
             strangers=self.unplaced(site),
+            days=[] if known is None else list(known.days),
             constants={
                 ProfileName(name): profile_constants(profile) for name, profile in self._configuration.profiles_of(site).items()
             },

@@ -11,6 +11,7 @@ from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, ProfileName, Sit
 from tidegate.contracts.plan import Trigger
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
+from tidegate.core.allocation.filling import DayOfDemand
 from tidegate.errors import InputError
 
 
@@ -80,7 +81,7 @@ class AllocationView:
 
     `request` is what a planner would be asked now, None without a topology. `holds` say what keeps plans from being made or
     carried out. `strangers` (1,000 at most) send readings and are not in the topology. `constants` are what a device of each
-    configured profile demands by itself.
+    configured profile demands by itself. `days` are the last ones' peaks of demand.
     """
 
     site: SiteId
@@ -88,6 +89,7 @@ class AllocationView:
     request: PlanRequest | None
     holds: list[str] = field(default_factory=list)
     strangers: list[DeviceId] = field(default_factory=list)
+    days: list[DayOfDemand] = field(default_factory=list)
     constants: dict[ProfileName, Resources] = field(default_factory=dict)
 
 

@@ -6,7 +6,7 @@ They take effect with the next review.
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import GatewayId
-from tidegate.contracts.plan import DecisionStatus
+from tidegate.contracts.plan import DecisionStatus, Trigger
 from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import Site
@@ -24,6 +24,7 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
         CommandRefused: the topology has no such gateway, it is (or is not) decommissioned, or a successor takes nobody.
     """
     result = AllocationResult()
+    stood = site.draining.copy(), site.replaced.copy()
     match command.kind:
         case CommandKind.DRAIN:
             site.draining.add(_gateway(site, command))
@@ -49,7 +50,16 @@ def give(site: Site, command: Command, settings: AllocationSettings, now_ms: int
             site.stopped = False
         case _:
             raise CommandRefused(f"{command.kind} is not a standing order")
+    if stood != (site.draining, site.replaced):
+        _plan_anew(site)
     return result
+
+
+def _plan_anew(site: Site) -> None:
+    """Let no answer to the orders that stood before keep a plan from being made for those of now."""
+    site.ask_again(Trigger.GATEWAY_DRAINED)
+    if site.in_flight is not None and site.in_flight.trigger is Trigger.GATEWAY_DRAINED:
+        site.in_flight = None
 
 
 def _replace(site: Site, gateway: GatewayId, command: Command) -> None:

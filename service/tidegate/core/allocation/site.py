@@ -18,6 +18,7 @@ from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import AppliedPlans
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.filling import DayOfDemand, noted
 from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.ground import Ground, demand_on, ground_of
 from tidegate.core.allocation.handover import Handover
@@ -129,6 +130,7 @@ class Site:
     the topology while somebody may still serve them. `spent` holds epochs above a device's own that were given to somebody
     who did not get it. `unwilling` gateways gave no room when asked: they get nobody until the tick. `suspicions` are of the last
     review. `replaced` gateways have a successor; `decommissioned` ones are empty since the tick, or not yet. Both drain.
+    `days` are the last ones' peaks of demand.
 
     `open` waits for approval; `rollout` is approved and carried out in waves. After one that was halted, only rescues are asked
     for until tick `calm_until_ms`.
@@ -164,6 +166,7 @@ class Site:
     suspicions: dict[GatewayId, Suspicion] = field(default_factory=dict)
     replaced: dict[GatewayId, GatewayId] = field(default_factory=dict)
     decommissioned: dict[GatewayId, int | None] = field(default_factory=dict)
+    days: list[DayOfDemand] = field(default_factory=list)
     _placed: Placed | None = None
 
     @classmethod
@@ -256,9 +259,11 @@ class Site:
         if trigger in URGENT:
             self.asked.pop(trigger, None)
 
-    def hear_demand(self, measured: SiteDemand) -> None:
-        """Take over what readings say the devices need, and who sends readings without being in the topology."""
+    def hear_demand(self, measured: SiteDemand, now_ms: int) -> None:
+        """Take over what readings say the devices need at this tick, and who sends readings without being in the topology."""
         self.demand = demand_on(self.ground, measured)
+        total = dict(zip(self.ground.frame.resources, self.demand.sum(axis=0).tolist(), strict=True))
+        self.days = noted(self.days, total, now_ms)
         known = self.ground.frame.device_index
         strangers = (device for device in measured.devices if device not in known)
         self.unplaced = list(islice(strangers, MAX_UNPLACED))

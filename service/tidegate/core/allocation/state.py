@@ -11,6 +11,7 @@ from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.plan import Assignment, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import Applied, AppliedPlans
+from tidegate.core.allocation.filling import DayOfDemand
 from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
@@ -55,6 +56,7 @@ class _SiteState:
     suspicions: dict[GatewayId, Suspicion] = field(default_factory=dict)
     replaced: dict[GatewayId, GatewayId] = field(default_factory=dict)
     decommissioned: dict[GatewayId, int | None] = field(default_factory=dict)
+    days: list[DayOfDemand] = field(default_factory=list)
 
 
 def export_site(site: Site) -> bytes:
@@ -91,6 +93,7 @@ def export_site(site: Site) -> bytes:
             suspicions=dict(sorted(site.suspicions.items())),
             replaced=dict(sorted(site.replaced.items())),
             decommissioned=dict(sorted(site.decommissioned.items())),
+            days=site.days,
         )
     )
 
@@ -133,6 +136,7 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         suspicions=state.suspicions,
         replaced=state.replaced,
         decommissioned=state.decommissioned,
+        days=state.days,
     )
     if state.in_flight is not None:
         site.in_flight = replace(state.in_flight, topology=site.topology)
