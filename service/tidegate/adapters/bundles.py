@@ -155,9 +155,25 @@ def check_files(bundle: Bundle) -> Iterator[Finding]:
 def _check_forecaster(manifest: BundleManifest) -> Iterator[Finding]:
     if manifest.task != FORECAST:
         yield Finding(MANIFEST, "task", f"{FORECAST} or {CLASSIFY}", manifest.task)
-    yield from _differs(MANIFEST, "metrics", [], manifest.metrics)
+    yield from _check_joint(manifest)
     yield from _differs(MANIFEST, "horizons", list(HORIZONS), manifest.horizons)
     yield from _differs(MANIFEST, "quantile_levels", list(QUANTILE_LEVELS), manifest.quantile_levels)
+
+
+def _check_joint(manifest: BundleManifest) -> Iterator[Finding]:
+    """A bundle that forecasts metrics jointly names each once, with its unit, and its state is split evenly over them."""
+    metrics = manifest.metrics
+    if len(set(metrics)) < len(metrics):
+        yield Finding(MANIFEST, "metrics", "each once", str(metrics)[:200])
+    if len(manifest.units) != len(metrics):
+        yield Finding(MANIFEST, "units", f"{len(metrics)}, one for each metric", str(manifest.units)[:200])
+    if manifest.name == "universal" and metrics:
+        yield Finding(MANIFEST, "metrics of the bundle that serves every profile", "[]", str(metrics)[:200])
+    for tensor in manifest.state:
+        if metrics and tensor.width % len(metrics):
+            yield Finding(
+                MANIFEST, f"state {tensor.name}", f"a width that {len(metrics)} metrics share evenly", str(tensor.width)
+            )
 
 
 def _check_classifier(manifest: BundleManifest) -> Iterator[Finding]:

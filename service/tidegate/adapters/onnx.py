@@ -14,7 +14,7 @@ from tidegate.adapters.onnx_graph import ADVICE, TYPES, Signature, compare, iden
 from tidegate.adapters.probe import check_behaviour, check_classification
 from tidegate.contracts.manifest import BundleManifest
 from tidegate.core.classifier import CLASSIFY
-from tidegate.core.forecaster import Float32, Float64, ForecastStep, State
+from tidegate.core.forecaster import Float32, Float64, ForecastStep, State, row_state, rows_together
 from tidegate.errors import BundleError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class OnnxForecaster:
     def __init__(self, bundle: Bundle, session: InferenceSession) -> None:
         self._manifest = bundle.manifest
         self._session = session
+        self._together = rows_together(bundle.manifest)
+        self._widths = {tensor.name: tensor.width for tensor in row_state(bundle.manifest)}
         self._outputs = ["quantiles", *(f"{tensor.name}_next" for tensor in bundle.manifest.state)]
         self._identity = identity_of(bundle.manifest)
 
@@ -43,23 +45,30 @@ class OnnxForecaster:
     def step(self, values: Float64, mask: Float32, elapsed: Float32, learn: Float32, state: State) -> ForecastStep:
         """Take one reading per row; see `Forecaster.step` for shapes, dtypes and units.
 
+        The graph sees devices: of rows that step as one it takes `elapsed` and `learn` of the first, and their state joined.
+
         Raises:
             BundleError: the runtime refused the inputs or failed.
         """
-        inputs: dict[str, Any] = {"x": values[:, None], "mask": mask[:, None], "dt": elapsed, "learn": learn, **state}
         if len(values) == 0:
-            return ForecastStep(np.empty((0, *self._quantile_shape[1:])), {name: rows.copy() for name, rows in state.items()})
+            return ForecastStep(np.empty((0, *self._quantile_shape)), {name: rows.copy() for name, rows in state.items()})
         try:
-            quantiles, *following = self._session.run(self._outputs, inputs)
+            quantiles, *following = self._session.run(self._outputs, self._inputs(values, mask, elapsed, learn, state))
         except Exception as error:  # ONNX Runtime's errors share no base of their own
             raise BundleError(f"{self.identity} failed on {len(values)} rows: {error}", advice=ADVICE) from error
-        return ForecastStep(
-            quantiles[:, 0], {tensor.name: rows for tensor, rows in zip(self._manifest.state, following, strict=True)}
-        )
+        split = {name: whole.reshape(-1, width) for (name, width), whole in zip(self._widths.items(), following, strict=True)}
+        return ForecastStep(quantiles.reshape(-1, *self._quantile_shape), split)
+
+    def _inputs(self, values: Float64, mask: Float32, elapsed: Float32, learn: Float32, state: State) -> dict[str, Any]:
+        """What the graph takes, by device; arrays that do not come to whole devices raise."""
+        together = self._together
+        joined = {name: rows.reshape(len(rows) // together, -1) for name, rows in state.items()}
+        x, observed = values.reshape(-1, together), mask.reshape(-1, together)
+        return {"x": x, "mask": observed, "dt": elapsed[::together], "learn": learn[::together], **joined}
 
     @property
-    def _quantile_shape(self) -> tuple[int, ...]:
-        return (1, len(self._manifest.horizons), len(self._manifest.quantile_levels))
+    def _quantile_shape(self) -> tuple[int, int]:
+        return (len(self._manifest.horizons), len(self._manifest.quantile_levels))
 
 
 def load_bundle(path: Path) -> OnnxForecaster:
@@ -124,8 +133,15 @@ def check_graph(manifest: BundleManifest, session: InferenceSession) -> Iterator
     """Yield where the graph's inputs and outputs differ from the contract (`contracts.manifest`) and the manifest's state."""
     states = {tensor.name: (TYPES.get(tensor.dtype, tensor.dtype), (tensor.width,)) for tensor in manifest.state}
     double, single = TYPES["float64"], TYPES["float32"]
-    inputs: Signature = {"x": (double, (1,)), "mask": (single, (1,)), "dt": (single, ()), "learn": (single, ()), **states}
-    quantiles = (double, (1, len(manifest.horizons), len(manifest.quantile_levels)))
+    metrics = rows_together(manifest)
+    inputs: Signature = {
+        "x": (double, (metrics,)),
+        "mask": (single, (metrics,)),
+        "dt": (single, ()),
+        "learn": (single, ()),
+        **states,
+    }
+    quantiles = (double, (metrics, len(manifest.horizons), len(manifest.quantile_levels)))
     outputs: Signature = {"quantiles": quantiles, **{f"{name}_next": tensor for name, tensor in states.items()}}
     yield from compare("input", inputs, session.get_inputs())
     yield from compare("output", outputs, session.get_outputs())

@@ -1,4 +1,5 @@
-"""Trying a model out before it is believed: finite on ordinary input, and a row's result independent of its batch.
+"""Trying a model out before it is believed: finite on ordinary input, and a row's result independent of its batch; of a joint
+bundle, a device's, with metrics missing for a reading and for ever.
 
 Batch-size invariance is guaranteed bit for bit (design: guarantee 3), and some ONNX operators break it; the probe runs on
 the machine and library version that will serve.
@@ -12,11 +13,11 @@ import numpy as np
 
 from tidegate.adapters.bundles import MODEL, Finding
 from tidegate.core.classifier import Classified, Classifier
-from tidegate.core.forecaster import Float32, Float64, Forecaster, ForecastStep, State
+from tidegate.core.forecaster import Float32, Float64, Forecaster, ForecastStep, State, row_state, rows_together
 
 ROWS: Final = 64
-BATCH_SIZES: Final = (1, 3, ROWS)
-"""Rows at once: one (another kernel in many libraries), an odd few, and all."""
+BATCH_SIZES: Final = (1, 2, 3, ROWS)
+"""Rows (of a joint bundle, devices) at once: one (another kernel in many libraries), two, an odd few, and all."""
 
 STEPS: Final = 4
 """Readings per row: enough for every carried state to have been written and read."""
@@ -79,31 +80,39 @@ def _records(columns: int) -> Float64:
 
 
 def _run(forecaster: Forecaster, batch_size: int) -> ForecastStep:
-    """`STEPS` readings of `ROWS` rows, `batch_size` rows at a time; the last step's result, joined."""
-    results = [_run_rows(forecaster, slice(start, start + batch_size)) for start in range(0, ROWS, batch_size)]
+    """`STEPS` readings of `ROWS` rows or devices, `batch_size` of them at a time; the last step's result, joined."""
+    readings = [_readings(number, rows_together(forecaster.manifest)) for number in range(STEPS)]
+    results = [_run_rows(forecaster, readings, slice(start, start + batch_size)) for start in range(0, ROWS, batch_size)]
     state = {name: np.concatenate([result.state[name] for result in results]) for name in results[0].state}
     return ForecastStep(np.concatenate([result.quantiles for result in results]), state)
 
 
-def _run_rows(forecaster: Forecaster, rows: slice) -> ForecastStep:
-    count = len(range(*rows.indices(ROWS)))
-    tensors = forecaster.manifest.state
-    state: State = {tensor.name: np.zeros((count, tensor.width), np.dtype(tensor.dtype)) for tensor in tensors}
-    for number in range(STEPS):
-        readings = _readings(number)
-        step = forecaster.step(readings.values[rows], readings.mask[rows], readings.elapsed[rows], readings.learn[rows], state)
+def _run_rows(forecaster: Forecaster, readings: Sequence[_Readings], devices: slice) -> ForecastStep:
+    manifest = forecaster.manifest
+    together = rows_together(manifest)
+    first, stop, _ = devices.indices(ROWS)
+    rows, count = slice(first * together, stop * together), (stop - first) * together
+    state: State = {tensor.name: np.zeros((count, tensor.width), np.dtype(tensor.dtype)) for tensor in row_state(manifest)}
+    for each in readings:
+        step = forecaster.step(each.values[rows], each.mask[rows], each.elapsed[rows], each.learn[rows], state)
         state = step.state
     return step
 
 
-def _readings(number: int) -> _Readings:
-    """Ordinary rows of many scales, some missing, some after a gap, some not learned from."""
-    row = np.arange(ROWS)
+def _readings(number: int, together: int) -> _Readings:
+    """Ordinary rows of many scales, some missing, some after a gap, some not learned from; `together` rows are a device.
+
+    Where that is more than one, every fourth device lacks a metric for ever, and each has a reading without any value at times.
+    """
+    row = np.arange(ROWS * together)
+    device, metric = np.divmod(row, together)
     values = 10.0 ** (row % 9 - 3) * (1.0 + np.sin(0.7 * row + number)) - (row % 5)
-    mask = np.where((row + number) % 7 == 0, 0.0, 1.0)
-    elapsed = np.where((row + number) % 11 == 0, 5.0, 1.0)
-    learn = np.where((row + number) % 3 == 0, 0.25, 1.0)
-    return _Readings(values, *(array.astype(np.float32) for array in (mask, elapsed, learn)))
+    missing = (row + number) % 7 == 0
+    if together > 1:
+        missing |= ((device % 4 == 1) & (metric == device // 4 % together)) | ((device + number) % 13 == 0)
+    elapsed = np.where((device + number) % 11 == 0, 5.0, 1.0)
+    learn = np.where((device + number) % 3 == 0, 0.25, 1.0)
+    return _Readings(values, *(array.astype(np.float32) for array in (~missing, elapsed, learn)))
 
 
 def _tensors(step: ForecastStep) -> dict[str, np.ndarray]:

@@ -11,7 +11,8 @@ from tidegate.adapters.profiles import load_profiles, shipped_profiles
 from tidegate.contracts.codec import from_builtins
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration, DetectionSettings
 from tidegate.contracts.profile import Profile
-from tidegate.core.classifier import Model, misfit
+from tidegate.core.bundle_fit import ADVICE, misfit
+from tidegate.core.classifier import Model
 from tidegate.errors import BundleError, ConfigurationError, InputError
 from tidegate.settings import Settings
 
@@ -51,7 +52,7 @@ def load_forecasters(settings: Settings, configuration: CoreConfiguration) -> di
     for profile in configuration.profiles.values():
         fault = misfit(profile, models[profile.bundle].manifest) if profile.bundle else None
         if fault is not None:
-            raise BundleError(fault, advice="name the columns as metrics of the profile, or let another bundle serve it")
+            raise BundleError(fault, advice=ADVICE)
     return models
 
 

@@ -92,7 +92,8 @@ def _columns(manifest: BundleManifest) -> list[str]:
     rows = sum(data.rows for data in manifest.data)
     seen = f"{rows:,} rows of {', '.join(data.dataset for data in manifest.data)}"
     identity = f"{manifest.name}/{manifest.version}"
-    return [identity, manifest.tier, f"{manifest.state_bytes} bytes a row", seen, manifest.model_sha256[:12]]
+    state = f"{manifest.state_bytes} bytes a {'device' if manifest.metrics else 'row'}"
+    return [identity, manifest.tier, state, seen, manifest.model_sha256[:12]]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tidegate.bootstrap.access import check_exposure
 from tidegate.bootstrap.configuration import bundle_folders, core_configuration
 from tidegate.bootstrap.log import kafka_connection, refuse_roles_apart
 from tidegate.contracts.profile import Profile
-from tidegate.core.classifier import misfit
+from tidegate.core.bundle_fit import ADVICE, misfit
 from tidegate.errors import BundleError, TidegateError
 from tidegate.settings import SettingProblem, Settings, validate
 from tidegate.settings.sources import DEFAULT, Gathered, Key
@@ -121,7 +121,7 @@ def _bundles(settings: Settings, gathered: Gathered) -> Iterator[Complaint]:
             yield _error(("profiles",), gathered, text, "put it into a folder that `bundles` names")
         elif profile.bundle:
             for fault in _misfits(profile, folders[profile.bundle]):
-                yield _error(("profiles",), gathered, fault, "name the columns as metrics of the profile")
+                yield _error(("profiles",), gathered, fault, ADVICE)
 
 
 def _misfits(profile: Profile, folder: Path) -> Iterator[str]:

@@ -37,7 +37,8 @@ class BundleManifest:
     A forecaster's graph is one step: inputs `x` float64 [B, D], `mask` float32 [B, D] (1 observed), `dt` float32 [B]
     (intervals since the last reading), `learn` float32 [B] (0 to 1), and each `state`; outputs `quantiles` float64
     [B, D, horizon, level] in the metric's unit, and each state's successor. `metrics` is empty for a channel-independent
-    bundle (D is 1, one row per device and metric).
+    bundle (D is 1, one row per device and metric). A joint one names its D `metrics` and their `units` (empty where it knows
+    none); B are devices, and D divides the width of each state, because the service keeps it split over a device's rows.
 
     A classifier's (task `classify`) takes `records` float64 [B, F], the columns `metrics` in order, NaN for missing, and gives
     `probabilities` and `log_likelihood` float32 [B, class] and `energy` float32 [B]. Its `prior` holds, by class, the share it

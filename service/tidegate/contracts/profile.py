@@ -93,7 +93,8 @@ class Profile:
     description: str = ""
     """What such a device is, for people."""
     bundle: str | None = None
-    """Which model serves it, `name` or `name/version`; none means the universal bundle."""
+    """Which model serves it, `name` or `name/version`; none means the universal bundle. A joint bundle serves profiles of exactly
+    its metrics."""
     alarm: AlarmPolicy = field(default_factory=AlarmPolicy)
     """What turns scores into anomalies."""
     demand: dict[str, DemandMapping] = field(default_factory=dict)

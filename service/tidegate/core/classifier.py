@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.contracts.manifest import BundleManifest
-from tidegate.contracts.profile import Profile
 from tidegate.core.forecaster import Float32, Float64, Forecaster
 
 CLASSIFY: Final = "classify"
@@ -76,21 +75,4 @@ def class_set(manifest: BundleManifest) -> ClassSet:
         np.array([name not in normal for name in names], dtype=bool),
         float(manifest.settings["known_limit"]),
         float(manifest.settings["known_share"]),
-    )
-
-
-def misfit(profile: Profile, manifest: BundleManifest) -> str | None:
-    """Why a bundle of `manifest` cannot serve `profile`, in words; null when it can, as every forecaster can.
-
-    Metrics beyond the columns of a classifier are no fault: it passes them over.
-    """
-    if manifest.task != CLASSIFY:
-        return None
-    missing = [name for name in manifest.metrics if name not in profile.metrics]
-    if not missing:
-        return None
-    shown = ", ".join(repr(name) for name in missing[:5]) + (" …" if len(missing) > 5 else "")
-    return (
-        f"profile {profile.name!r} lacks {len(missing)} of the {len(manifest.metrics)} columns that "
-        f"bundle {manifest.name}/{manifest.version} classifies by: {shown}"
     )

@@ -13,7 +13,8 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, ProfileName, SiteId
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.profile_rules import check_profiles
-from tidegate.core.classifier import Model, misfit
+from tidegate.core.bundle_fit import ADVICE, misfit
+from tidegate.core.classifier import Model
 from tidegate.errors import CommandRefused
 
 MAX_METRICS: Final = 50_000
@@ -43,7 +44,7 @@ def profiles_asked_for(
 
     Raises:
         CommandRefused: other profiles are in force than the sender saw, there is no such profile or bundle, the bundle
-            classifies by columns that the profile lacks, or too many metrics.
+            does not fit the profile, or too many metrics.
         BundleError: a bundle was there when the journal was written and is not installed now.
         InputError: a profile breaks a rule.
     """
@@ -107,4 +108,4 @@ def _have_bundles(profiles: Iterable[Profile], there: Mapping[str, Model]) -> No
             )
         fault = misfit(profile, there[profile.bundle].manifest)
         if fault is not None:
-            raise CommandRefused(fault[:400], advice="name the columns as metrics; what a record lacks is left out of it")
+            raise CommandRefused(fault[:400], advice=ADVICE)

@@ -11,7 +11,8 @@ from tidegate.contracts.ids import ProfileName
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.profile_rules import check_profiles
 from tidegate.contracts.series import MOST_METRICS, SeriesRequest
-from tidegate.core.classifier import Model, misfit
+from tidegate.core.bundle_fit import misfit
+from tidegate.core.classifier import Model
 from tidegate.core.detection.series import score_series
 from tidegate.errors import BusyError, InputError
 
@@ -83,5 +84,5 @@ class SeriesDesk:
         model = self._forecasters.get(profile.bundle or "")
         fault = None if model is None else misfit(profile, model.manifest)
         if fault is not None:
-            raise InputError(f"{fault[:400]} - at `$.metrics`", advice="declare the columns, or name another bundle")
+            raise InputError(f"{fault[:400]} - at `$.metrics`", advice="declare the metrics of the bundle, or name another one")
         return profile

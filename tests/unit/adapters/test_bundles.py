@@ -71,7 +71,7 @@ def test_verifying_a_sound_bundle_finds_nothing(tmp_path: Path) -> None:
         ({"opset": 18}, f"model.onnx: opset is {OPSET}, expected 18"),
         ({"task": "translate"}, "task is translate, expected forecast or classify"),
         ({"task": "classify"}, "metrics is [], expected the columns of a record, each once"),
-        ({"metrics": ["temperature"]}, "metrics is ['temperature'], expected []"),
+        ({"metrics": ["temperature"]}, "units is [], expected 1, one for each metric"),
         ({"horizons": [1, 2]}, "horizons is [1, 2], expected [1, 3, 12, 36]"),
         ({"quantile_levels": [0.5]}, "quantile_levels is [0.5]"),
         ({"state_bytes": 21}, "state_bytes is 21, expected 20"),

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.core.detection.calibration import priors_of
 from tidegate.core.detection.state import Rows
-from tidegate.core.forecaster import Forecaster
+from tidegate.core.forecaster import Forecaster, row_state, rows_together
 from tidegate.errors import BundleError
 
 Int64 = NDArray[np.int64]
 
 
 class Lane:
-    """One bundle's rows. A bundle must forecast the horizons and levels that Tidegate publishes.
+    """One bundle's rows, `together` of them stepped as one. It must forecast the horizons and levels that Tidegate publishes.
 
     Raises:
         BundleError: the bundle forecasts others.
@@ -31,7 +31,8 @@ class Lane:
             )
         self.forecaster = forecaster
         self.priors = priors_of(manifest.prior)
-        self.rows = Rows(manifest.state)
+        self.together = rows_together(manifest)
+        self.rows = Rows(row_state(manifest))
 
     @property
     def identity(self) -> str:

@@ -53,7 +53,7 @@ SPREAD_SHARE: Final = 1 / 8
 """… or this share of the range seen, if that is more: a metric that never moved must be able to start moving (as a level)."""
 
 
-def learn_rows(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> Bool:
+def learn_rows(devices: Devices, profiles: Profiles, lane: Lane, taken: Taken, scored: Scored) -> Bool:
     """Step the forecaster and learn what the rows showed. Returns by reading whether its model state had to start anew."""
     rows, row = lane.rows, taken.row
     _learn_tails(devices, lane, taken, scored)
@@ -71,15 +71,16 @@ def learn_rows(devices: Devices, lane: Lane, taken: Taken, scored: Scored) -> Bo
     seen = ~rows.missing[row]
     rows.value[row[seen]] = taken.values[seen]
     rows.band[row[seen]] = scored.rows.residual.band[seen]
-    return _step(lane, taken, clean)
+    return _step(profiles, lane, taken, clean)
 
 
-def _step(lane: Lane, taken: Taken, clean: Bool) -> Bool:
-    rows, row = lane.rows, taken.row
+def _step(profiles: Profiles, lane: Lane, taken: Taken, clean: Bool) -> Bool:
+    order = _bundle_order(profiles, lane, taken)
+    rows, row, owner, clean = lane.rows, taken.row[order], taken.owner[order], clean[order]
     step = lane.forecaster.step(
-        np.where(clean, taken.values, 0.0),
+        np.where(clean, taken.values[order], 0.0),
         clean.astype(np.float32),
-        taken.elapsed[taken.owner].astype(np.float32),
+        taken.elapsed[owner].astype(np.float32),
         np.ones(len(row), dtype=np.float32),
         rows.model_state(row),
     )
@@ -88,9 +89,19 @@ def _step(lane: Lane, taken: Taken, clean: Bool) -> Bool:
     lost = ~np.isfinite(step.quantiles).all(axis=(1, 2))
     for tensor in step.state.values():
         lost |= ~np.isfinite(tensor).all(axis=1)
-    if lost.any():
-        _start_anew(lane, row[lost])
-    return np.bincount(taken.owner, weights=lost, minlength=len(taken.intake)) > 0
+    lost_by_reading: Bool = np.bincount(owner, weights=lost, minlength=len(taken.intake)) > 0
+    if lost.any():  # rows that step as one remember as one
+        _start_anew(lane, row[lost_by_reading[owner] if lane.together > 1 else lost])
+    return lost_by_reading
+
+
+def _bundle_order(profiles: Profiles, lane: Lane, taken: Taken) -> Int64 | slice:
+    """Which rows of a round come one after the other: a joint bundle has an order of its own for those of a device."""
+    if lane.together == 1:
+        return slice(None)
+    codes, which = np.unique(taken.profile, return_inverse=True)
+    place = np.stack([profiles.bundle_places[code] for code in codes.tolist()])[which]
+    return np.asarray(np.arange(len(place))[:, None] * lane.together + place).ravel()
 
 
 def _start_anew(lane: Lane, row: Int64) -> None:

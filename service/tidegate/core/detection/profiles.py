@@ -17,7 +17,8 @@ from tidegate.contracts.codec import pack
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import MetricName, ProfileName, SiteId
 from tidegate.contracts.profile import Direction, Metric, Profile
-from tidegate.core.classifier import Classifier, Model, misfit
+from tidegate.core.bundle_fit import misfit
+from tidegate.core.classifier import Classifier, Model
 
 UNIVERSAL: Final = "universal"
 """The bundle that serves every profile without one of its own."""
@@ -129,7 +130,7 @@ class Profiles:
         self.policies = [policy_digest(profile) if profile else "retired" for profile in known]
         models = [self.forecasters.get(key) for key in self.bundle_keys]
         self.warmup = np.array([_warmup(model) for model in models], dtype=np.int64)
-        self.record_places = [_places(metrics, model) for metrics, model in zip(self.metrics, models, strict=True)]
+        self.bundle_places = [_places(metrics, model) for metrics, model in zip(self.metrics, models, strict=True)]
 
     def _index_metrics(self) -> None:
         known = [self._metric(profile, metric) for profile, metric in self.metric_keys]
@@ -170,8 +171,8 @@ def _warmup(model: Model | None) -> int:
 
 
 def _places(metrics: list[MetricName], model: Model | None) -> NDArray[np.int64]:
-    """Where each column of a classifier stands among `metrics`; empty for a forecaster."""
-    if not metrics or not isinstance(model, Classifier):
+    """Where each of the bundle's metrics stands among `metrics`; empty where a forecaster takes each by itself."""
+    if not metrics or model is None:
         return np.empty(0, np.int64)
     return np.array([metrics.index(name) for name in model.manifest.metrics], dtype=np.int64)
 

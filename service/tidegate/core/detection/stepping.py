@@ -41,7 +41,7 @@ def step_rows(devices: Devices, profiles: Profiles, lane: Lane, intake: Intake) 
     taken = take(devices, profiles, lane, intake)
     scored = score(devices, profiles, lane, taken)
     judgement = judge(devices, profiles, taken, scored)
-    lost = learn_rows(devices, lane, taken, scored)
+    lost = learn_rows(devices, profiles, lane, taken, scored)
     learn_devices(devices, profiles, taken, scored, judgement.unusual, judgement.ended)
     keep_judgement(devices, taken, scored, judgement)
     devices.settled[intake.slot[lost]] = 0

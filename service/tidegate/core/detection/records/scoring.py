@@ -64,8 +64,8 @@ def take_records(devices: Devices, profiles: Profiles, lane: RecordLane, intake:
     """Gather what a round takes, columns in the bundle's order. Metrics that the bundle does not know are passed over."""
     profile = devices.profile[intake.slot].astype(np.int64)
     codes, which = np.unique(profile, return_inverse=True)
-    place = np.stack([profiles.record_places[code] for code in codes.tolist()])[which]
-    metric = np.stack([profiles.metric_codes[code][profiles.record_places[code]] for code in codes.tolist()])[which]
+    place = np.stack([profiles.bundle_places[code] for code in codes.tolist()])[which]
+    metric = np.stack([profiles.metric_codes[code][profiles.bundle_places[code]] for code in codes.tolist()])[which]
     values = intake.values[intake.start[:, None] + place]
     broken = (values < profiles.low[metric]) | (values > profiles.high[metric])
     elapsed = elapsed_intervals(devices, profiles, intake, profile)
