@@ -8,6 +8,7 @@ fail instead.
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from broker import Broker, Security, brokers, missing_tools
 from certificates import PASSWORD, USER, SecuredBroker, make_certificates
 from needs import Need, not_found
 from postgres import Postgres, missing_programs, postgres_server
+from support.joint import joint_folder
 
 BROKER = Need(
     "broker",
@@ -49,6 +51,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     BROKER.summarise(terminalreporter)
     POSTGRES.summarise(terminalreporter)
+
+
+@pytest.fixture(scope="session")
+def joint_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a bundle that forecasts the metrics of `support.joint` together, as `tidegate train profile` makes it."""
+    return joint_folder(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What the commands of training share: the wish for torch, the command a manifest cites, and errors in one line."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -18,10 +18,11 @@ def need_torch() -> None:
         raise typer.Exit(2) from None
 
 
-def cited_command(name: str, options: Mapping[str, object]) -> str:
+def cited_command(name: str, options: Mapping[str, object], *arguments: str, repeated: Sequence[tuple[str, str]] = ()) -> str:
     """Return the command as a stranger would type it; `--resume` and `--work` change nothing about the result."""
-    words = [word for option, value in options.items() if value not in (None, False) for word in _words(option, value)]
-    return shlex.join(["tidegate", "train", name, *words])
+    given = [*options.items(), *repeated]
+    words = [word for option, value in given if value not in (None, False) for word in _words(option, value)]
+    return shlex.join(["tidegate", "train", name, *arguments, *words])
 
 
 def _words(option: str, value: object) -> list[str]:

@@ -24,7 +24,7 @@ STATE_LIMIT: Final = 64.0
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Made-up readings: `x`, `mask`, `dt`, `learn`, each float64 [readings, rows]."""
+    """Made-up readings: `x`, `mask`, `dt`, `learn`, each float64 [readings, rows]; rows of a device share `dt` and `learn`."""
 
     x: Float64
     mask: Float64
@@ -35,8 +35,11 @@ class Readings:
         return len(self.x)
 
 
-def hard_readings(readings: int, rows: int, random_state: int = 7) -> Readings:
-    """Return readings of unlike scales with steps, spikes, constants, missing values, gaps and partial learning."""
+def hard_readings(readings: int, rows: int, random_state: int = 7, metrics: int = 1) -> Readings:
+    """Return readings of unlike scales with steps, spikes, constants, missing values, gaps and partial learning.
+
+    `metrics` rows are a device; where that is more than one, some rows never have a value.
+    """
     rng = np.random.default_rng(random_state)
     size = (readings, rows)
     x = np.cumsum(rng.normal(size=size) * (rng.random(size) < 0.1), axis=0) + rng.normal(scale=0.2, size=size)
@@ -46,12 +49,11 @@ def hard_readings(readings: int, rows: int, random_state: int = 7) -> Readings:
     x = x * 10.0 ** rng.uniform(-6, 9, rows) + 10.0 ** rng.uniform(-3, 6, rows)
     dt = np.where(rng.random(size) < 0.97, 1.0, np.exp(rng.uniform(-2, 7, size)))
     learn = np.where(rng.random(size) < 0.8, 1.0, rng.random(size))
-    return Readings(
-        x,
-        (rng.random(size) > 0.05).astype(np.float64),
-        dt.astype(np.float32).astype(np.float64),
-        learn.astype(np.float32).astype(np.float64),
-    )
+    by_device = [np.repeat(part[:, ::metrics], metrics, axis=1).astype(np.float32).astype(np.float64) for part in (dt, learn)]
+    seen = rng.random(size) > 0.05
+    if metrics > 1:
+        seen[:, 3::7] = False
+    return Readings(x, seen.astype(np.float64), by_device[0], by_device[1])
 
 
 def parity(model: Forecaster, path: Path, readings: Readings) -> float:
@@ -63,13 +65,13 @@ def parity(model: Forecaster, path: Path, readings: Readings) -> float:
         BundleError: it is above `PARITY_LIMIT`.
     """
     graph, worst = Graph(path), 0.0
-    torch_state, graph_state = model.fresh(readings.x.shape[1]), graph.fresh(readings.x.shape[1])
+    torch_state, graph_state = model.fresh(readings.x.shape[1] // graph.metrics), graph.fresh(readings.x.shape[1])
     for i in range(len(readings)):
         with torch.no_grad():
-            step = model(*_torch_inputs(readings, i), *torch_state)
+            step = model(*_torch_inputs(readings, i, graph.metrics), *torch_state)
         quantiles, graph_state = graph.step(readings.x[i], readings.mask[i], readings.dt[i], readings.learn[i], graph_state)
         torch_state = (step.scale, step.memory)
-        difference = np.abs(step.quantiles[:, 0].numpy() - quantiles).max(axis=2)
+        difference = np.abs(step.quantiles.flatten(0, 1).numpy() - quantiles).max(axis=2)
         scale = _units(graph_state)[:, None] + quantiles[:, :, -1] - quantiles[:, :, 0]
         worst = float(np.maximum(worst, (difference / scale).max()))  # unlike max(), keeps a NaN
     if not worst <= PARITY_LIMIT:
@@ -77,38 +79,40 @@ def parity(model: Forecaster, path: Path, readings: Readings) -> float:
     return worst
 
 
-def _torch_inputs(readings: Readings, i: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    single = [torch.from_numpy(part[i]).float() for part in (readings.mask, readings.dt, readings.learn)]
-    return torch.from_numpy(readings.x[i])[:, None], single[0][:, None], single[1], single[2]
+def _torch_inputs(readings: Readings, i: int, metrics: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    whole = [torch.from_numpy(part[i]).reshape(-1, metrics) for part in (readings.x, readings.mask, readings.dt, readings.learn)]
+    return whole[0], whole[1].float(), whole[2][:, 0].float(), whole[3][:, 0].float()
 
 
 def _units(state: GraphState) -> Float64:
     """Return each row's unit, as the graph forms it."""
-    column = {name: state.scale[:, i] for i, name in enumerate(SCALE_COLUMNS)}
+    scale = state.scale.reshape(-1, len(SCALE_COLUMNS))
+    column = {name: scale[:, i] for i, name in enumerate(SCALE_COLUMNS)}
     unit = 0.5 * (column["change_fast"] + column["change_slow"]) + SPREAD_SHARE * column["spread"]
     return np.asarray(np.maximum(unit, np.maximum(RELATIVE_FLOOR * np.abs(column["level_slow"]), ABSOLUTE_FLOOR)))
 
 
 def batch_differences(path: Path, readings: Readings) -> int:
-    """Return how many results differ in any bit when rows come in batches of `BATCH_SIZES`, shuffled, not all at once.
+    """Return how many results differ in any bit when rows (devices) come in batches of `BATCH_SIZES`, shuffled, not all at once.
 
     Raises:
         BundleError: any does.
     """
     graph, rng, differing = Graph(path), np.random.default_rng(7), 0
-    rows = readings.x.shape[1]
-    state = graph.fresh(rows)
+    devices = readings.x.shape[1] // graph.metrics
+    state = graph.fresh(readings.x.shape[1])
     for i in range(len(readings)):
         columns = [readings.x[i], readings.mask[i], readings.dt[i], readings.learn[i]]
         whole, next_state = graph.step(columns[0], columns[1], columns[2], columns[3], state)
         for size in BATCH_SIZES:
-            order = rng.permutation(rows)
-            for at in range(0, rows, size):
+            order = rng.permutation(devices)
+            for at in range(0, devices, size):
                 index = order[at : at + size]
-                part = [column[index] for column in columns]
+                rows = (index[:, None] * graph.metrics + np.arange(graph.metrics)).ravel()
+                part = [column[rows] for column in columns]
                 quantiles, after = graph.step(part[0], part[1], part[2], part[3], state.rows(index))
                 expected = next_state.rows(index)
-                pairs = ((quantiles, whole[index]), (after.scale, expected.scale), (after.memory, expected.memory))
+                pairs = ((quantiles, whole[rows]), (after.scale, expected.scale), (after.memory, expected.memory))
                 differing += sum(a.tobytes() != b.tobytes() for a, b in pairs)
         state = next_state
     if differing:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tidegate_training import profile_command
 from tidegate_training.asking import cited_command, explained, need_torch
 from tidegate_training.flows import command as flows
 from tidegate_training.tuning import command as tuning
@@ -18,6 +19,7 @@ train = typer.Typer(no_args_is_help=True, help="Train the models Tidegate ships,
 
 
 train.command(name="flows")(flows.train_flows)
+train.command(name="profile")(profile_command.train_profile)
 train.command(name="tune")(tuning.tune)
 
 
@@ -74,7 +76,7 @@ def universal(
     tidegate train universal --data ../shared/data --out bundles --version anndra --cell anndra
     """
     need_torch()
-    from tidegate_training import universal as making  # noqa: PLC0415  # torch
+    from tidegate_training import making  # noqa: PLC0415  # torch
     from tidegate_training.progress import epochs_shown  # noqa: PLC0415
     from tidegate_training.settings import UniversalSettings  # noqa: PLC0415
 
@@ -100,9 +102,9 @@ def universal(
     }
     command = cited_command("universal", {**options, "--version": version})
     steps = 1000 if smoke else 30_000
-    order = making.Order(out / making.NAME / version, version, command, work / "checkpoint.pt", resume, steps, by_size)
+    order = making.Order(out / "universal" / version, command, work / "checkpoint.pt", resume, steps, by_size)
     with explained(), epochs_shown(settings) as shown:
-        making.train_universal(training_series(data, smoke), settings, order, shown.on_update, shown.say)
+        making.make(training_series(data, smoke), settings, order, shown.on_update, shown.say)
     typer.echo(f"{order.folder}: ready")
 
 

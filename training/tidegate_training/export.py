@@ -23,7 +23,8 @@ OUTPUTS: Final = ("quantiles", "scale_next", "memory_next")
 def export_graph(model: Forecaster | Autoencoder, path: Path) -> None:
     """Write the one-step graph of `model` to `path`, checked by onnx, without traces of the machine that made it."""
     scale, memory = model.fresh(2)
-    example = (torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, 1), torch.ones(2), torch.ones(2), scale, memory)
+    metrics = model.metrics
+    example = (torch.zeros(2, metrics, dtype=torch.float64), torch.ones(2, metrics), torch.ones(2), torch.ones(2), scale, memory)
     rows = torch.export.Dim("rows", min=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated internals
@@ -47,11 +48,12 @@ def export_graph(model: Forecaster | Autoencoder, path: Path) -> None:
 
 def state_tensors(model: Forecaster) -> list[StateTensor]:
     """Return the carried state as the manifest names it."""
-    return [StateTensor("scale", "float64", len(SCALE_COLUMNS)), StateTensor("memory", "float32", model.memory_width)]
+    scale = StateTensor("scale", "float64", model.metrics * len(SCALE_COLUMNS))
+    return [scale, StateTensor("memory", "float32", model.memory_width)]
 
 
 def state_bytes(model: Forecaster) -> int:
-    """Return the bytes of state per row."""
+    """Return the bytes of state per row, or per device of a joint forecaster."""
     return sum(tensor.width * (8 if tensor.dtype == "float64" else 4) for tensor in state_tensors(model))
 
 

@@ -20,6 +20,7 @@ from tidegate.core.detection.calibration import NOVELTY, RESIDUAL, SHAPES, fleet
 from tidegate.core.detection.detection import Detection
 from tidegate.core.detection.table import Table
 from tidegate.core.forecaster import Float32, Float64, Forecaster
+from tidegate.errors import BundleError
 from tidegate.fleet.series import Series
 from tidegate_training.bundle import write_manifest
 from tidegate_training.evaluate.scoring import micro_batches, service_configuration
@@ -48,9 +49,14 @@ def make_prior(
     Deterministic; what prior the bundle had before does not matter.
 
     Raises:
-        BundleError: the bundle is none.
+        BundleError: the bundle is none, or forecasts metrics jointly: the series are of no such device.
     """
     before = load_bundle(folder).manifest
+    if before.metrics:
+        raise BundleError(
+            f"{folder} forecasts {len(before.metrics)} metrics jointly, and the series are of other devices",
+            advice="keep the prior of the universal bundle, which `tidegate train profile` gave it",
+        )
     settings = before.settings | {"prior_command": command, "prior_readings": readings}
     write_manifest(folder, replace(before, prior={}))
     bundle, configuration, tails = load_bundle(folder), service_configuration(), []

@@ -51,7 +51,8 @@ def judge(path: Path, split: Split, random_state: int) -> list[Judged]:
     ]
     lanes = [_lane(one.values) for _, one in chosen]
     quantiles = Graph(path).follow(windows_of(lanes, 64)) if lanes else np.empty((0, 0, 0, 0))
-    return [_judge_one(kind, one, quantiles[: len(one.values), i]) for i, (kind, one) in enumerate(chosen)]
+    rows = [(kind, metric) for kind, one in chosen for metric in one.columns]
+    return [_judge_one(kind, one, quantiles[: len(one.values), i]) for i, (kind, one) in enumerate(rows) if _lively(one.values)]
 
 
 def _lane(values: Float64) -> Lane:
@@ -61,7 +62,7 @@ def _lane(values: Float64) -> Lane:
 
 
 def _choose(part: list[Series], random_state: int) -> list[Series]:
-    """Return at most `LANES_PER_DATASET` lively cuts of each data set."""
+    """Return lively cuts of each data set with at most `LANES_PER_DATASET` metrics in all, but of one device at least."""
     rng, cuts = np.random.default_rng([random_state, 2]), []
     for dataset in sorted({one.dataset for one in part}):
         members = [one for one in part if one.dataset == dataset]
@@ -70,21 +71,26 @@ def _choose(part: list[Series], random_state: int) -> list[Series]:
             one = _cut(members[i], rng)
             if found < LANES_PER_DATASET and one is not None:
                 cuts.append(one)
-                found += 1
+                found += len(one.columns)
     return cuts
 
 
 def _cut(one: Series, rng: np.random.Generator) -> Series | None:
     start = int(rng.integers(max(1, len(one.values) - LANE_CELLS + 1)))
-    values = one.values[start : start + LANE_CELLS]
-    later = values[len(values) // 2 :]
-    lively = (
+    cut = replace(one, values=one.values[start : start + LANE_CELLS])
+    return cut if any(_lively(metric.values) for metric in cut.columns) else None
+
+
+def _lively(values: Float64) -> bool:
+    """Return whether both halves move and the second is almost whole."""
+    first, later = np.split(values, [len(values) // 2])
+    return bool(
         len(values) >= FEWEST_CELLS
         and np.isfinite(later).mean() > 0.9
         and np.nanstd(later) > 0
-        and np.nanstd(values[: len(values) // 2]) > 0
+        and np.isfinite(first).any()
+        and np.nanstd(first) > 0
     )
-    return replace(one, values=values) if lively else None
 
 
 def _judge_one(kind: str, one: Series, quantiles: Float64) -> Judged:
@@ -106,9 +112,9 @@ def _judge_one(kind: str, one: Series, quantiles: Float64) -> Judged:
 
 
 def _targets(values: Float64) -> Float64:
-    """Return float64 [cells, horizon]: the value each horizon ahead, NaN beyond the end."""
-    ahead = np.concatenate([values, np.full(max(HORIZONS), np.nan)])
-    return np.stack([ahead[h : h + len(values)] for h in HORIZONS], axis=1)
+    """Return float64 [cells, horizon] (or [cells, metric, horizon]): the value each horizon ahead, NaN beyond the end."""
+    ahead = np.concatenate([values, np.full((max(HORIZONS), *values.shape[1:]), np.nan)])
+    return np.stack([ahead[h : h + len(values)] for h in HORIZONS], axis=-1)
 
 
 def pinball(quantiles: Float64, targets: Float64) -> Float64:

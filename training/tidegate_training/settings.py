@@ -50,7 +50,28 @@ class UniversalSettings:
     """`adam`, or `sghmc`: momentum with friction and noise."""
 
 
+@dataclass(frozen=True, slots=True)
+class JointSettings(UniversalSettings):
+    """Settings of `tidegate train profile`: lanes hold whole devices, whose metrics are forecast together."""
+
+    metrics: int = 1
+    """Of the profile."""
+    hidden: int = 64
+    """Width of the recurrent output; a device carries about twice as many float32."""
+    head: int = 32
+    """Width of the layer between cell and quantiles, for each metric."""
+    lanes: int = 32
+    """Devices trained side by side."""
+    dropped_ratio: float = 0.15
+    """Metrics that are out for a stretch, in the lanes that lose any (half of them)."""
+
+
 SMOKE = UniversalSettings(
     hidden=8, head=8, lanes=16, window=16, updates_per_epoch=10, epochs=2, lane_readings=200, validation_readings=200
 )
 """A run of seconds that still trains, stops, exports and loads."""
+
+JOINT_SMOKE = JointSettings(
+    hidden=8, head=8, lanes=8, window=16, updates_per_epoch=10, epochs=2, lane_readings=200, validation_readings=200
+)
+"""The same for a profile."""

@@ -120,7 +120,7 @@ def _set_rate(optimiser: torch.optim.Optimizer, settings: UniversalSettings, epo
 @torch.no_grad()
 def held_out_loss(model: Forecaster, windows: list[Window]) -> float:
     """Return the weighted pinball loss in units over held-out lanes, state carried from window to window."""
-    scale, memory = model.fresh(windows[0].x.shape[1])
+    scale, memory = model.fresh(len(windows[0].reset))
     sums, counts = torch.zeros(1), torch.zeros(1)
     for window in windows:
         unrolled = unroll(model, window, scale, memory)

@@ -5,15 +5,17 @@ from typing import Final
 
 import numpy as np
 
-from tidegate.contracts.forecast import HORIZONS
 from tidegate.errors import InputError
-from tidegate_training.data.lanes import FEWEST_VALUES, Lane, Window, lane_of
-from tidegate_training.data.series import Float64, Series
+from tidegate_training.data.lanes import FEWEST_VALUES, Lane, Window, lane_of, side_by_side
+from tidegate_training.data.series import Series
 from tidegate_training.data.splits import Split
 from tidegate_training.settings import UniversalSettings
 
 LANES_PER_DATASET: Final = 48
 """Held-out lanes of each data set and kind (unseen series, later time): every data set counts the same."""
+
+FEWEST_LANES: Final = 4
+"""The same of devices that have many metrics."""
 
 
 def held_out_windows(split: Split, settings: UniversalSettings) -> list[Window]:
@@ -40,7 +42,7 @@ def held_out_lanes(split: Split, settings: UniversalSettings) -> list[tuple[Seri
             usable = [
                 one for one in part if one.dataset == dataset and one.rows >= 2 * FEWEST_VALUES and np.nanstd(one.values) > 0
             ]
-            for i in range(LANES_PER_DATASET if usable else 0):
+            for i in range(_lanes(usable[0]) if usable else 0):
                 one = usable[i % len(usable)]
                 start = int(rng.integers(max(1, len(one.values) - settings.validation_readings)))
                 cut = one.values[start : start + settings.validation_readings]
@@ -49,18 +51,19 @@ def held_out_lanes(split: Split, settings: UniversalSettings) -> list[tuple[Seri
     return lanes
 
 
+def _lanes(one: Series) -> int:
+    """Return how many lanes of a data set are held out: each of a device with many metrics holds as many rows."""
+    return max(LANES_PER_DATASET // len(one.columns), FEWEST_LANES)
+
+
 def windows_of(lanes: Sequence[Lane], window: int) -> list[Window]:
     """Return `lanes` side by side in windows of `window` readings; shorter lanes are padded with masked readings."""
     readings = -(-max(len(lane) for lane in lanes) // window) * window
-    x, mask, dt = (np.full((readings, len(lanes)), fill) for fill in (0.0, 0.0, 1.0))
-    targets = np.full((readings, len(lanes), len(HORIZONS)), np.nan)
-    for i, lane in enumerate(lanes):
-        n = len(lane)
-        x[:n, i], mask[:n, i], dt[:n, i], targets[:n, i] = lane.x, lane.mask, lane.dt, lane.targets
-    return [_window(x, mask, dt, targets, at, window) for at in range(0, readings, window)]
+    whole = side_by_side(lanes, [0] * len(lanes), readings)
+    return [_window(whole, at, window) for at in range(0, readings, window)]
 
 
-def _window(x: Float64, mask: Float64, dt: Float64, targets: Float64, at: int, window: int) -> Window:
+def _window(whole: Window, at: int, window: int) -> Window:
     """Return the readings `at` to `at + window` of all lanes; they start afresh in the first."""
     cut = slice(at, at + window)
-    return Window(x[cut], mask[cut], dt[cut], targets[cut], reset=np.full(x.shape[1], at == 0))
+    return Window(whole.x[cut], whole.mask[cut], whole.dt[cut], whole.targets[cut], reset=np.full(len(whole.reset), at == 0))

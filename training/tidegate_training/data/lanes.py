@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.forecast import HORIZONS
 from tidegate.errors import InputError
+from tidegate_training.data.dropping import dropped
 from tidegate_training.data.series import Float64, Series
-from tidegate_training.settings import UniversalSettings
+from tidegate_training.settings import JointSettings, UniversalSettings
 
 Bool = NDArray[np.bool_]
 
@@ -30,7 +31,10 @@ FEWEST_VALUES: Final = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
-    """Readings in order, float64: `x` [n] (0 where masked), `mask` and `dt` [n], `targets` [n, horizon], NaN where unknown."""
+    """Readings in order, float64: `x` [n] (0 where masked), `mask` and `dt` [n], `targets` [n, horizon], NaN where unknown.
+
+    Of a device whose metrics go together, `x` and `mask` are [n, metric] and `targets` [n, metric, horizon].
+    """
 
     x: Float64
     mask: Float64
@@ -40,10 +44,18 @@ class Lane:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def metrics(self) -> int:
+        """How many go together."""
+        return 1 if self.x.ndim == 1 else self.x.shape[1]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """`window` readings of all lanes: as in `Lane`, each [window, lanes]; `reset` bool [lanes]: the lane starts afresh here."""
+    """`window` readings of all lanes: as in `Lane`, each [window, rows]; `reset` bool [lanes]: the lane starts afresh here.
+
+    A lane is one row, or as many as it has metrics.
+    """
 
     x: Float64
     mask: Float64
@@ -53,21 +65,23 @@ class Window:
 
 
 def lane_of(values: Float64, read: Bool | None = None, hidden: Bool | None = None) -> Lane:
-    """Return the lane of a grid: cells not `read` are gaps, cells `hidden` (or NaN) are readings without a value.
+    """Return the lane of a grid [cells] or [cells, metric]: cells not `read` are gaps, `hidden` (or NaN) ones have no value.
 
-    Targets come from the whole grid, whatever the model was shown. Runs of NaN longer than 3 cells are gaps, not readings.
+    Targets come from the whole grid, whatever the model was shown. Runs of cells without any value longer than 3 are gaps, not
+    readings.
     """
     known = np.isfinite(values)
+    told: Bool = known if known.ndim == 1 else np.any(known, axis=1)
     read = np.ones(len(values), bool) if read is None else read.copy()
-    read &= known | _within_short_hole(known)
+    read &= told | _within_short_hole(told)
     cells = np.flatnonzero(read)
     shown = known[cells] if hidden is None else known[cells] & ~hidden[cells]
-    ahead = np.concatenate([values, np.full(max(HORIZONS), np.nan)])
+    ahead = np.concatenate([values, np.full((max(HORIZONS), *values.shape[1:]), np.nan)])
     return Lane(
         x=np.where(shown, values[cells], 0.0),
         mask=shown.astype(np.float64),
         dt=np.diff(cells, prepend=cells[:1] - 1).astype(np.float64),
-        targets=np.stack([ahead[cells + h] for h in HORIZONS], axis=1),
+        targets=np.stack([ahead[cells + h] for h in HORIZONS], axis=-1),
     )
 
 
@@ -92,6 +106,7 @@ class LaneSource:
                 advice="give longer series, or more of them",
             )
         self._series, self._settings = usable, settings
+        self.metrics = 1 if usable[0].values.ndim == 1 else usable[0].values.shape[1]
         weights = np.array([0.1 if len(np.unique(one.values[:5000])) < 10 else 1.0 for one in usable])
         datasets = np.array([one.dataset for one in usable])
         for dataset in np.unique(datasets):
@@ -106,7 +121,7 @@ class LaneSource:
         length = int(64 + rng.exponential(self._settings.lane_readings))
         start = int(rng.integers(max(1, len(values) - min(length, len(values)) + 1)))
         values = values[start : start + length]
-        lane = lane_of(values, self._read(len(values), rng), self._hidden(len(values), rng))
+        lane = lane_of(values, self._read(len(values), rng), self._hidden(values.shape, rng))
         return lane if len(lane) > 1 else self.draw(rng)
 
     def _read(self, cells: int, rng: np.random.Generator) -> Bool:
@@ -116,9 +131,12 @@ class LaneSource:
                 read[at : at + int(np.exp(rng.uniform(np.log(2), np.log(200))))] = False
         return read
 
-    def _hidden(self, cells: int, rng: np.random.Generator) -> Bool:
+    def _hidden(self, shape: tuple[int, ...], rng: np.random.Generator) -> Bool:
         ratio = self._settings.missing_ratio if rng.random() < 0.5 else 0.0
-        return rng.random(cells) < ratio
+        hidden: Bool = rng.random(shape) < ratio
+        if isinstance(self._settings, JointSettings):
+            hidden |= dropped(len(hidden), self.metrics, self._settings.dropped_ratio, rng)
+        return hidden
 
 
 class LaneBatcher:
@@ -131,15 +149,28 @@ class LaneBatcher:
 
     def next(self) -> Window:
         """Return the next window; what a lane lacks at its end is padded with masked readings without targets."""
-        window, lanes = self._settings.window, self._settings.lanes
-        x, mask, dt = (np.full((window, lanes), fill) for fill in (0.0, 0.0, 1.0))
-        targets = np.full((window, lanes, len(HORIZONS)), np.nan)
-        for i in range(lanes):
+        window = self._settings.window
+        for i in range(self._settings.lanes):
             if self._at[i] >= len(self._running[i]):
                 self._running[i], self._at[i] = self._source.draw(self._rng), 0
-            lane, cut = self._running[i], slice(int(self._at[i]), int(self._at[i]) + window)
-            n = len(lane.x[cut])
-            x[:n, i], mask[:n, i], dt[:n, i], targets[:n, i] = lane.x[cut], lane.mask[cut], lane.dt[cut], lane.targets[cut]
-        reset = self._at == 0
+        starts = self._at.tolist()
         self._at += window
-        return Window(x, mask, dt, targets, reset)
+        return side_by_side(self._running, starts, window)
+
+
+def side_by_side(lanes: Sequence[Lane], starts: Sequence[int], readings: int) -> Window:
+    """Return so many readings of `lanes`, each from its start on; one that starts at 0 starts afresh.
+
+    What a lane lacks at its end is padded with masked readings without targets.
+    """
+    metrics = lanes[0].metrics
+    x, mask, dt = (np.full((readings, len(lanes), metrics), fill) for fill in (0.0, 0.0, 1.0))
+    targets = np.full((readings, len(lanes), metrics, len(HORIZONS)), np.nan)
+    for i, lane in enumerate(lanes):
+        cut = slice(starts[i], starts[i] + readings)
+        n = len(lane.x[cut])
+        x[:n, i], mask[:n, i] = lane.x[cut].reshape(n, metrics), lane.mask[cut].reshape(n, metrics)
+        dt[:n, i], targets[:n, i] = lane.dt[cut, None], lane.targets[cut].reshape(n, metrics, len(HORIZONS))
+    rows = (readings, len(lanes) * metrics)
+    reset = np.array(starts) == 0
+    return Window(x.reshape(rows), mask.reshape(rows), dt.reshape(rows), targets.reshape(*rows, len(HORIZONS)), reset)

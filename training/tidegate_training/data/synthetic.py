@@ -1,8 +1,10 @@
 """Small self-made series for smoke runs and tests: daily waves, wandering levels, bursts, steps, and a constant."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from tidegate_training.data.series import Float64, Series
+from tidegate_training.data.series import DeviceSeries, Float64, Series
 
 
 def small_series(random_state: int = 7, cells: int = 1200) -> list[Series]:
@@ -34,3 +36,16 @@ def _bursts(rng: np.random.Generator, cells: int) -> Float64:
 
 def _steps(rng: np.random.Generator, cells: int) -> Float64:
     return np.asarray(np.repeat(rng.integers(0, 5, size=-(-cells // 100)), 100)[:cells].astype(np.float64))
+
+
+def small_devices(profile: str, metrics: Sequence[str], random_state: int = 7, cells: int = 600) -> list[DeviceSeries]:
+    """Return three devices whose `metrics` follow one load, each in its own way and unit."""
+    rng = np.random.default_rng(random_state)
+    units, phases = 10.0 ** rng.uniform(-2, 4, len(metrics)), rng.uniform(0.0, 6.0, len(metrics))
+    devices = []
+    for group in ("north", "south", "west"):
+        load = np.cumsum(rng.normal(scale=0.2, size=cells))[:, None]
+        wave = np.sin(np.arange(cells)[:, None] / 20.0 + phases)
+        values = units * (5.0 + wave + 0.3 * load + 0.1 * rng.normal(size=(cells, len(metrics))))
+        devices.append(DeviceSeries("synthetic", group, profile, values, 300.0, 1_700_000_000.0, metrics=tuple(metrics)))
+    return devices

@@ -286,7 +286,7 @@ def evaluate_why(
 
 @app.command(name="fitted", epilog="Example: `tidegate evaluate fitted --data ../shared/data --out fitted.json --processes 2`")
 def evaluate_fitted(data: Data, out: Out, limit: Limit = None, processes: Processes = 1) -> None:
-    """Judge each machine with a forecaster of its own, trained on its train part, beside PCA on the same; needs torch."""
+    """Judge each machine with forecasters of its own, by metric and joint, trained on its train part, beside PCA; needs torch."""
     check_extra()
     need_torch()
     from tidegate_training.evaluate import fitted, results, scoring  # noqa: PLC0415  # see the module

@@ -5,9 +5,10 @@ device's readings, its bundle and the configuration (design: guarantee 3), so ne
 No clock: the tick is the newest event time of a batch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -64,12 +65,13 @@ def judge_by_service(
     configuration: CoreConfiguration,
     forecaster: Forecaster,
     advanced: Callable[[int], None] = lambda _: None,
+    others: Mapping[str, Forecaster] = MappingProxyType({}),
 ) -> list[Judgement]:
     """Stream every reading of `taken` through one `Detection`, train part first, and return what it said of all rows.
 
     `surprise` [T] is the combined evidence before the device's own calibration, `rarity` [T] after it (NaN where a reading
     was not judged); `alarms` are the rows at which an anomaly opened, silence aside: nothing in a file is silent. `advanced`
-    is called with the number of readings of each micro-batch, once it is scored.
+    is called with the number of readings of each micro-batch, once it is scored. `others` are bundles that profiles name.
 
     Raises:
         InputError: two series are of the same device; they would be scored as one.
@@ -77,7 +79,7 @@ def judge_by_service(
     position = {series.device: index for index, series in enumerate(taken)}
     if len(position) != len(taken):
         raise InputError("two series are of the same device", advice="evaluate their folders one at a time")
-    detection = Detection(configuration, {"universal": forecaster})
+    detection = Detection(configuration, {"universal": forecaster, **others})
     kept = [_Kept.of(series) for series in taken]
     for places, readings in micro_batches(taken):
         result = detection.observe(readings, max(reading.event_time_ms for reading in readings))

@@ -29,6 +29,7 @@ class Reconstruction(NamedTuple):
 class Autoencoder(nn.Module):
     """`memory` float32 [B, 128] is the ring of the last readings' features; zeros until it is full."""
 
+    metrics: Final = 1
     memory_width: Final = READINGS * SHAPE_FEATURES
 
     def __init__(self, hidden: int = 32) -> None:

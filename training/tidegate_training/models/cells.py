@@ -6,9 +6,10 @@ from typing import Final
 from tidegate.errors import ConfigurationError
 from tidegate_training.models.anndra import TERMS, AnndraForecaster
 from tidegate_training.models.forecaster import Forecaster, UniversalForecaster
+from tidegate_training.models.joint import JointForecaster
 from tidegate_training.models.peephole import PeepholeForecaster
 from tidegate_training.models.windowed import ConvolutionalForecaster, DenseForecaster, TransformerForecaster
-from tidegate_training.settings import UniversalSettings
+from tidegate_training.settings import JointSettings, UniversalSettings
 
 CELLS: Final[dict[str, Callable[[UniversalSettings], Forecaster]]] = {
     "plain": lambda settings: UniversalForecaster(settings.hidden, settings.head),
@@ -21,11 +22,13 @@ CELLS: Final[dict[str, Callable[[UniversalSettings], Forecaster]]] = {
 
 
 def build(settings: UniversalSettings) -> Forecaster:
-    """Return a new forecaster; its weights are drawn from torch's generator.
+    """Return a new forecaster, a joint one for `JointSettings`; its weights are drawn from torch's generator.
 
     Raises:
         ConfigurationError: the cell is not known, or a term to leave out is not one of its terms.
     """
+    if isinstance(settings, JointSettings):
+        return JointForecaster(settings.metrics, settings.hidden, settings.head)
     if settings.cell not in CELLS:
         raise ConfigurationError(f"no cell named {settings.cell!r}", advice=f"known: {', '.join(CELLS)}")
     if settings.without and settings.cell != "anndra":

@@ -23,7 +23,7 @@ GAPS: Final = len(QUANTILE_LEVELS) - 1
 
 
 class Step(NamedTuple):
-    """Result of one step: `quantiles` float64 [B, 1, horizon, level] in the metric's unit, and both next states."""
+    """Result of one step: `quantiles` float64 [B, metric, horizon, level] in the metric's unit, and both next states."""
 
     quantiles: Tensor
     scale: Tensor
@@ -37,6 +37,8 @@ class Forecaster(nn.Module, ABC):
     `add_head`. Nothing in it may make a row depend on its batch: no Log, Exp of its own, Softplus or Sin (`checks` decides).
     """
 
+    metrics: int = 1
+    """Rows that go together: 1, or the metrics of a device where one memory is shared by all (`joint`)."""
     memory_width: int
     head: nn.Linear
     out: nn.Linear
@@ -49,8 +51,8 @@ class Forecaster(nn.Module, ABC):
             self.out.weight.mul_(0.1)
 
     def fresh(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Return the state of rows never seen: zeros, `scale` float64 and `memory` float32."""
-        return torch.zeros(rows, len(SCALE_COLUMNS), dtype=torch.float64), torch.zeros(rows, self.memory_width)
+        """Return the state of rows (of a joint forecaster: devices) never seen: zeros, `scale` float64 and `memory` float32."""
+        return torch.zeros(rows, self.metrics * len(SCALE_COLUMNS), dtype=torch.float64), torch.zeros(rows, self.memory_width)
 
     @abstractmethod
     def advance(self, features: Tensor, memory: Tensor, keep: Tensor) -> Tensor:
@@ -76,7 +78,7 @@ class Forecaster(nn.Module, ABC):
 
     def quantiles(self, features: Tensor, output: Tensor) -> Tensor:
         """Return quantiles float32 [B, horizon, level] around the anchor, in units; ascending by construction."""
-        raw = self.out(torch.tanh(self.head(torch.cat([features, output], dim=1))))
+        raw = self.out(self.units(features, output))
         median, gaps = raw.split([len(HORIZONS), GAPS * len(HORIZONS)], dim=1)
         below_and_above = (0.5 * (gaps + torch.sqrt(gaps * gaps + 4.0))).split(len(HORIZONS), dim=1)
         levels = [median]
@@ -85,6 +87,10 @@ class Forecaster(nn.Module, ABC):
         for gap in below_and_above[MEDIAN:]:
             levels.append(levels[-1] + gap)
         return torch.cat(levels, dim=1).reshape(-1, len(QUANTILE_LEVELS), len(HORIZONS)).transpose(1, 2)
+
+    def units(self, features: Tensor, output: Tensor) -> Tensor:
+        """Return the units of the layer between cell and quantiles, float32 [B, head], -1 to 1."""
+        return torch.tanh(self.head(torch.cat([features, output], dim=1)))
 
 
 class UniversalForecaster(Forecaster):

@@ -30,16 +30,16 @@ class Unrolled(NamedTuple):
 
 
 def unroll(model: Forecaster, window: Window, scale: Tensor, memory: Tensor) -> Unrolled:
-    """Step through `window` from `scale` float64 [B, 8] and `memory` float32 [B, width]; lanes that reset start at zero."""
+    """Step through `window` from the state of its lanes, as `model.fresh` gives it; lanes that reset start at zero."""
     kept = torch.from_numpy(~window.reset)
-    seen = observe_window(window, scale * kept[:, None].double())
+    seen = observe_window(window, (scale * kept[:, None].double()).reshape(-1, len(SCALE_COLUMNS)))
     memory, passed = memory * kept[:, None].float(), []
     for features, keep in zip(seen.features, seen.keep, strict=True):
         memory = model.advance(features, memory, keep)
         passed.append(memory)
     normalised = model.quantiles(seen.features.flatten(0, 1), model.output(torch.cat(passed)))
     shape = (*window.x.shape, len(HORIZONS), len(QUANTILE_LEVELS))
-    return Unrolled(normalised.reshape(shape), seen, seen.scale[-1], memory)
+    return Unrolled(normalised.reshape(shape), seen, seen.scale[-1].reshape(scale.shape), memory)
 
 
 @torch.no_grad()

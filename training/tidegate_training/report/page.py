@@ -28,7 +28,7 @@ PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Bundle {name}/{version}</title>
 <style>{style}</style>
 <h1>Bundle {name}/{version}</h1>
-<p>Task {task}, tier {tier}, {state_bytes} bytes of state per device and metric. Made {created_at} from commit
+<p>Task {task}, tier {tier}, {state_bytes} bytes of state per {row}. Made {created_at} from commit
 <code>{commit}</code> by <code>{command}</code>.</p>
 <h2>Held-out quality</h2>
 <p>Pinball loss as a ratio of a baseline's, which is given the quantiles of its own past errors on the same series (below 1 is
@@ -41,7 +41,7 @@ lanes of the same held-out parts: figures on them are no claim about others.</p>
 <h2>Forecasts</h2>{examples}
 <h2>Hits and misses</h2>{hits_and_misses}
 <h2>Training</h2>{losses}{by_size}
-<h2>Inside</h2>{activations}
+{activations}
 {data}
 <h2>Checks</h2>
 <p>Largest difference torch to ONNX {parity:.1e} of the forecast's scale (at most 1e-5); {differing:.0f} results that depend
@@ -62,6 +62,7 @@ def write_report(
         task=manifest.task,
         tier=manifest.tier,
         state_bytes=manifest.state_bytes,
+        row="device" if manifest.metrics else "device and metric",
         created_at=manifest.created_at,
         commit=escape(manifest.commit),
         command=escape(manifest.command),
@@ -90,7 +91,7 @@ def _pictures(judged: list[Judged], trained: Trained) -> dict[str, str]:
         residual_plots.predictions(judged),
         "".join(plots.example(one) for one in _examples(judged)),
         residual_plots.hits_and_misses(judged),
-        residual_plots.activations(trained.model, judged[0]),
+        f"<h2>Inside</h2>{residual_plots.activations(trained.model, judged[0])}" if trained.model.metrics == 1 else "",
     )
     return dict(zip(JUDGED_PLACES, found, strict=True))
 

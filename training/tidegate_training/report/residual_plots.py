@@ -113,7 +113,7 @@ def activations(model: Forecaster, one: Judged) -> str:
         memory = model.advance(features, memory, keep)
         passed.append(memory)
     output = model.output(torch.cat(passed[-SHOWN_CELLS:]))
-    head = torch.tanh(model.head(torch.cat([seen.features[-SHOWN_CELLS:, 0], output], dim=1)))
+    head = model.units(seen.features[-SHOWN_CELLS:, 0], output)
     figure = Figure(figsize=(8.0, 2.6), layout="constrained")
     for axes, name, layer in zip(figure.subplots(1, 2), ("output of the cell", "head"), (output, head), strict=True):
         axes.imshow(layer.T.numpy(), aspect="auto", cmap="coolwarm", vmin=-1, vmax=1, interpolation="nearest")

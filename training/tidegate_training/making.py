@@ -1,12 +1,13 @@
-"""`tidegate train universal` from series to bundle: split, train, export, check, judge, write."""
+"""From series to the bundle of a forecaster: split, train, export, check, judge, write."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 import tidegate
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
+from tidegate.contracts.ids import MetricName
 from tidegate.contracts.manifest import BundleManifest, TrainingData
 from tidegate_training import checks, export, provenance
 from tidegate_training.bundle import MODEL, REPORT, model_sha256, write_manifest
@@ -19,43 +20,46 @@ from tidegate_training.report.page import write_report
 from tidegate_training.settings import UniversalSettings
 from tidegate_training.train import Run, Trained, train
 
-NAME: Final = "universal"
 WARMUP_READINGS: Final = 64
 """Readings before a row's own scale and memory are worth a score: a few times the fast memory of the running scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made: `folder` of the bundle, its version, the checkpoint, and the command that asked for it.
+    """What is to be made: `folder` of the bundle (`name/version`), the checkpoint, and the command that asked for it.
 
     After `long_run_readings` state must still be bounded: 30,000 before a bundle ships (spec: detection quality).
     """
 
     folder: Path
-    version: str
     command: str
     checkpoint: Path
     resume: bool = False
     long_run_readings: int = 30_000
     by_size: bool = False
     """Whether to train again on less data, for the report's plot."""
+    metrics: tuple[str, ...] = ()
+    """Of a joint forecaster, in the order of the series' columns."""
+    units: tuple[str, ...] = ()
+    prior: Mapping[str, list[float]] = field(default_factory=dict)
+    """Fleet prior of the bundle's evidence streams."""
 
 
-def train_universal(
-    series: list[Series],
+def make(
+    series: Sequence[Series],
     settings: UniversalSettings,
     order: Order,
     on_update: Callable[[int, float], None] = lambda epoch, loss: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> BundleManifest:
-    """Make the universal bundle in `order.folder` and return its manifest; `say` hears of each stage.
+    """Make the bundle in `order.folder` and return its manifest; `say` hears of each stage.
 
     Raises:
         ConfigurationError: asked to resume from a checkpoint of other settings or data.
         BundleError: the exported graph fails a check; nothing is left that a service would load.
     """
     commit = provenance.commit()  # before the minutes in which somebody may commit
-    parts = split(series, settings.held_out_ratio, settings.random_state)
+    parts = split(list(series), settings.held_out_ratio, settings.random_state)
     data = describe(parts.train)
     say(f"{sum(one.rows for one in data):,} values of {len(parts.train)} series to train on")
     run = Run(order.checkpoint, order.resume, {one.dataset: one.sha256 for one in data}, on_update)
@@ -77,10 +81,15 @@ def train_universal(
 
 def _check(trained: Trained, path: Path, long_run_readings: int) -> dict[str, float]:
     """Run all checks, which raise, and return their figures."""
+    metrics = trained.model.metrics
+
+    def hard(readings: int, devices: int) -> checks.Readings:
+        return checks.hard_readings(readings, devices * metrics, metrics=metrics)
+
     return {
-        "parity_max_abs": checks.parity(trained.model, path, checks.hard_readings(500, 64)),
-        "batch_results_differing": checks.batch_differences(path, checks.hard_readings(4, 1000)),
-        "memory_abs_max": checks.long_run(path, checks.hard_readings(1000, 16), long_run_readings),
+        "parity_max_abs": checks.parity(trained.model, path, hard(500, 64 if metrics == 1 else 8)),
+        "batch_results_differing": checks.batch_differences(path, hard(4, 1000 if metrics == 1 else 130)),
+        "memory_abs_max": checks.long_run(path, hard(1000, 16 if metrics == 1 else 2), long_run_readings),
         "long_run_readings": long_run_readings,
     }
 
@@ -98,18 +107,18 @@ def _manifest(
     trained: Trained, settings: UniversalSettings, order: Order, data: list[TrainingData], commit: str, found: dict[str, float]
 ) -> BundleManifest:
     return BundleManifest(
-        name=NAME,
-        version=order.version,
+        name=order.folder.parent.name,
+        version=order.folder.name,
         task="forecast",
         tier="light",
-        metrics=[],
-        units=[],
+        metrics=[MetricName(name) for name in order.metrics],
+        units=list(order.units),
         horizons=list(HORIZONS),
         quantile_levels=list(QUANTILE_LEVELS),
         state=export.state_tensors(trained.model),
         state_bytes=export.state_bytes(trained.model),
         warmup_readings=WARMUP_READINGS,
-        prior={},
+        prior=dict(order.prior),
         data=data,
         code_version=tidegate.__version__,
         commit=commit,
