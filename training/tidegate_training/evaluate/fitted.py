@@ -1,7 +1,8 @@
-"""Track B: each machine judged with a forecaster fitted on its own train part and on nothing else, beside PCA fitted on the same.
+"""Track B: each machine judged with forecasters fitted on its own train part and on nothing else, beside PCA fitted on the same.
 
 Track A, the detection study, asks what a frozen bundle does for a machine it never saw; this one, whether training for the
-machine would have been worth it. The rest of the detector is as shipped. Needs torch.
+machine would have been worth it, each metric by itself or all of them together. The rest of the detector is as shipped. Needs
+torch.
 """
 
 import tempfile
@@ -21,13 +22,14 @@ from tidegate.fleet.series import Series
 from tidegate_training.evaluate.baselines import Judgement
 from tidegate_training.evaluate.detection import labelled
 from tidegate_training.evaluate.figures import bootstrap_interval, paired_difference
-from tidegate_training.evaluate.scoring import judge_by_service, on_test_part, universal_forecaster
+from tidegate_training.evaluate.scoring import judge_by_service, on_test_part, profile_of, universal_forecaster
 from tidegate_training.evaluate.spread import spread
 from tidegate_training.evaluate.verdicts import Report, surprises
 from tidegate_training.evaluate.vus import vus_pr
-from tidegate_training.settings import UniversalSettings
+from tidegate_training.settings import JointSettings, UniversalSettings
 
 if TYPE_CHECKING:
+    from tidegate_training.data.series import Series as Grid
     from tidegate_training.models.forecaster import Forecaster as Network
 
 DATASETS: Final = ("smd", "asd")
@@ -36,12 +38,19 @@ DATASETS: Final = ("smd", "asd")
 SETTINGS: Final = UniversalSettings(lanes=64, updates_per_epoch=50, epochs=8, patience=3, lane_readings=1500)
 """A tenth of the universal bundle's updates on a quarter of its lanes: one machine has a thousandth of its variety."""
 
+JOINT_SETTINGS: Final = JointSettings(lanes=16, updates_per_epoch=50, epochs=8, patience=3, lane_readings=1500)
+"""As many updates; a lane holds all metrics of the machine."""
+
 FITTED: Final = "tidegate, fitted"
+JOINTLY: Final = "tidegate, fitted jointly"
 RIVAL: Final = "PCA"
+DETECTORS: Final = (FITTED, JOINTLY, RIVAL)
 
 NOTES: Final = (
     "Track B: the forecaster of each machine is trained on that machine's train part (the last 15 % of it held out to stop by), "
     "exported and loaded like any bundle; then the train part is streamed as history and the test part counts, as in track A.",
+    "`tidegate, fitted` forecasts each metric by itself, with one model for all of them; `tidegate, fitted jointly` is a joint "
+    "bundle, which forecasts each from all metrics of the machine. All else of the detector is the same for both.",
     "PCA is fitted on the same train part. What the shipped bundle does on these machines (track A) is in the detection study.",
     "VUS-PR as in the detection study. SMD's machines were scaled over train and test together by their publishers.",
 )
@@ -49,11 +58,16 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FitJob:
-    """A machine to train for and to judge."""
+    """A machine to train for and to judge; by `JointSettings`, with all its metrics together."""
 
     series: Series
     configuration: CoreConfiguration
     settings: UniversalSettings
+
+    @property
+    def jointly(self) -> bool:
+        """Whether the metrics are forecast together."""
+        return isinstance(self.settings, JointSettings)
 
 
 def run_fitted(
@@ -62,6 +76,7 @@ def run_fitted(
     *,
     limit: int | None = None,
     settings: UniversalSettings = SETTINGS,
+    joint_settings: JointSettings = JOINT_SETTINGS,
     processes: int = 1,
     report: Report = lambda *_: None,
 ) -> dict[str, dict[str, float]]:
@@ -73,45 +88,56 @@ def run_fitted(
     taken = [series for group in labelled(folder, limit) if group[0].dataset in DATASETS for series in group]
     if not taken:
         raise InputError(f"{folder}: no machine with a train part", advice="give a folder that holds smd or asd")
-    jobs = [FitJob(series, configuration, settings) for series in taken]
+    jobs = [FitJob(series, configuration, each) for each in (settings, joint_settings) for series in taken]
     done = 0
 
     def finished(_: FitJob) -> None:
         nonlocal done
         done += 1
-        report("machines", done, len(jobs))
+        report("forecasters", done, len(jobs))
 
-    report("machines", 0, len(jobs))
+    report("forecasters", 0, len(jobs))
     said = spread(fit_and_judge, jobs, processes=processes, finished=finished)
     rivals = surprises(taken, [RIVAL], processes=processes)[RIVAL]
     return {
         f"{series.dataset}/{series.device}": {
             FITTED: _vus(series, fitted.surprise),
+            JOINTLY: _vus(series, jointly.surprise),
             RIVAL: _vus(series, rival[series.train_rows :]),
         }
-        for series, fitted, rival in zip(taken, said, rivals, strict=True)
+        for series, fitted, jointly, rival in zip(taken, said[: len(taken)], said[len(taken) :], rivals, strict=True)
     }
 
 
 def fit_and_judge(job: FitJob) -> Judgement:
     """What the service says of the machine's test part with a forecaster of its own."""
+    shipped = universal_forecaster()
     with tempfile.TemporaryDirectory(prefix="tidegate-fitted-") as work:
-        own = fit(job.series, job.settings, universal_forecaster().manifest, Path(work))
-    return on_test_part(judge_by_service([job.series], job.configuration, own)[0], job.series.train_rows)
+        own = fit(job.series, job.settings, shipped.manifest, Path(work))
+    if job.jointly:
+        profile = replace(profile_of(job.series, job.configuration), bundle=own.manifest.name)
+        configuration = replace(job.configuration, profiles={**job.configuration.profiles, profile.name: profile})
+        judged = judge_by_service([job.series], configuration, shipped, others={own.manifest.name: own})
+    else:
+        judged = judge_by_service([job.series], job.configuration, own)
+    return on_test_part(judged[0], job.series.train_rows)
 
 
 def fit(series: Series, settings: UniversalSettings, like: BundleManifest, work: Path) -> Forecaster:
-    """Train on the train part of `series`; the manifest, fleet prior included, is `like` but for the model."""
+    """Train on the train part of `series`; the manifest, fleet prior included, is `like` but for the model and its metrics."""
     from tidegate_training import bundle, checks, export  # noqa: PLC0415  # torch, for this study only
 
+    if isinstance(settings, JointSettings):
+        like = replace(like, name="fitted", metrics=list(series.metrics), units=[""] * len(series.metrics))
     model, folder = train_for(series, settings, work / "checkpoint.pt"), work / like.name / like.version
     folder.mkdir(parents=True)
+    hard = checks.hard_readings(200, 16 if model.metrics == 1 else 2 * model.metrics, metrics=model.metrics)
     export.export_graph(model, folder / bundle.MODEL)
     manifest = replace(
         like,
         state=export.state_tensors(model),
         state_bytes=export.state_bytes(model),
-        parity_max_abs=checks.parity(model, folder / bundle.MODEL, checks.hard_readings(200, 16)),
+        parity_max_abs=checks.parity(model, folder / bundle.MODEL, hard),
         model_sha256=bundle.model_sha256(folder),
     )
     bundle.write_manifest(folder, manifest)
@@ -119,13 +145,17 @@ def fit(series: Series, settings: UniversalSettings, like: BundleManifest, work:
 
 
 def train_for(series: Series, settings: UniversalSettings, checkpoint: Path) -> "Network":
-    """Train on the train part of `series` alone, one channel-independent model for all its metrics."""
+    """Train on the train part of `series` alone: a model that takes each metric by itself, or by `JointSettings` all at once."""
+    from tidegate_training.data.devices import device_series  # noqa: PLC0415  # torch, as above
     from tidegate_training.data.sources import metrics_of  # noqa: PLC0415  # torch, as above
     from tidegate_training.data.splits import split  # noqa: PLC0415
     from tidegate_training.train import Run, train  # noqa: PLC0415
 
-    parts = split(list(metrics_of(series.dataset, series.part("train"))), settings.held_out_ratio, settings.random_state)
-    return train(parts, settings, Run(checkpoint)).model
+    part: list[Grid] = list(metrics_of(series.dataset, series.part("train")))
+    if isinstance(settings, JointSettings):
+        settings = replace(settings, metrics=len(series.metrics))
+        part = [device_series(series.part("train"), series.metrics)]
+    return train(split(part, settings.held_out_ratio, settings.random_state), settings, Run(checkpoint)).model
 
 
 def _vus(series: Series, surprise: np.ndarray[Any, np.dtype[np.float64]]) -> float:
@@ -135,16 +165,17 @@ def _vus(series: Series, surprise: np.ndarray[Any, np.dtype[np.float64]]) -> flo
 
 
 def fitted_figures(by_machine: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """The figures of the study: VUS-PR by machine, means with intervals, and paired differences to the fitted one."""
+    """The figures of the study: VUS-PR by machine, means with intervals, and paired differences to the fitted ones."""
     return {
         "vus_pr_by_machine": by_machine,
         "vus_pr": dict(_means(by_machine)),
-        "fitted_less_other": {RIVAL: paired_difference(by_machine, FITTED, RIVAL)},
+        "fitted_less_other": {name: paired_difference(by_machine, FITTED, name) for name in (JOINTLY, RIVAL)},
+        "jointly_less_other": {RIVAL: paired_difference(by_machine, JOINTLY, RIVAL)},
     }
 
 
 def _means(by_machine: dict[str, dict[str, float]]) -> Iterator[tuple[str, dict[str, float]]]:
-    for name in (FITTED, RIVAL):
+    for name in DETECTORS:
         values = np.array([row[name] for row in by_machine.values()])
         low, high = bootstrap_interval(values)
         yield name, {"mean": float(values.mean()), "low": low, "high": high}
