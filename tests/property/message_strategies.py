@@ -53,6 +53,8 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of([_values(each) for each in info.types])
         case inspect.ListType():
             return st.lists(_values(info.item_type), max_size=2)
+        case inspect.VarTupleType():
+            return st.lists(_values(info.item_type), max_size=2).map(tuple)
         case inspect.TupleType():
             return st.tuples(*(_values(each) for each in info.item_types))
         case inspect.DictType():

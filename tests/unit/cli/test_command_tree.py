@@ -38,6 +38,7 @@ PRINTS_NO_DATA = {
     "tidegate evaluate acceptance": "its figures go to the JSON file of --out",
     "tidegate train flows": "writes a bundle, whose manifest is JSON",
     "tidegate train tune": "its table of trials goes to the JSON file of --out",
+    "tidegate train profile": "writes a bundle, whose manifest is JSON",
     "tidegate train universal": "writes a bundle, whose manifest is JSON",
     "tidegate train prior": "writes a bundle, whose manifest is JSON",
 }
