@@ -51,10 +51,9 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.sampled_from(info.cls)
         case inspect.UnionType():
             return st.one_of([_values(each) for each in info.types])
-        case inspect.ListType():
-            return st.lists(_values(info.item_type), max_size=2)
-        case inspect.VarTupleType():
-            return st.lists(_values(info.item_type), max_size=2).map(tuple)
+        case inspect.ListType() | inspect.VarTupleType():
+            values = st.lists(_values(info.item_type), max_size=2)
+            return values.map(tuple) if isinstance(info, inspect.VarTupleType) else values
         case inspect.TupleType():
             return st.tuples(*(_values(each) for each in info.item_types))
         case inspect.DictType():
@@ -74,6 +73,8 @@ def _dataclass(kind: type) -> st.SearchStrategy[Any]:
 def _field(field: inspect.Field) -> st.SearchStrategy[Any]:
     if field.name == "schema_version":
         return st.just(field.default)
+    if field.name == "auto_approve_windows":  # which the settings themselves check
+        return st.lists(st.sampled_from(["02:00-05:00", "22:00-04:00", "00:00-24:00"]), max_size=2).map(tuple)
     return _values(field.type)
 
 
