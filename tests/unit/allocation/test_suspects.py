@@ -5,6 +5,7 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 from small_site import NO_DEMAND, SITE, Worker, device, gateway, request_of, three_gateways, topology
 
 from tidegate.contracts.ack import Ack, AckKind
@@ -15,7 +16,7 @@ from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation.allocator import Allocator
 from tidegate.core.allocation.model import Suspect
 from tidegate.core.allocation.planner import plan
-from tidegate.core.allocation.suspicion import LONGEST_STEP_MS, RAMP_MS, excess_of, moved_on, withheld_shares
+from tidegate.core.allocation.suspicion import CHANCE, LONGEST_STEP_MS, RAMP_MS, excess_of, moved_on, withheld_shares
 from tidegate.core.allocation.why_not import why_not
 from tidegate.core.detection.results import Trouble
 
@@ -62,9 +63,20 @@ def test_an_hour_without_a_look_moves_it_no_further_than_a_minute() -> None:
         ([1, 0], [1, 1], [False, False]),
         ([2, 1], [10, 10], [False, False]),
         ([10], [10], [False]),
+        ([4, 0], [4, 40], [False, False]),
+        ([6, 0], [6, 40], [True, False]),
         ([0, 0], [0, 0], [False, False]),
     ],
-    ids=["clear", "all of the site", "one of one", "chance", "nobody to compare with", "nobody"],
+    ids=[
+        "clear",
+        "all of the site",
+        "one of one",
+        "chance",
+        "nobody to compare with",
+        "four may be chance",
+        "six are not",
+        "nobody",
+    ],
 )
 def test_only_what_the_rest_of_the_site_does_not_show_is_held_against_a_gateway(
     troubled: list[int], devices: list[int], suspects: list[bool]
@@ -72,6 +84,25 @@ def test_only_what_the_rest_of_the_site_does_not_show_is_held_against_a_gateway(
     excess = excess_of(np.array(troubled), np.array(devices))
     assert [bool(each > 0) for each in excess] == suspects
     assert (excess <= 1).all()
+
+
+def test_trouble_that_meets_at_a_gateway_by_chance_makes_nobody_suspect_in_a_week_of_looks() -> None:
+    random, devices = np.random.default_rng(0), np.full(12, 15)
+    ill = random.binomial(1, 0.05, (10_000, 12, 15)).sum(axis=2)
+    assert max(excess_of(each, devices).max() for each in ill) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_chance_is_ruled_out_as_by_fishers_exact_test(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    devices = random.integers(1, 60, 6)
+    troubled = random.binomial(devices, [0.6, 0.1, 0.1, 0.1, 0.1, 0.1])
+    rest, of_rest = troubled.sum() - troubled, devices.sum() - devices
+    tables = np.stack([troubled, devices - troubled, rest, of_rest - rest], axis=1).reshape(-1, 2, 2)
+    sure = [fisher_exact(table, alternative="greater").pvalue <= CHANCE / len(devices) for table in tables]
+    suspects = excess_of(troubled, devices) > 0
+    assert not (suspects & ~np.array(sure)).any()
+    assert suspects[0] or not sure[0]
 
 
 def test_what_is_withheld_is_at_most_a_tenth_of_the_site_of_its_scarcest_resource() -> None:

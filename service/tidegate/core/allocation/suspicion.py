@@ -27,6 +27,10 @@ MOST_COUNTED: Final = 24
 CONFIDENCE: Final = 1.96
 """Standard deviations of the interval within which a share of devices is known: 95 % of a normal one."""
 
+CHANCE: Final = 1 / (365 * 24 * 60)
+"""Probability that a look at a site finds one of its gateways worse than the rest by chance alone: of a look a minute, one a year
+(our choice). An interval of 95 % alone is not enough where many gateways are asked every minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
@@ -70,12 +74,36 @@ def remembered_ms(count: int, each_seconds: float) -> int:
 def excess_of(troubled: Int64, devices: Int64) -> Float64:
     """By how much the share of `troubled` among `devices` surely exceeds that of all other gateways together, float64 [gateway].
 
-    The lower end of its interval above the upper end of theirs (Wilson 1927): 0 for a few of few, and where there is nobody to
-    compare with.
+    The lower end of its interval above the upper end of theirs (Wilson 1927): 0 for a few of few, where there is nobody to
+    compare with, and where so many troubled devices of a site may well have met at one of its gateways by `CHANCE`.
     """
     low, _ = _interval(troubled, devices)
     _, high = _interval(troubled.sum() - troubled, devices.sum() - devices)
-    return np.clip(low - high, 0.0, 1.0)
+    excess = np.clip(low - high, 0.0, 1.0)
+    excess[_by_chance(troubled, devices, np.flatnonzero(excess))] = 0.0
+    return excess
+
+
+def _by_chance(troubled: Int64, devices: Int64, asked: Int64) -> Int64:
+    """Those of the gateways `asked` that would have as many of the site's troubled devices if these were dealt out blindly.
+
+    Fisher's exact test, one-sided, with `CHANCE` shared among all gateways: the hypergeometric distribution from `troubled` up.
+    """
+    if not asked.size:
+        return asked
+    ill, everybody = int(troubled.sum()), int(devices.sum())
+    log_factorial = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, everybody + 1)))))
+
+    def log_ways(of: int, count: Int64) -> Float64:
+        return np.asarray(log_factorial[of] - log_factorial[count] - log_factorial[of - count])
+
+    def tail(own: int, served: int) -> float:
+        met = np.arange(own, min(ill, served) + 1)
+        log_p = log_ways(ill, met) + log_ways(everybody - ill, served - met) - log_ways(everybody, np.array([served]))
+        return float(np.exp(log_p).sum())
+
+    tails = np.array([tail(int(troubled[gateway]), int(devices[gateway])) for gateway in asked])
+    return asked[tails > CHANCE / len(devices)]
 
 
 def _interval(hits: Int64, count: Int64) -> tuple[Float64, Float64]:
