@@ -50,6 +50,7 @@ PLAN_RECEIPT: Final = CommandReceipt(CommandId("shift-2-plan"), _SITE, CommandKi
 CHANGES: Final = {
     "a gateway dies": {"fail": ["gw-a"]},
     "a gateway is drained": {"drain": ["gw-a"]},
+    "gw-b takes the place of gw-a": {"replace": {"gw-a": "gw-b"}},
     "demand doubles": {"scale": 2.0},
     "twenty pumps peak, and gw-b gets more": {"scale_profiles": {"pump": 1.5}, "capacity": {"gw-b": {CPU_MILLICORES: 4000.0}}},
     "one more pump": {"add_devices": [{"id": "pump-9", "profile": "pump", "demand": {CPU_MILLICORES: 120.0}}]},

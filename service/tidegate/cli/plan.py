@@ -105,6 +105,9 @@ def what_if(
     fail: Annotated[list[str] | None, typer.Option(help="A gateway that dies; repeat for several.")] = None,
     drain: Annotated[list[str] | None, typer.Option(help="A gateway that is emptied; repeat for several.")] = None,
     cordon: Annotated[list[str] | None, typer.Option(help="A gateway that gets no more devices; repeat for several.")] = None,
+    replaced: Annotated[
+        list[str] | None, typer.Option("--replace", help="`OLD=NEW`: a gateway and its successor; repeat for several.")
+    ] = None,
     scale: Annotated[float, typer.Option(min=0, help="Factor of every device's demand.")] = 1.0,
     file: Annotated[Path | None, typer.Option(help="Changes as JSON or YAML, with everything that REST takes.")] = None,
     url: Url = DOOR,
@@ -118,10 +121,19 @@ def what_if(
         fail=[*changes.fail, *map(GatewayId, fail or [])],
         drain=[*changes.drain, *map(GatewayId, drain or [])],
         cordon=[*changes.cordon, *map(GatewayId, cordon or [])],
+        replace=changes.replace | _successors(replaced or []),
         scale=changes.scale * scale,
     )
     study = ask(url, token, lambda client: client.studies.what_if(site, changes))
     show(study, as_json, lambda: _draw_study(study))
+
+
+def _successors(pairs: list[str]) -> dict[GatewayId, GatewayId]:
+    """Gateways and their successors, of pairs as `OLD=NEW`."""
+    split = [pair.split("=") for pair in pairs]
+    if not all(len(names) == 2 and all(names) for names in split):
+        raise typer.BadParameter("write OLD=NEW, such as gw-a=gw-b", param_hint="--replace")
+    return {GatewayId(old): GatewayId(new) for old, new in split}
 
 
 @app.command(name="why-not", epilog=_WHY_NOT)

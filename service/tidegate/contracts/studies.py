@@ -32,7 +32,7 @@ class Changes:
     """What is to be different. Empty means the site as it stands.
 
     `fail`ed gateways are silent, and `remove`d ones gone, which is the same for who is served. `capacity` replaces the named
-    resources of a gateway. Demand is scaled by `scale` everywhere, by `scale_profiles` and by `scale_devices`, all together.
+    resources of a gateway. A gateway is `replace`d when it is drained towards a successor, which may be an added one. Demand is scaled by `scale` everywhere, by `scale_profiles` and by `scale_devices`, all together.
     Added devices that say nowhere are unserved; what they do not demand themselves is their profile's constant.
     """
 
@@ -40,6 +40,7 @@ class Changes:
     remove: list[GatewayField] = field(default_factory=list)
     drain: list[GatewayField] = field(default_factory=list)
     cordon: list[GatewayField] = field(default_factory=list)
+    replace: dict[GatewayField, GatewayField] = field(default_factory=dict)
     add_gateways: list[Gateway] = field(default_factory=list)
     capacity: dict[GatewayField, Resources] = field(default_factory=dict)
     add_devices: list[DevicePlacement] = field(default_factory=list)

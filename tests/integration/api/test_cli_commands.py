@@ -258,6 +258,12 @@ async def test_ctrl_c_ends_a_command_without_a_traceback(house: Any, url: str) -
     assert b"Traceback" not in err
 
 
+@pytest.mark.parametrize("pair", ["gw-a", "gw-a=", "=gw-b", "gw-a=gw-b=gw-c"])
+async def test_a_replacement_that_names_no_pair_is_refused_before_anybody_is_asked(pair: str) -> None:
+    done = await run("plan", "what-if", SITE, "--replace", pair, "--url", "http://127.0.0.1:1")
+    assert (done.code, "OLD=NEW" in done.err) == (2, True)
+
+
 async def test_a_credential_that_cannot_be_sent_is_not_printed() -> None:
     done = await run(*LISTING, "--token", "secret words", "--url", "http://127.0.0.1:1")
     assert (done.code, "secret" in done.err + done.out) == (2, False)

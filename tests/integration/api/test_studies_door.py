@@ -69,6 +69,9 @@ async def test_each_documented_change_is_taken(site: Any, name: str) -> None:
     ("body", "words"),
     [
         ({"fail": ["gw-x"]}, "#/fail"),
+        ({"replace": {"gw-a": "gw-x"}}, "is no gateway"),
+        ({"replace": {"gw-a": "gw-a"}}, "cannot replace"),
+        ({"replace": ["gw-a"]}, "#/replace"),
         ({"scale": -1}, "#/scale"),
         ({"scale": 1e300}, "#/scale"),
         ({"scale": "2"}, "#/scale"),

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
-from test_allocator_replay import SITE, Event, Run, histories
+from test_allocator_replay import GATEWAYS, SITE, Event, Run, histories
 
+from tidegate.contracts.command import CommandKind
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
 
 
@@ -72,21 +73,34 @@ class Changes:
 
 
 def count_changes(examples: int, random_state: int) -> Changes:
-    """Go through `examples` random histories, and undo a plan at the end of each."""
+    """Go through `examples` random histories, and undo a plan at the end of each: an old one, or one that an operator regrets."""
     changes = Changes()
 
     @seed(random_state)
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Stage.generate]
     )
-    @given(histories, st.booleans(), st.booleans(), st.integers(0, 2))
-    def one(history: list[Event], auto: bool, waves: bool, ago: int) -> None:
+    @given(histories, st.booleans(), st.booleans(), st.integers(0, 2), st.booleans())
+    def one(history: list[Event], auto: bool, waves: bool, ago: int, second_thoughts: bool) -> None:
         run = Run(auto, waves=waves).through(history)
+        if second_thoughts:
+            drain_and_reopen(run)
         changes.count(run)
-        changes.count_undo(run, ago)
+        changes.count_undo(run, 0 if second_thoughts else ago)
 
     one()
     return changes
+
+
+def drain_and_reopen(run: Run) -> None:
+    """What an operator undoes most: on a calm site the busiest gateway is drained, its devices move, and it is opened again."""
+    calm: Event = ("settle", (frozenset(), 1))
+    quiet: list[Event] = [calm, ("approve", True), *[("wait", 60), calm] * 8]
+    run.through([("order", CommandKind.RESUME_ALLOCATION), ("order", CommandKind.THAW)])
+    run.through([*(("gateway", (CommandKind.UNCORDON, each)) for each in GATEWAYS), *quiet, *quiet])
+    serving = Counter(each.gateway for each in run.allocator.assignments(SITE) if each.gateway is not None)
+    for gateway, _ in serving.most_common(1):
+        run.through([("gateway", (CommandKind.DRAIN, gateway)), *quiet, ("gateway", (CommandKind.UNCORDON, gateway))])
 
 
 def _lives(decisions: list[Decision]) -> dict[str, list[Decision]]:

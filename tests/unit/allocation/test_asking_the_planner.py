@@ -57,6 +57,30 @@ def test_a_gateway_that_fails_goes_or_is_drained_is_emptied(change: str) -> None
     assert "g1" not in moved.values()
 
 
+@pytest.mark.parametrize("successor", ["g2", "g3", "new"])
+def test_devices_of_a_gateway_that_is_replaced_go_to_its_successor_even_to_one_that_is_added(successor: str) -> None:
+    added = [Gateway("new", {"cpu_millicores": 10.0})] if successor == "new" else []
+    found = study(view(three_gateways()), Changes(replace={"g1": successor}, add_gateways=added))
+    assert {move.device: move.target for move in found.plan.moves} == {"a": successor, "b": successor}
+    assert found.plan.trigger is Trigger.GATEWAY_DRAINED
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"replace": {"g1": "gx"}}, "'gx' is no gateway of revision 1"),
+        ({"replace": {"gx": "g1"}}, "'gx' is no gateway of revision 1"),
+        ({"replace": {"g1": "g1"}}, "'g1' cannot replace 'g1': it is draining"),
+        ({"replace": {"g1": "g2", "g2": "g1"}}, "'g2' cannot replace 'g1': it is draining"),
+        ({"replace": {"g1": "g2"}, "fail": ["g2"]}, "'g2' cannot replace 'g1': it is silent"),
+        ({"replace": {"g1": "g2"}, "cordon": ["g2"]}, "'g2' cannot replace 'g1': it is cordoned"),
+    ],
+)
+def test_a_successor_that_takes_nobody_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        study(view(three_gateways()), Changes(**changes))
+
+
 def test_what_does_not_fit_any_more_is_said_to_stay_unserved() -> None:
     found = study(
         view(three_gateways()), Changes(fail=["g1"], capacity={"g2": {"cpu_millicores": 1.0}, "g3": {"cpu_millicores": 0}})

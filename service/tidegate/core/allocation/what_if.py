@@ -19,7 +19,7 @@ def study(view: AllocationView, changes: Changes) -> Study:
     """The plan for the site of `view` after `changes`, none for the site as it stands.
 
     Raises:
-        InputError: the site has no topology, or a change names what it does not have.
+        InputError: the site has no topology, a change names what it does not have, or a successor takes nobody.
         AllocationError: what is added, or its capacity, breaks a rule of topologies.
     """
     request = question_of(view)
@@ -32,18 +32,15 @@ def changed(request: PlanRequest, changes: Changes, constants: Mapping[ProfileNa
     """`request` as it would be after `changes`; `constants` is what a device of a profile demands by itself.
 
     Raises:
-        InputError: a change names what the site does not have.
+        InputError: a change names what the site does not have, or a successor that takes nobody.
         AllocationError: what is added, or its capacity, breaks a rule of topologies.
     """
     _check_names(request.topology, changes)
     topology = _topology(request.topology, changes)
     check_topology(topology)
-    return replace(
-        request,
-        trigger=_trigger(changes),
-        topology=topology,
-        situation=_situation(request, topology, changes, constants),
-    )
+    situation = _situation(request, topology, changes, constants)
+    _check_successors(situation, changes)
+    return replace(request, trigger=_trigger(changes), topology=topology, situation=situation)
 
 
 def _check_names(topology: Topology, changes: Changes) -> None:
@@ -51,8 +48,9 @@ def _check_names(topology: Topology, changes: Changes) -> None:
     devices: set[str] = {device.id for device in [*topology.devices, *changes.add_devices]}
     profiles: set[str] = {device.profile for device in [*topology.devices, *changes.add_devices]}
     where = f"revision {topology.revision} of site {topology.site!r}"
-    for key in ("fail", "remove", "drain", "cordon", "capacity"):
+    for key in ("fail", "remove", "drain", "cordon", "replace", "capacity"):
         _check(getattr(changes, key), gateways, f"gateway of {where}", key)
+    _check(changes.replace.values(), gateways, f"gateway of {where}", "replace")
     _check(changes.scale_devices, devices, f"device of {where}", "scale_devices")
     _check(changes.scale_profiles, profiles, f"profile of {where}", "scale_profiles")
 
@@ -61,6 +59,15 @@ def _check(names: Iterable[str], known: set[str], what: str, key: str) -> None:
     for name in names:
         if name not in known:
             raise InputError(f"{name!r} is no {what} - at `$.{key}`", advice="get the topology and use its names")
+
+
+def _check_successors(then: Situation, changes: Changes) -> None:
+    shut = {"draining": then.draining, "cordoned": then.closed, "silent": then.dead}
+    for gateway, successor in changes.replace.items():
+        if word := next((word for word, gateways in shut.items() if successor in gateways), None):
+            raise InputError(
+                f"gateway {successor!r} cannot replace {gateway!r}: it is {word} - at `$.replace`", advice="name an open gateway"
+            )
 
 
 def _topology(topology: Topology, changes: Changes) -> Topology:
@@ -80,7 +87,7 @@ def _trigger(changes: Changes) -> Trigger:
     """The need that the changes would make: a plan made in need moves nobody who could stay."""
     if changes.fail:
         return Trigger.GATEWAY_DOWN
-    return Trigger.GATEWAY_DRAINED if changes.drain else Trigger.OPERATOR
+    return Trigger.GATEWAY_DRAINED if changes.drain or changes.replace else Trigger.OPERATOR
 
 
 def _situation(
@@ -101,12 +108,12 @@ def _situation(
         assigned=[*now.assigned, *(device.gateway for device in changes.add_devices)],
         epochs=[*now.epochs, *(0 for _ in changes.add_devices)],
         dead=_with(now.dead, changes.fail, changes.remove),
-        draining=_with(now.draining, changes.drain),
+        draining=_with(now.draining, changes.drain, [*changes.replace]),
         closed=_with(now.closed, changes.cordon),
         cooling=now.cooling,
         unpaid=now.unpaid,
         suspects=now.suspects,
-        replaced=now.replaced,
+        replaced={**now.replaced, **changes.replace},
     )
 
 
