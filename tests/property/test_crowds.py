@@ -1,5 +1,6 @@
 """What holds when many devices are placed together: the same as one by one, and the bound of the prices is below everything."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,21 +21,25 @@ from tidegate.core.allocation.prices import ascend
 from tidegate.core.allocation.problem import Problem, problem_of
 from tidegate.core.allocation.rules import Admission, Binding
 from tidegate.core.allocation.trail import Trail
+from tidegate.core.allocation.triage import triage
 
 looked_at = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def together(problem: Problem) -> Placement:
+def together(problem: Problem, how: Callable[..., None] = construct) -> Placement:
     placement, tie_break = Placement(problem), np.arange(len(problem.gateways))
-    construct(placement, Trail(10**6, 10**6), np.flatnonzero(placement.gateway == NOWHERE), tie_break)
+    how(placement, Trail(10**6, 10**6), np.flatnonzero(placement.gateway == NOWHERE), tie_break)
     return placement
 
 
+@pytest.mark.parametrize("how", [construct, triage])
 @looked_at
-@given(crowds())
-def test_a_crowd_gets_only_lawful_places_with_room_and_the_served_stay_where_they_are(request: PlanRequest) -> None:
+@given(request=crowds())
+def test_a_crowd_gets_only_lawful_places_with_room_and_the_served_stay_where_they_are(
+    request: PlanRequest, how: Callable[..., None]
+) -> None:
     problem = problem_of(request)
-    placement = together(problem)
+    placement = together(problem, how)
     served = problem.start != NOWHERE
     assert (placement.gateway[served] == problem.start[served]).all()
     placed = np.flatnonzero(~served & (placement.gateway != NOWHERE))

@@ -31,9 +31,10 @@ class Proposal:
 class Changes:
     """What is to be different. Empty means the site as it stands.
 
-    `fail`ed gateways are silent, and `remove`d ones gone, which is the same for who is served. `capacity` replaces the named
-    resources of a gateway. A gateway is `replace`d when it is drained towards a successor, which may be an added one. Demand is scaled by `scale` everywhere, by `scale_profiles` and by `scale_devices`, all together.
-    Added devices that say nowhere are unserved; what they do not demand themselves is their profile's constant.
+    `fail`ed gateways are silent, and `remove`d ones gone, which is the same for who is served. `replace` names gateways that
+    are drained towards a successor, which may be an added one. `capacity` replaces the named resources of a gateway. Demand is
+    scaled by `scale` everywhere, by `scale_profiles` and by `scale_devices`, all together. Added devices that say nowhere are
+    unserved; what they do not demand themselves is their profile's constant.
     """
 
     fail: list[GatewayField] = field(default_factory=list)

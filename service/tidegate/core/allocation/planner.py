@@ -34,8 +34,9 @@ from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.shed import shed
 from tidegate.core.allocation.succession import succeed
 from tidegate.core.allocation.trail import Trail
+from tidegate.core.allocation.triage import triage
 
-SOLVER: Final = "construct-repair-improve/5"
+SOLVER: Final = "construct-repair-improve/6"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
@@ -124,13 +125,17 @@ def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) ->
 
 
 def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) -> tuple[Placement, Trail]:
-    """As many devices served as can be. A crowd is placed together, and also one by one where that leaves anybody out."""
+    """As many devices served as can be. A crowd is placed together, and also one by one where that leaves anybody out.
+
+    How it is placed together depends on whether there may be room for all: as cheaply as can be, or as many as can be.
+    """
     placement, trail = Placement(problem), Trail(settings.planner_steps, settings.max_moves_per_plan)
     crowd = np.flatnonzero(placement.gateway == NOWHERE)
-    if len(crowd) < CROWD or trail.exhausted or not _may_fit(placement, crowd):
+    if len(crowd) < CROWD or trail.exhausted:
         _one_by_one(placement, trail, tie_break)
         return placement, trail
-    construct(placement, trail, crowd, tie_break)
+    together = construct if _may_fit(placement, crowd) else triage
+    together(placement, trail, crowd, tie_break)
     satisfied = bool((placement.gateway[crowd] != NOWHERE).all())
     _one_by_one(placement, trail, tie_break)
     if satisfied:
