@@ -1,24 +1,40 @@
 """What N-1 says of a loss: a proof is true for every plan there is, and a loss that is survived has a lawful plan."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
-from random_sites import requests
+from hypothesis import strategies as st
+from random_sites import crowds, requests
 
 from tidegate.contracts.studies import Loss, LossOutcome
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Int64
 from tidegate.core.allocation.headroom import headroom
 from tidegate.core.allocation.model import AllocationView, PlanRequest
-from tidegate.core.allocation.placement import FULL, loads
+from tidegate.core.allocation.placement import FULL, Placement, loads
 from tidegate.core.allocation.problem import Problem, after_loss, problem_of
 from tidegate.core.allocation.rules import Admission, Binding
+from tidegate.core.allocation.trail import Trail
+from tidegate.core.allocation.triage import triage
+from tidegate.core.allocation.worlds import worlds_of
 
 looked_at = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 MOST = 1_000
 """Assignments of a site that are tried one by one; larger sites are passed over."""
+
+
+def settled_crowds() -> st.SearchStrategy[PlanRequest]:
+    """Sites of many devices, as of `crowds`, all of which are served, within capacity or beyond it."""
+    return crowds().map(all_served)
+
+
+def all_served(request: PlanRequest) -> PlanRequest:
+    names = [gateway.id for gateway in request.topology.gateways]
+    turns = [names[row % len(names)] for row in range(len(request.topology.devices))] if names else []
+    return replace(request, situation=replace(request.situation, assigned=turns, dead=[], suspects=[]))
 
 
 def without(request: PlanRequest, loss: Loss) -> tuple[Problem, Int64]:
@@ -72,3 +88,51 @@ def test_an_outcome_says_what_its_numbers_say(request: PlanRequest) -> None:
         assert loss.surely_unserved <= loss.unserved
         assert loss.moved <= loss.devices
         assert bool(loss.short) <= (loss.unserved > 0)
+
+
+@looked_at
+@given(requests())
+def test_what_is_survived_some_assignment_survives(request: PlanRequest) -> None:
+    for loss in losses(request):
+        after, served = without(request, loss)
+        count = np.prod([len(choices(after, int(device))) for device in served], dtype=np.float64)
+        if loss.outcome is LossOutcome.SURVIVED and count <= MOST:
+            assert any((where[served] != NOWHERE).all() for where in assignments(after, served))
+
+
+@looked_at
+@given(settled_crowds())
+def test_of_a_crowd_that_loses_its_gateway_the_numbers_agree(request: PlanRequest) -> None:
+    for loss in losses(request):
+        after, served = without(request, loss)
+        lost = np.flatnonzero(problem_of(request).start != after.start)
+        assert loss.devices == len(lost)
+        assert loss.moved >= loss.devices - loss.unserved
+        assert loss.surely_unserved <= loss.unserved <= len(served)
+        assert set(loss.named) <= {after.devices[row] for row in served}
+
+
+@looked_at
+@given(settled_crowds())
+def test_side_by_side_every_loss_has_its_own_gateways_and_no_place_is_given_twice(request: PlanRequest) -> None:
+    problem = problem_of(request)
+    living = np.flatnonzero(~problem.dead).tolist()
+    if not living:
+        return
+    worlds = worlds_of(problem, loads(problem, problem.start), [[gateway] for gateway in living])
+    placement = Placement(worlds.problem)
+    placement.load = worlds.load.copy()
+    triage(placement, Trail(10**6, 10**6), worlds.devices, np.arange(len(worlds.problem.gateways)))
+    for world, lost in enumerate(living):
+        after, served = after_loss(problem, np.arange(len(problem.gateways)) == lost), worlds.of_device == world
+        assert (problem.start[served] == lost).all()
+        here = np.where(served, placement.gateway, NOWHERE)
+        placed = here != NOWHERE
+        where = np.where(placed, here - world * len(problem.gateways), after.start)
+        assert ((where[placed] >= 0) & (where[placed] < len(problem.gateways)) & (where[placed] != lost)).all()
+        load = loads(problem, where)
+        assert (load[where[placed]] <= problem.capacity[where[placed]] * FULL).all()
+        for rule in (Binding(), Admission()):
+            links = placement.link[placed]
+            own = replace(after, reach=problem.reach)
+            assert rule.allows(own, load, links).all()
