@@ -29,6 +29,15 @@ def emptied(**settings: Any) -> Worker:
     return worker
 
 
+def emptied_and_heard(*, silent: bool = False) -> Worker:
+    """As `emptied`, and a reading of each device had come before; they may have fallen silent since."""
+    worker = Worker(site(), **WAVES)
+    worker.conditions = dict.fromkeys(SIX, Condition(1, silent=silent))
+    worker.command(CommandKind.DRAIN, gateway="g1")
+    worker.settle()
+    return worker
+
+
 def heard(worker: Worker, *quiet: str) -> None:
     """Another reading has come of every device but those that are `quiet`."""
     for name in SIX:
