@@ -20,6 +20,7 @@ from tidegate.bootstrap.history import open_history
 from tidegate.cli.wording import counted
 from tidegate.contracts.access import ApiKey, AuditEntry, AuditResult, KeyMade, KeyRequest, PrincipalKind
 from tidegate.contracts.codec import encode
+from tidegate.contracts.daily import DAY_MS
 from tidegate.errors import ConfigurationError, InputError
 from tidegate.settings import load_settings
 
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys in the history database (docs/access.md).")
 
-_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": DAY_MS}
 
 Config = Annotated[Path | None, typer.Option("--config", help="YAML file with settings (also TIDEGATE_CONFIG).")]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded log, as `serve` has it. Default ./var.")]

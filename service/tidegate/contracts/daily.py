@@ -5,6 +5,9 @@ from typing import Final
 
 DAY_MINUTES: Final = 24 * 60
 
+DAY_MS: Final = 86_400_000
+"""Milliseconds of a day; days begin at midnight, UTC."""
+
 _WINDOW: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
 
 

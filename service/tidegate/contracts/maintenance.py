@@ -6,6 +6,7 @@ from typing import Annotated, Final, NewType
 import msgspec
 from pydantic import Field, StringConstraints
 
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import (
     MAX_ID_LENGTH,
     MAX_INTEGER,
@@ -27,10 +28,10 @@ WindowField = Annotated[
     StringConstraints(min_length=1, max_length=MAX_ID_LENGTH, strict=True),
 ]
 
-WEEK_MS: Final = 7 * 86_400_000
+WEEK_MS: Final = 7 * DAY_MS
 """Milliseconds after which a weekly window comes again: by UTC, whatever clocks on walls are set to meanwhile."""
 
-LONGEST_WINDOW_MS: Final = 366 * 86_400_000
+LONGEST_WINDOW_MS: Final = 366 * DAY_MS
 """Milliseconds. Longer than any work; a window without an end is a way to forget a device."""
 
 MOST_WINDOW_DEVICES: Final = 1000

@@ -2,8 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tidegate.contracts.ids import AnomalyId, DeviceId, SiteId
+
+CONFIDENT: Final = 0.5
+"""Confidence (0 to 1) from which an anomaly is acted upon: half sure, after some 256 readings. One of less is only told: it is
+held against no gateway, and halts no plan."""
 
 
 @dataclass(frozen=True, slots=True)

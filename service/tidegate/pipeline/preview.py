@@ -17,6 +17,7 @@ from tidegate.contracts.anomaly import Anomaly, AnomalyStatus
 from tidegate.contracts.codec import decode
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.configuration_views import ProfilesDiff
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, SiteId
 from tidegate.contracts.journal import JournalRecord
 from tidegate.contracts.preview import MOST_LISTED, PreviewAnomaly, ProfilesPreview
@@ -36,8 +37,6 @@ MOST_READINGS: Final = 500_000
 
 MOST_SECONDS: Final = 60.0
 """Of one preview, however few readings it came by."""
-
-_DAY_MS: Final = 86_400_000.0
 
 
 @dataclass(slots=True)
@@ -177,7 +176,7 @@ def _report(site: SiteId, covered: Covered, reach: str, before: Run, after: Run,
     old, new = before.told(), after.told()
     vanish, appear = _without(old, new, covered.to_ms), _without(new, old, covered.to_ms)
     from_ms = covered.to_ms if covered.from_ms is None else covered.from_ms
-    days = len(covered.devices) * (covered.to_ms - from_ms) / _DAY_MS
+    days = len(covered.devices) * (covered.to_ms - from_ms) / DAY_MS
     notes = [f"devices of profile {name!r} start to learn anew in the second run" for name in diff.restarts]
     if not covered.complete:
         notes.append(f"ended early: at most {MOST_READINGS} readings or {MOST_SECONDS:.0f} s in one preview")

@@ -26,6 +26,7 @@ from tidegate.adapters.history.tables import (
     REPLAYS,
     TOPOLOGIES,
 )
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.views import CommandStatus
 from tidegate.errors import HistoryError
 from tidegate.ports import Clock, Metrics
@@ -38,8 +39,6 @@ PAUSE_SECONDS: Final = 0.05
 
 ROUND_SECONDS: Final = 3600.0
 """Seconds between two rounds: ages are in days."""
-
-DAY_MS: Final = 86_400_000
 
 _log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -13,10 +13,9 @@ from aiokafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPart
 from tidegate.adapters.kafka.connection import KafkaConnection
 from tidegate.adapters.kafka.producers import MAX_RECORD_BYTES
 from tidegate.adapters.kafka.refusal import connecting
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.topics import CLEANUP, INPUTS, JOURNAL, Cleanup
 from tidegate.errors import DependencyError
-
-_DAY_MS: Final = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class TopicPlan:
             "message.timestamp.type": "LogAppendTime",
         }
         if self.topics[topic] is Cleanup.DELETE:
-            wanted["retention.ms"] = str(self.retention_days * _DAY_MS)
+            wanted["retention.ms"] = str(self.retention_days * DAY_MS)
         return wanted
 
 

@@ -10,12 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.studies import Filling
 from tidegate.core.allocation.arrays import Float64
-
-DAY_MS: Final = 86_400_000
-"""Milliseconds of a day; days begin at midnight, UTC."""
 
 WEEK: Final = 7
 """Days: whole weeks are looked at, so that a weekend at one end makes no trend."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
 from tidegate.contracts.resources import Resources
@@ -30,7 +31,7 @@ from tidegate.core.demand import SiteDemand
 MAX_UNPLACED: Final = 1000
 """Devices named per site that send readings but are not in the topology: enough to see what is missing."""
 
-MAX_RETURN_HOLD_MS: Final = 86_400_000
+MAX_RETURN_HOLD_MS: Final = DAY_MS
 """Milliseconds: the longest a gateway that keeps dying is kept empty after it came back (one day, our choice)."""
 
 

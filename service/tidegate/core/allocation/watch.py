@@ -9,11 +9,7 @@ from typing import Final
 
 from tidegate.core.allocation.rollout import Rollout, Watched
 from tidegate.core.allocation.site import Site
-from tidegate.core.condition import Condition
-
-CONFIDENT: Final = 0.5
-"""Confidence (0 to 1) from which an anomaly counts: half sure, after some 256 readings. One of less moves nobody, and halts
-nothing."""
+from tidegate.core.condition import CONFIDENT, Condition
 
 PATIENCE_MS: Final = 300_000
 """Milliseconds of ticks for which a device is waited for that sent readings before (five minutes, our choice). One that may be

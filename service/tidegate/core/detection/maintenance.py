@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate.contracts.codec import from_builtins, to_builtins
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.maintenance import MaintenanceWindow, WindowId
 from tidegate.errors import CommandRefused
@@ -19,7 +20,7 @@ MOST_WINDOWS: Final = 100
 MOST_SITES: Final = 10_000
 """Sites with windows, of one partition: a site may be named before anything is heard of it."""
 
-KEPT_MS: Final = 7 * 86_400_000
+KEPT_MS: Final = 7 * DAY_MS
 """Milliseconds of a site's event time for which a past window is kept: late readings may still fall into it."""
 
 Named = tuple[SiteId, DeviceId, GatewayId | None]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tidegate.contracts.anomaly import Severity
 from tidegate.contracts.codec import pack
 from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import MetricName, ProfileName, SiteId
 from tidegate.contracts.profile import Direction, Metric, Profile
 from tidegate.core.bundle_fit import misfit
@@ -22,8 +23,6 @@ from tidegate.core.classifier import Classifier, Model
 
 UNIVERSAL: Final = "universal"
 """The bundle that serves every profile without one of its own."""
-
-MILLISECONDS_PER_DAY: Final = 86_400_000.0
 
 RARITY_FLOOR: Final = 3.0
 """−log10 p. No alert budget, however generous, makes an alarm of what happens more than once in a thousand readings."""
@@ -152,7 +151,7 @@ def _threshold(profile: Profile) -> float:
     budget = profile.alarm.alerts_per_device_day
     if budget <= 0.0:
         return math.inf
-    readings_per_day = MILLISECONDS_PER_DAY / (1000.0 * profile.interval_seconds)
+    readings_per_day = DAY_MS / (1000.0 * profile.interval_seconds)
     return max(math.log10(readings_per_day / budget), RARITY_FLOOR)
 
 

@@ -12,7 +12,7 @@ from tidegate.contracts.configuration_views import BundleUse
 from tidegate.contracts.forecast import HORIZONS, QUANTILE_LEVELS
 from tidegate.contracts.ids import DeviceId, SiteId
 from tidegate.contracts.views import DeviceView, Explanation, MetricPart
-from tidegate.core.condition import Condition
+from tidegate.core.condition import CONFIDENT, Condition
 from tidegate.core.detection.anomalies import Anomalies, score_of
 from tidegate.core.detection.attribution import parts_of
 from tidegate.core.detection.counterfactual import triggers
@@ -30,9 +30,6 @@ from tidegate.core.forecaster import Float64
 MOST_ASKED: Final = 5
 """Metrics of a device that are asked which value would alarm: each takes 72 trials, and the worker waits. Of a device of 38
 metrics, five take a twentieth of a second."""
-
-CONFIDENT: Final = 0.5
-"""Confidence from which an anomaly is held against a gateway: less is only told."""
 
 UNSURE: Final = frozenset({DeviceState.WARMING, DeviceState.PARTIAL})
 """States in which a device's anomaly is held against nobody."""

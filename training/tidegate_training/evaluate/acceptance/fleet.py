@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.codec import encode
 from tidegate.contracts.configuration import CoreConfiguration
+from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.reading import ReadingBatch
 from tidegate.errors import InputError
@@ -25,8 +26,6 @@ DEMAND: Final = "bitbrains"
 """Data set whose VMs demand resources of gateways."""
 
 READINGS_PER_POST: Final = 1000
-
-DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, eq=False)

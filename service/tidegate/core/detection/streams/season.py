@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegate.contracts.daily import DAY_MS
 from tidegate.core.detection.evidence import NOVELTY_AFTER
 from tidegate.core.detection.streams.level import LARGEST, LARGEST_STEP, MEMORY, SIGMAS
 from tidegate.core.detection.table import Column
@@ -23,8 +24,6 @@ Int64 = NDArray[np.int64]
 
 BINS: Final = 48
 """Stretches of a day (UTC). Of 48, 144 and 288, all did as well within .01 on NAB; KPI would have gained .005 with 144."""
-
-DAY_MS: Final = 86_400_000
 
 SHARE: Final = 1 / 8
 """What a new reading weighs in its half-hour's mean. A quarter of it was as good on NAB and KPI, within .01."""
