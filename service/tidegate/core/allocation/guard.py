@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from tidegate.contracts.ids import GatewayId, PlanId
+from tidegate.contracts.ids import GatewayId
 from tidegate.contracts.plan import Decision, DecisionStatus, Trigger
 from tidegate.core.allocation.arrays import NOWHERE
-from tidegate.core.allocation.life import ALLOCATOR
+from tidegate.core.allocation.life import without_plan
 from tidegate.core.allocation.site import Site
 from tidegate.core.identity import fact_id
 
@@ -41,16 +41,5 @@ def disbelief(site: Site, silent: Set[GatewayId], mass_failure_share: float, now
 
 def guarded(site: Site, why: str, now_ms: int) -> Decision:
     """The fact that an evacuation was not even planned."""
-    return Decision(
-        plan_id=PlanId(fact_id("guard", site.id, now_ms)),
-        site=site.id,
-        version=1,
-        status=DecisionStatus.REFUSED,
-        decided_at_ms=now_ms,
-        decided_by=ALLOCATOR,
-        reason=f"mass-failure guard: {why}; we suspect our own view and move nobody until fewer are",
-        digest="",
-        trigger=Trigger.GATEWAY_DOWN,
-        move_count=0,
-        unserved_count=0,
-    )
+    reason = f"mass-failure guard: {why}; we suspect our own view and move nobody until fewer are"
+    return without_plan(site, fact_id("guard", site.id, now_ms), DecisionStatus.REFUSED, Trigger.GATEWAY_DOWN, reason, now_ms)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.contracts.ids import CommandId
-from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Plan, Progress
+from tidegate.contracts.ids import CommandId, PlanId
+from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Plan, Progress, Trigger
 from tidegate.core.allocation.applied import Applied
 from tidegate.core.allocation.goals import compare
 from tidegate.core.allocation.result import AllocationResult
@@ -119,6 +119,23 @@ class Life:
             command=self.command,
         )
         self.result.decisions.append(decision)
+
+
+def without_plan(site: Site, fact: str, status: DecisionStatus, trigger: Trigger, reason: str, now_ms: int) -> Decision:
+    """What the allocator decided at tick `now_ms` about no plan, and so moved nobody; named by `fact`, which is its own."""
+    return Decision(
+        plan_id=PlanId(fact),
+        site=site.id,
+        version=1,
+        status=status,
+        decided_at_ms=now_ms,
+        decided_by=ALLOCATOR,
+        reason=reason,
+        digest="",
+        trigger=trigger,
+        move_count=0,
+        unserved_count=0,
+    )
 
 
 def in_short(kept: Sequence[Kept]) -> str:

@@ -1,8 +1,8 @@
 """Gateways that are taken out of use: emptied like drained ones, closed for good, and told of when they serve nobody."""
 
-from tidegate.contracts.ids import GatewayId, PlanId
+from tidegate.contracts.ids import GatewayId
 from tidegate.contracts.plan import Decision, DecisionStatus, Trigger
-from tidegate.core.allocation.life import ALLOCATOR
+from tidegate.core.allocation.life import without_plan
 from tidegate.core.allocation.site import Site
 from tidegate.core.identity import fact_id
 
@@ -29,16 +29,6 @@ def _in_use(site: Site, gateway: GatewayId) -> bool:
 
 
 def _empty(site: Site, gateway: GatewayId, now_ms: int) -> Decision:
-    return Decision(
-        plan_id=PlanId(fact_id("decommission", site.id, gateway, now_ms)),
-        site=site.id,
-        version=1,
-        status=DecisionStatus.APPLIED,
-        decided_at_ms=now_ms,
-        decided_by=ALLOCATOR,
-        reason=f"gateway {gateway} is decommissioned and serves nobody: it can be taken away",
-        digest="",
-        trigger=Trigger.GATEWAY_DRAINED,
-        move_count=0,
-        unserved_count=0,
-    )
+    fact = fact_id("decommission", site.id, gateway, now_ms)
+    reason = f"gateway {gateway} is decommissioned and serves nobody: it can be taken away"
+    return without_plan(site, fact, DecisionStatus.APPLIED, Trigger.GATEWAY_DRAINED, reason, now_ms)
