@@ -5,24 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
-from tidegate.cli.asking import (
-    COMMAND_EXITS,
-    DOOR,
-    EXITS,
-    NOBODY,
-    By,
-    Json,
-    Key,
-    Limit,
-    OnlySite,
-    Site,
-    Token,
-    Url,
-    Wait,
-    Why,
-    ask,
-    command,
-)
+from tidegate.cli.asking import DOOR, EXITS, Json, Limit, OnlySite, Site, Token, Url, ask
+from tidegate.cli.ordering import COMMAND_EXITS, NOBODY, By, Given, Giving, Key, Wait, command, gives_order
 from tidegate.cli.output import say_all, show, table
 from tidegate.cli.times import given_time, shown_time
 from tidegate.cli.wording import because, number
@@ -75,18 +59,10 @@ def show_anomaly(anomaly: Identifier, url: Url = DOOR, token: Token = None, as_j
 
 
 @app.command(epilog=_ACK)
-def ack(
-    anomaly: Identifier,
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+@gives_order
+def ack(given: Given, anomaly: Identifier) -> Giving:
     """Say that somebody looks after an anomaly."""
-    command(url, token, as_json, wait, lambda client: client.anomalies.acknowledge(anomaly, issued_by=by, reason=reason, key=key))
+    return lambda client: client.anomalies.acknowledge(anomaly, issued_by=given.by, reason=given.reason, key=given.key)
 
 
 @app.command(epilog=_LABEL)

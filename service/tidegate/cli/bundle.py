@@ -7,8 +7,9 @@ import typer
 
 from tidegate.adapters.bundles import all_bundles, bundle_catalogue, read_bundle, shipped_bundles
 from tidegate.adapters.onnx import verify_bundle
-from tidegate.cli.asking import COMMAND_EXITS, DOOR, EXITS, NOBODY, By, Json, Key, Token, Url, Wait, Why, ask, command
+from tidegate.cli.asking import DOOR, EXITS, Json, Token, Url, ask
 from tidegate.cli.exits import FAILED, OK
+from tidegate.cli.ordering import COMMAND_EXITS, Given, Giving, gives_order
 from tidegate.cli.output import show, table
 from tidegate.contracts.codec import encode
 from tidegate.contracts.configuration_views import Activation, BundleView
@@ -60,24 +61,19 @@ def verify(path: Annotated[Path, typer.Argument(help="The bundle's folder, `name
 
 
 @app.command(epilog="Example: `tidegate bundle activate universal/1 --site plant-7 --profile pump`" + COMMAND_EXITS)
+@gives_order
 def activate(
+    given: Given,
     bundle: Annotated[str, typer.Argument(help="`name/version`.")],
     site: Annotated[str, typer.Option(help="The site.")],
     profile: Annotated[str, typer.Option(help="The profile whose devices it is to serve.")],
-    url: Url = DOOR,
-    token: Token = None,
-    by: By = NOBODY,
-    why: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
+) -> Giving:
     """Let a bundle that the service has loaded serve one profile of one site; its devices start as `warming`."""
     name, _, version = bundle.partition("/")
     if not name or not version:
         raise ConfigurationError(f"bundle {bundle!r} is not name/version", advice="as `tidegate bundle served` shows them")
-    wanted = Activation(SiteId(site), ProfileName(profile), why, by)
-    command(url, token, as_json, wait, lambda client: client.bundles.activate(name, version, wanted, key=key))
+    wanted = Activation(SiteId(site), ProfileName(profile), given.reason, given.by)
+    return lambda client: client.bundles.activate(name, version, wanted, key=given.key)
 
 
 def _served(bundle: BundleView) -> tuple[object, ...]:

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 import typer
 
 from tidegate.adapters.profiles import load_profiles
-from tidegate.cli.asking import COMMAND_EXITS, DOOR, EXITS, NOBODY, By, Json, Key, Site, Token, Url, Wait, Why, ask, command
+from tidegate.cli.asking import DOOR, EXITS, Json, Site, Token, Url, ask
+from tidegate.cli.ordering import COMMAND_EXITS, Given, Giving, gives_order
 from tidegate.cli.output import say_all, show, table
 from tidegate.contracts.configuration_views import ProfilesBody, ProfilesDiff, SiteProfilesView
 from tidegate.contracts.preview import PreviewAnomaly, ProfilesPreview
@@ -47,21 +48,11 @@ def preview(site: Site, files: Files = None, url: Url = DOOR, token: Token = Non
     show(found, as_json, lambda: say_all(_preview_lines(found)))
 
 
-def apply(
-    site: Site,
-    files: Files = None,
-    replaces: Replaces = None,
-    url: Url = DOOR,
-    token: Token = None,
-    by: By = NOBODY,
-    why: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    as_json: Json = False,
-) -> None:
+@gives_order
+def apply(given: Given, site: Site, files: Files = None, replaces: Replaces = None) -> Giving:
     """Put these profiles in force at a site, in place of all it has of its own; without FILES everybody's apply again."""
-    body = ProfilesBody(_own(files), why, by)
-    command(url, token, as_json, wait, lambda client: client.profiles.put(site, body, replaces=replaces, key=key))
+    body = ProfilesBody(_own(files), given.reason, given.by)
+    return lambda client: client.profiles.put(site, body, replaces=replaces, key=given.key)
 
 
 def _own(files: list[Path] | None) -> list[Profile]:

@@ -6,24 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from tidegate.cli.asking import (
-    COMMAND_EXITS,
-    DOOR,
-    EXITS,
-    NOBODY,
-    By,
-    Json,
-    Key,
-    Limit,
-    OnlySite,
-    Site,
-    Token,
-    Url,
-    Wait,
-    Why,
-    ask,
-    command,
-)
+from tidegate.cli.asking import DOOR, EXITS, Json, Limit, OnlySite, Site, Token, Url, ask
+from tidegate.cli.ordering import COMMAND_EXITS, NOBODY, By, Given, Giving, Key, Wait, Why, command, gives_order
 from tidegate.cli.output import say, show, table
 from tidegate.cli.site_topology import read_document
 from tidegate.cli.times import shown_time
@@ -151,49 +135,28 @@ def why_not(
 
 
 @app.command(epilog=_APPROVE)
+@gives_order
 def approve(
+    given: Given,
     plan: Plan,
     digest: Annotated[str, typer.Argument(help="Digest of the plan you have seen; `show` has it.", show_default=False)],
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+) -> Giving:
     """Approve exactly the plan you have seen, by its digest; it is carried out then."""
-    command(url, token, as_json, wait, lambda client: client.plans.approve(plan, digest, issued_by=by, reason=reason, key=key))
+    return lambda client: client.plans.approve(plan, digest, issued_by=given.by, reason=given.reason, key=given.key)
 
 
 @app.command(epilog=_REFUSE)
-def refuse(
-    plan: Plan,
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+@gives_order
+def refuse(given: Given, plan: Plan) -> Giving:
     """Refuse a plan that is proposed: it is not carried out. One that is carried out in waves is halted."""
-    command(url, token, as_json, wait, lambda client: client.plans.refuse(plan, Order(reason, by), key=key))
+    return lambda client: client.plans.refuse(plan, given.order, key=given.key)
 
 
 @app.command(epilog=_UNDO)
-def undo(
-    plan: Plan,
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+@gives_order
+def undo(given: Given, plan: Plan) -> Giving:
     """Return each device of an applied plan to where it was, where nothing newer has moved it since."""
-    command(url, token, as_json, wait, lambda client: client.plans.undo(plan, Order(reason, by), key=key))
+    return lambda client: client.plans.undo(plan, given.order, key=given.key)
 
 
 def _row(view: DecisionView) -> tuple[object, ...]:

@@ -5,28 +5,12 @@ from typing import Annotated, Final
 import typer
 
 from tidegate.cli import site_maintenance, site_topology
-from tidegate.cli.asking import (
-    COMMAND_EXITS,
-    DOOR,
-    EXITS,
-    NOBODY,
-    By,
-    Json,
-    Key,
-    Limit,
-    Site,
-    Token,
-    Url,
-    Wait,
-    Why,
-    ask,
-    command,
-)
+from tidegate.cli.asking import DOOR, EXITS, Json, Limit, Site, Token, Url, ask
+from tidegate.cli.ordering import COMMAND_EXITS, Given, Giving, gives_order
 from tidegate.cli.output import say, show, table
 from tidegate.cli.wording import states
 from tidegate.client import TidegateClient
 from tidegate.contracts.plan import Assignment
-from tidegate.contracts.rest import Order
 from tidegate.contracts.studies import CapacityAdvice, Headroom, Loss
 from tidegate.contracts.views import GatewayView, SiteView
 
@@ -124,69 +108,34 @@ def _loss_row(each: Loss) -> tuple[object, ...]:
 def _order(name: str, text: str) -> None:
     """Add the command `name`, which gives a gateway the order of that name."""
 
-    def give(
-        site: Site,
-        gateway: Gateway,
-        by: By = NOBODY,
-        reason: Why = "",
-        key: Key = None,
-        wait: Wait = True,
-        url: Url = DOOR,
-        token: Token = None,
-        as_json: Json = False,
-    ) -> None:
-        command(
-            url,
-            token,
-            as_json,
-            wait,
-            lambda client: getattr(client.orders, name)(site, gateway, Order(reason, by), key=key),
-        )
-
-    app.command(name=name, help=text, epilog=f"Example: `tidegate site {name} plant-7 gw-a --reason firmware`{COMMAND_EXITS}")(
-        give
-    )
+    @app.command(name=name, help=text, epilog=f"Example: `tidegate site {name} plant-7 gw-a --reason firmware`{COMMAND_EXITS}")
+    @gives_order
+    def give(given: Given, site: Site, gateway: Gateway) -> Giving:
+        return lambda client: getattr(client.orders, name)(site, gateway, given.order, key=given.key)
 
 
 def _switch(name: str, text: str) -> None:
     """Add the command `name`, which turns something on or off at a whole site."""
 
-    def give(
-        site: Site,
-        by: By = NOBODY,
-        reason: Why = "",
-        key: Key = None,
-        wait: Wait = True,
-        url: Url = DOOR,
-        token: Token = None,
-        as_json: Json = False,
-    ) -> None:
-        command(url, token, as_json, wait, lambda client: getattr(client.orders, name)(site, Order(reason, by), key=key))
-
-    app.command(name=name, help=text, epilog=f"Example: `tidegate site {name} plant-7 --reason 'stock taking'`{COMMAND_EXITS}")(
-        give
-    )
+    @app.command(name=name, help=text, epilog=f"Example: `tidegate site {name} plant-7 --reason 'stock taking'`{COMMAND_EXITS}")
+    @gives_order
+    def give(given: Given, site: Site) -> Giving:
+        return lambda client: getattr(client.orders, name)(site, given.order, key=given.key)
 
 
 _order("drain", "Move every device off a gateway, and give it no new ones.")
 
 
 @app.command(name="replace", epilog=_REPLACE)
+@gives_order
 def replace(
+    given: Given,
     site: Site,
     gateway: Gateway,
     successor: Annotated[str, typer.Argument(help="The gateway that takes its devices.", show_default=False)],
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+) -> Giving:
     """Move every device off a gateway to its successor, those that cannot go there elsewhere, and give it no new ones."""
-    order = Order(reason, by)
-    command(url, token, as_json, wait, lambda client: client.orders.replace(site, gateway, successor, order, key=key))
+    return lambda client: client.orders.replace(site, gateway, successor, given.order, key=given.key)
 
 
 _order("decommission", "Move every device off a gateway and close it for good; a decision says when it is empty.")

@@ -4,28 +4,13 @@ from typing import Annotated, Final
 
 import typer
 
-from tidegate.cli.asking import (
-    COMMAND_EXITS,
-    DOOR,
-    EXITS,
-    NOBODY,
-    By,
-    Json,
-    Key,
-    Limit,
-    Site,
-    Token,
-    Url,
-    Wait,
-    Why,
-    ask,
-    command,
-)
+from tidegate.cli.asking import DOOR, EXITS, Json, Limit, Site, Token, Url, ask
+from tidegate.cli.ordering import COMMAND_EXITS, Given, Giving, gives_order
 from tidegate.cli.output import show, table
 from tidegate.cli.times import given_time, later_time, shown_time
 from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.contracts.maintenance import MaintenanceView, WindowId
-from tidegate.contracts.rest import MaintenanceRequest, Order
+from tidegate.contracts.rest import MaintenanceRequest
 
 app = typer.Typer(no_args_is_help=True, help="Maintenance windows of a site: list, declare, cancel.")
 
@@ -53,7 +38,9 @@ def list_windows(
 
 
 @app.command(epilog=_DECLARE)
+@gives_order
 def declare(
+    given: Given,
     site: Site,
     until: Annotated[str, typer.Option(help="When it ends: 2026-01-31T12:00:00Z, or +90m, +2h, +7d from now.")],
     start: Annotated[str, typer.Option("--from", help="When it begins; default now.")] = "+0s",
@@ -61,42 +48,28 @@ def declare(
     device: Annotated[list[str] | None, typer.Option(help="A device it is for; repeat for several.")] = None,
     gateway: Annotated[str | None, typer.Option(help="The gateway whose devices it is for. Default: the whole site.")] = None,
     weekly_until: Annotated[str | None, typer.Option(help="It comes again every week until then.")] = None,
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+) -> Giving:
     """Let no anomaly open for some devices, a gateway's, or a whole site's, while somebody is at work there."""
     wanted = MaintenanceRequest(
         from_ms=later_time(start),
         until_ms=later_time(until),
         id=None if window is None else WindowId(window),
-        reason=reason,
+        reason=given.reason,
         devices=[DeviceId(each) for each in device or []],
         gateway=None if gateway is None else GatewayId(gateway),
         weekly_until_ms=None if weekly_until is None else later_time(weekly_until),
-        issued_by=by,
+        issued_by=given.by,
     )
-    command(url, token, as_json, wait, lambda client: client.maintenance.declare(site, wanted, key=key))
+    return lambda client: client.maintenance.declare(site, wanted, key=given.key)
 
 
 @app.command(epilog=_CANCEL)
+@gives_order
 def cancel(
-    site: Site,
-    window: Annotated[str, typer.Argument(help="Id of the window.", show_default=False)],
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+    given: Given, site: Site, window: Annotated[str, typer.Argument(help="Id of the window.", show_default=False)]
+) -> Giving:
     """Call a window off; anomalies open again from then on."""
-    command(url, token, as_json, wait, lambda client: client.maintenance.cancel(site, window, order=Order(reason, by), key=key))
+    return lambda client: client.maintenance.cancel(site, window, order=given.order, key=given.key)
 
 
 def _row(view: MaintenanceView) -> tuple[object, ...]:

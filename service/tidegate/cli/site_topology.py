@@ -9,30 +9,15 @@ from typing import Annotated, Any, Final
 import typer
 import yaml
 
-from tidegate.cli.asking import (
-    COMMAND_EXITS,
-    DOOR,
-    EXITS,
-    NOBODY,
-    By,
-    Json,
-    Key,
-    Limit,
-    Site,
-    Token,
-    Url,
-    Wait,
-    Why,
-    ask,
-    command,
-)
+from tidegate.cli.asking import DOOR, EXITS, Json, Limit, Site, Token, Url, ask
 from tidegate.cli.exits import OK, UNUSABLE
+from tidegate.cli.ordering import COMMAND_EXITS, Given, Giving, gives_order
 from tidegate.cli.output import say, say_all, show, table
 from tidegate.cli.times import shown_time
 from tidegate.cli.wording import counted
 from tidegate.contracts.codec import encode, from_builtins
 from tidegate.contracts.ids import SiteId
-from tidegate.contracts.rest import Order, TopologyBody
+from tidegate.contracts.rest import TopologyBody
 from tidegate.contracts.topology import Topology, check_topology
 from tidegate.contracts.topology_report import TopologyReport
 from tidegate.contracts.views import TopologyRevision
@@ -68,20 +53,15 @@ def get(
 
 
 @app.command(name="set", epilog=_SET)
+@gives_order
 def set_topology(
+    given: Given,
     file: File,
     site: Annotated[str | None, typer.Option(help="Site, where FILE names none.")] = None,
     replaces: Annotated[
         int | None, typer.Option(min=0, help="Revision in force that FILE was made from; its own revision is then left out.")
     ] = None,
-    by: By = NOBODY,
-    reason: Why = "",
-    key: Key = None,
-    wait: Wait = True,
-    url: Url = DOOR,
-    token: Token = None,
-    as_json: Json = False,
-) -> None:
+) -> Giving:
     """Replace the topology of a site by FILE, whose `revision` has to be newer than the one in force.
 
     Or say with --replaces which revision it is made from: it then gets the next one, and a change in between refuses it.
@@ -92,8 +72,7 @@ def set_topology(
         raise ConfigurationError(f"{file} names no site", advice="give --site")
     if replaces is not None:
         body = replace(body, revision=None)
-    order = Order(reason, by)
-    command(url, token, as_json, wait, lambda client: client.topologies.put(whose, body, replaces=replaces, order=order, key=key))
+    return lambda client: client.topologies.put(whose, body, replaces=replaces, order=given.order, key=given.key)
 
 
 @app.command(epilog=_REVISIONS)
