@@ -21,21 +21,21 @@ from tidegate.contracts.plan import Assignment, Plan, PlanScore, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation import lifecycle, orders, state, suspects
+from tidegate.core.allocation.asking import ask_for_needs, ask_for_operator, question
 from tidegate.core.allocation.carry_out import go_on, watch
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.ground import profile_constants
 from tidegate.core.allocation.guard import disbelief, guarded
 from tidegate.core.allocation.hearing import gateway_views, hear
 from tidegate.core.allocation.life import Life
-from tidegate.core.allocation.model import AllocationView, PlanRequest
-from tidegate.core.allocation.needs import needs_of
+from tidegate.core.allocation.model import AllocationView, PlanRequest, Terms
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.retirement import emptied
-from tidegate.core.allocation.site import RESCUES, URGENT, Asked, Site
-from tidegate.core.allocation.standing import problem_now, situation_of
+from tidegate.core.allocation.site import Site
+from tidegate.core.allocation.standing import problem_now
 from tidegate.core.allocation.topology_change import set_topology
 from tidegate.core.allocation.transfers import Transfers
-from tidegate.core.allocation.undo import Undoing, undo
+from tidegate.core.allocation.undo import undo
 from tidegate.core.condition import Conditions, nothing_heard
 from tidegate.core.demand import SiteDemand
 from tidegate.core.detection.results import Trouble
@@ -134,10 +134,10 @@ class Allocator:
                 return lifecycle.refuse(site, command, settings, now_ms)
             case CommandKind.UNDO_PLAN:
                 self._refuse_when_held(site)
-                return undo(site, command, Undoing(settings, self._settings_digest, now_ms))
+                return undo(site, command, self._terms(now_ms))
             case CommandKind.REQUEST_PLAN:
                 self._refuse_when_held(site)
-                return self._request_for_operator(site, now_ms)
+                return AllocationResult(requests=[ask_for_operator(site, self._terms(now_ms))])
             case _:
                 return orders.give(site, command, settings, now_ms)
 
@@ -153,13 +153,6 @@ class Allocator:
         if site.stopped:
             return f"allocation of site {site.id!r} is stopped"
         return f"the mass-failure guard holds site {site.id!r}" if site.guarded else None
-
-    def _request_for_operator(self, site: Site, now_ms: int) -> AllocationResult:
-        if site.in_flight is not None:
-            raise CommandRefused(f"plan {site.in_flight.id} is being made already", advice="wait for its decision")
-        if site.rollout is not None:
-            raise CommandRefused(f"plan {site.rollout.plan.id} is carried out in waves", advice="wait for its end, or refuse it")
-        return AllocationResult(requests=[self._request(site, Trigger.OPERATOR, "", now_ms)])
 
     # Acks
 
@@ -208,7 +201,7 @@ class Allocator:
         self._go_on(known, now_ms, result)
         result.decisions += emptied(known, now_ms)
         if self._held(known) is None and known.in_flight is None:
-            result.requests += self._ask(known, now_ms)
+            result.requests += ask_for_needs(known, self._terms(now_ms))
         return result
 
     def _listen(self, site: Site, silent: frozenset[GatewayId], now_ms: int, result: AllocationResult) -> None:
@@ -224,40 +217,8 @@ class Allocator:
         go_on(life, self._conditions, self._configuration.allocation, held)
         watch(life, self._conditions)
 
-    def _ask(self, site: Site, now_ms: int) -> list[PlanRequest]:
-        settings = self._configuration.allocation
-        for need in needs_of(problem_now(site, settings, now_ms), settings):
-            last = site.asked.get(need.trigger)
-            due = last is None or last.about != need.about or now_ms - last.at_ms >= need.again_after_ms
-            if need.trigger not in RESCUES and site.calm(now_ms) is not None:
-                continue
-            if due and (site.open is None or need.trigger in URGENT):
-                return [self._request(site, need.trigger, need.about, now_ms)]
-        return []
-
-    def _request(self, site: Site, trigger: Trigger, about: str, now_ms: int) -> PlanRequest:
-        site.requests += 1
-        site.asked[trigger] = Asked(about, now_ms)
-        site.in_flight = self._question(site, trigger, PlanId(fact_id("plan", site.id, now_ms, site.requests)), now_ms)
-        return site.in_flight
-
-    def _question(self, site: Site, trigger: Trigger, name: PlanId, now_ms: int) -> PlanRequest:
-        settings = self._configuration.allocation
-        return PlanRequest(
-            id=name,
-            site=site.id,
-            trigger=trigger,
-            requested_at_ms=now_ms,
-            expires_at_ms=now_ms + int(settings.plan_ttl_seconds * 1000),
-            topology=site.topology,
-            situation=replace(
-                situation_of(problem_now(site, settings, now_ms)),
-                suspects=suspects.suspects_of(site),
-                replaced=dict(site.replaced),
-            ),
-            settings=settings,
-            settings_digest=self._settings_digest,
-        )
+    def _terms(self, now_ms: int) -> Terms:
+        return Terms(self._configuration.allocation, self._settings_digest, now_ms)
 
     def pending_requests(self) -> list[PlanRequest]:
         """Plans asked for and not yet submitted; after a restart they are asked for again and come out equal."""
@@ -329,7 +290,7 @@ class Allocator:
         return AllocationView(
             site=site,
             as_of_ms=now_ms,
-            request=None if known is None else self._question(known, Trigger.OPERATOR, plan, now_ms),
+            request=None if known is None else question(known, Trigger.OPERATOR, plan, self._terms(now_ms)),
             holds=self.holds(site),
             strangers=self.unplaced(site),
             days=[] if known is None else list(known.days),

@@ -16,6 +16,20 @@ from tidegate.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What plans are asked for and made under: the settings in force and their digest, and the tick."""
+
+    settings: AllocationSettings
+    settings_digest: str
+    now_ms: int
+
+    @property
+    def expires_at_ms(self) -> int:
+        """The tick after which a plan that is asked for now is not taken any more."""
+        return self.now_ms + int(self.settings.plan_ttl_seconds * 1000)
+
+
+@dataclass(frozen=True, slots=True)
 class Suspect:
     """A gateway of whose capacity the share `withheld` (0 to 1) is not for new devices, and `why`, in words."""
 

@@ -3,26 +3,23 @@
 Changes only through its methods; says nothing to the outside. Everything in it is exported, except what is built from it.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
-import numpy as np
-
 from tidegate.contracts.ack import Ack
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
-from tidegate.contracts.daily import DAY_MS
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId, SiteId
 from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import AppliedPlans
-from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.arrays import Float64
+from tidegate.core.allocation.bound import Placed, Transfer, bound_for
+from tidegate.core.allocation.deaths import Death, hold_after
 from tidegate.core.allocation.filling import DayOfDemand, noted
-from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.ground import Ground, demand_on, ground_of
-from tidegate.core.allocation.handover import Handover
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.allocation.suspicion import Suspicion, remembered_ms
@@ -30,22 +27,6 @@ from tidegate.core.demand import SiteDemand
 
 MAX_UNPLACED: Final = 1000
 """Devices named per site that send readings but are not in the topology: enough to see what is missing."""
-
-MAX_RETURN_HOLD_MS: Final = DAY_MS
-"""Milliseconds: the longest a gateway that keeps dying is kept empty after it came back (one day, our choice)."""
-
-
-_LONG_AGO_MS: Final = -(1 << 62)
-"""A tick before every tick."""
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """That a gateway was silent: how many times since it was last trusted, and from which tick to which the last time."""
-
-    count: int
-    began_ms: int
-    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +60,6 @@ class OpenPlan:
 
     plan: Plan
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Assignments in the order of the topology's devices, int64 [device]: gateway (`NOWHERE` for none), epoch, and the tick
-    of the last move by a plan (long ago for none). A device that is handed over is where it goes to."""
-
-    gateway: Int64
-    epoch: Int64
-    moved_at_ms: Int64
-
-    @classmethod
-    def of(cls, assignments: Mapping[DeviceId, Assignment], transfers: Mapping[DeviceId, "Transfer"], frame: Frame) -> "Placed":
-        """`assignments`, of which there is one for every device of `frame`."""
-        rows = [assignments[device] for device in frame.devices]
-        bound = [bound_for(row, transfers.get(row.device)) for row in rows]
-        gateways = [NOWHERE if gateway is None else frame.gateway_index.get(gateway, NOWHERE) for gateway, _ in bound]
-        moved = [_LONG_AGO_MS if row.plan_id is None else row.assigned_at_ms for row in rows]
-        columns = (gateways, [epoch for _, epoch in bound], moved)
-        return cls(*(np.array(column, np.int64) for column in columns))
-
-
-def bound_for(assignment: Assignment, transfer: "Transfer | None") -> tuple[GatewayId | None, int]:
-    """Where a device is to be and under which epoch: where it goes to if it is handed over, else where it is."""
-    if transfer is None or transfer.handover.target is None:
-        return assignment.gateway, assignment.epoch
-    return transfer.handover.target, transfer.handover.epoch
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """A hand-over under way, and what its device is given at its end: by which plan, with what grant, why."""
-
-    handover: Handover
-    grant: Resources
-    plan: PlanId | None
-    reason: str
 
 
 @dataclass(slots=True)
@@ -298,7 +242,7 @@ class Site:
         """
         held = set()
         for gateway, death in self.deaths.items():
-            if gateway not in self.silent and now_ms < death.last_ms + _hold_ms(death, hold_ms):
+            if gateway not in self.silent and now_ms < death.last_ms + hold_after(death, hold_ms):
                 held.add(gateway)
         return held
 
@@ -307,11 +251,6 @@ class Site:
         remembered: the next one counts as its first."""
         hold_ms = int(settings.cooldown_seconds * 1000)
         for gateway, death in list(self.deaths.items()):
-            proof_ms = max(remembered_ms(death.count, settings.suspicion_seconds), 2 * _hold_ms(death, hold_ms))
+            proof_ms = max(remembered_ms(death.count, settings.suspicion_seconds), 2 * hold_after(death, hold_ms))
             if gateway not in self.silent and now_ms - death.last_ms >= proof_ms:
                 del self.deaths[gateway]
-
-
-def _hold_ms(death: Death, hold_ms: int) -> int:
-    """For how long a gateway is kept empty after this death: `hold_ms`, doubled with every one before it, at most a day."""
-    return min(hold_ms << min(death.count - 1, 30), MAX_RETURN_HOLD_MS)

@@ -11,11 +11,13 @@ from tidegate.contracts.ids import DeviceId, GatewayId, SiteId
 from tidegate.contracts.plan import Assignment, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import Applied, AppliedPlans
+from tidegate.core.allocation.bound import Transfer
+from tidegate.core.allocation.deaths import Death
 from tidegate.core.allocation.filling import DayOfDemand
 from tidegate.core.allocation.ground import ground_of
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
-from tidegate.core.allocation.site import Asked, Death, Heartbeat, OpenPlan, Site, Transfer
+from tidegate.core.allocation.site import Asked, Heartbeat, OpenPlan, Site
 from tidegate.core.allocation.suspicion import Suspicion
 
 

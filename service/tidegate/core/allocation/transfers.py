@@ -10,8 +10,9 @@ from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import DeviceId, GatewayId, PlanId
 from tidegate.contracts.plan import Assignment, Coming, Phase, Trigger
 from tidegate.contracts.resources import Resources
+from tidegate.core.allocation.bound import Transfer
 from tidegate.core.allocation.handover import Handover, Holder, Next, Patience, advance, begin, next_of
-from tidegate.core.allocation.site import Site, Transfer
+from tidegate.core.allocation.site import Site
 
 
 @dataclass(frozen=True, slots=True)

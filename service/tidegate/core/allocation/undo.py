@@ -5,13 +5,12 @@ gateway that is silent, closed or full takes nobody back either. Who was served 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from tidegate.contracts.command import Command
-from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import DeviceId, PlanId
 from tidegate.contracts.plan import DecisionStatus, Kept, KeptBy, Move, Plan, Trigger
 from tidegate.core.allocation.applied import Applied, Former
@@ -22,6 +21,7 @@ from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.life import Life, in_short
 from tidegate.core.allocation.lifecycle import is_under_way
+from tidegate.core.allocation.model import Terms
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.reasons import stuck
 from tidegate.core.allocation.recheck import Walk
@@ -38,16 +38,7 @@ _ROUNDS: Final = 3
 """Times that devices without room are tried again after others have left; the reverse of a plan's order rarely needs a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Undoing:
-    """What an undo is made under: the settings in force and their digest, and the tick."""
-
-    settings: AllocationSettings
-    settings_digest: str
-    now_ms: int
-
-
-def undo(site: Site, command: Command, making: Undoing) -> AllocationResult:
+def undo(site: Site, command: Command, terms: Terms) -> AllocationResult:
     """Propose the plan that undoes the one `command` names, and carry it out where no approval is needed.
 
     What cannot be returned is listed in the plan. With nothing to return it is proposed and refused, to say why. A plan that is
@@ -59,19 +50,19 @@ def undo(site: Site, command: Command, making: Undoing) -> AllocationResult:
     if site.frozen:
         raise CommandRefused(f"site {site.id!r} is frozen: no plan is carried out", advice="thaw it first")
     result = AllocationResult()
-    life = Life(site, making.now_ms, result, command.issued_by, command.id)
+    life = Life(site, terms.now_ms, result, command.issued_by, command.id)
     if is_under_way(site, command.plan_id):
-        life.halt("undone on the way", int(making.settings.cooldown_seconds * 1000))
+        life.halt("undone on the way", int(terms.settings.cooldown_seconds * 1000))
     record = _applied(site, command)
-    plan = undo_plan(site, record, PlanId(fact_id("plan", site.id, making.now_ms, command.id)), making)
+    plan = undo_plan(site, record, PlanId(fact_id("plan", site.id, terms.now_ms, command.id)), terms)
     if record.undone_by is not None and all(kept.by is KeptBy.SUPERSEDED for kept in plan.kept) and not plan.moves:
         raise CommandRefused(f"plan {record.plan} was undone by plan {record.undone_by}", advice="nothing of it is left to undo")
-    waits = missed(plan, making.settings, making.now_ms) if plan.moves else None
+    waits = missed(plan, terms.settings, terms.now_ms) if plan.moves else None
     life.propose(plan, f"; waits: {waits}" if waits else "", idle=not plan.moves)
     if not plan.moves:
         life.close(DecisionStatus.REFUSED, f"nothing to carry out: {in_short(plan.kept)}")
     elif waits is None:
-        carry_out(life, plan, making.settings)
+        carry_out(life, plan, terms.settings)
     return result
 
 
@@ -87,9 +78,9 @@ def _applied(site: Site, command: Command) -> Applied:
     )
 
 
-def undo_plan(site: Site, record: Applied, name: PlanId, making: Undoing) -> Plan:
+def undo_plan(site: Site, record: Applied, name: PlanId, terms: Terms) -> Plan:
     """The plan that undoes `record` on `site` as it stands, digest included; changes nothing."""
-    problem = problem_now(site, making.settings, making.now_ms)
+    problem = problem_now(site, terms.settings, terms.now_ms)
     walk = Walk(problem)
     kept = _not_ours(site, record)
     gone = {each.device for each in kept}
@@ -100,13 +91,13 @@ def undo_plan(site: Site, record: Applied, name: PlanId, making: Undoing) -> Pla
         id=name,
         site=site.id,
         trigger=Trigger.UNDO,
-        requested_at_ms=making.now_ms,
-        expires_at_ms=making.now_ms + int(making.settings.plan_ttl_seconds * 1000),
+        requested_at_ms=terms.now_ms,
+        expires_at_ms=terms.expires_at_ms,
         topology_revision=site.topology.revision,
-        settings_digest=making.settings_digest,
+        settings_digest=terms.settings_digest,
         solver=SOLVER,
         steps=0,
-        random_state=making.settings.random_state,
+        random_state=terms.settings.random_state,
         moves=moves,
         unserved=[stuck(placement, int(device)) for device in np.flatnonzero(walk.gateway == NOWHERE)],
         before=evaluate(problem, problem.start),
