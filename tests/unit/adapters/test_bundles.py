@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tiny_bundle import OPSET, tiny_model, write_bundle
+from tiny_bundle import tiny_model, write_bundle
+from tiny_parts import OPSET
 
 from tidegate.adapters.bundles import bundle_catalogue, shipped_bundles
 from tidegate.adapters.onnx import load_bundle, verify_bundle

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-from tiny_bundle import OPSET, Change, tiny_manifest
+from onnx import TensorProto, helper
+from tiny_bundle import tiny_manifest
+from tiny_parts import Change, End, model_bytes, write_folder
 
-from tidegate.contracts.codec import encode
 from tidegate.contracts.ids import MetricName
 
 COLUMNS = ("bytes", "packets")
@@ -21,40 +21,29 @@ CLASSES = ("calm", "scan", "flood")
 
 def tiny_classifier(change: Change = lambda _: None) -> bytes:
     """The model's bytes, after `change` had its way with the graph."""
-    logarithm = helper.make_node("LogSoftmax", ["logits"], ["log_likelihood"], axis=1)
-    energy = helper.make_node("ReduceLogSumExp", ["logits"], ["energy"], axes=[1], keepdims=0)
-    graph = helper.make_graph(
-        [
-            helper.make_node("IsNaN", ["records"], ["missing"]),
-            helper.make_node("Where", ["missing", "nothing", "records"], ["filled"]),
-            helper.make_node("Max", ["filled", "least"], ["bounded_below"]),
-            helper.make_node("Min", ["bounded_below", "most"], ["bounded"]),
-            helper.make_node("Cast", ["bounded"], ["inputs"], to=TensorProto.FLOAT),
-            helper.make_node("Gemm", ["inputs", "weights", "bias"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-            logarithm,
-            energy,
-        ],
-        "tiny-classifier",
-        [helper.make_tensor_value_info("records", TensorProto.DOUBLE, ["B", len(COLUMNS)])],
-        [
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["B", len(CLASSES)]),
-            helper.make_tensor_value_info("log_likelihood", TensorProto.FLOAT, ["B", len(CLASSES)]),
-            helper.make_tensor_value_info("energy", TensorProto.FLOAT, ["B"]),
-        ],
-        [numpy_helper.from_array(array, name) for name, array in _constants().items()],
-    )
-    change(graph)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-    return model.SerializeToString()
+    nodes = [
+        helper.make_node("IsNaN", ["records"], ["missing"]),
+        helper.make_node("Where", ["missing", "nothing", "records"], ["filled"]),
+        helper.make_node("Max", ["filled", "least"], ["bounded_below"]),
+        helper.make_node("Min", ["bounded_below", "most"], ["bounded"]),
+        helper.make_node("Cast", ["bounded"], ["inputs"], to=TensorProto.FLOAT),
+        helper.make_node("Gemm", ["inputs", "weights", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("LogSoftmax", ["logits"], ["log_likelihood"], axis=1),
+        helper.make_node("ReduceLogSumExp", ["logits"], ["energy"], axes=[1], keepdims=0),
+    ]
+    inputs: list[End] = [("records", TensorProto.DOUBLE, ["B", len(COLUMNS)])]
+    outputs: list[End] = [
+        ("probabilities", TensorProto.FLOAT, ["B", len(CLASSES)]),
+        ("log_likelihood", TensorProto.FLOAT, ["B", len(CLASSES)]),
+        ("energy", TensorProto.FLOAT, ["B"]),
+    ]
+    return model_bytes("tiny-classifier", nodes, (inputs, outputs), _constants(), change)
 
 
 def write_classifier(root: Path, model: bytes | None = None, *, changes: Mapping[str, Any] = MappingProxyType({})) -> Path:
     """Write the bundle `flows/1` under `root` and return its folder; `changes` are fields that say something else."""
     model = tiny_classifier() if model is None else model
-    folder = root / "flows" / "1"
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(model)
     sound = replace(
         tiny_manifest(model, "flows", "1"),
         task="classify",
@@ -69,8 +58,7 @@ def write_classifier(root: Path, model: bytes | None = None, *, changes: Mapping
         settings={"normal": "calm", "known_limit": -5.0, "known_share": 0.95},
         model_sha256=hashlib.sha256(model).hexdigest(),
     )
-    (folder / "manifest.json").write_bytes(encode(replace(sound, **changes)))
-    return folder
+    return write_folder(root / "flows" / "1", model, replace(sound, **changes))
 
 
 def without(name: str) -> Change:
