@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,17 @@ def export_graph(model: Forecaster | Autoencoder, path: Path) -> None:
     scale, memory = model.fresh(2)
     metrics = model.metrics
     example = (torch.zeros(2, metrics, dtype=torch.float64), torch.ones(2, metrics), torch.ones(2), torch.ones(2), scale, memory)
+    outputs = OUTPUTS if isinstance(model, Forecaster) else ("error", *OUTPUTS[1:])
+    write_graph(model, example, (INPUTS, outputs), path)
+
+
+def write_graph(
+    model: torch.nn.Module, example: tuple[torch.Tensor, ...], names: tuple[Sequence[str], Sequence[str]], path: Path
+) -> None:
+    """Write the graph of `model` to `path`, checked by onnx, without traces of the machine that made it.
+
+    `example` is an input of two rows; a graph takes any number. `names` are those of its inputs and of its outputs.
+    """
     rows = torch.export.Dim("rows", min=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated internals
@@ -34,8 +46,8 @@ def export_graph(model: Forecaster | Autoencoder, path: Path) -> None:
             example,
             dynamo=True,
             dynamic_shapes=tuple({0: rows} for _ in example),
-            input_names=INPUTS,
-            output_names=OUTPUTS if isinstance(model, Forecaster) else ("error", *OUTPUTS[1:]),
+            input_names=names[0],
+            output_names=names[1],
             opset_version=OPSET,
             verbose=False,
         )

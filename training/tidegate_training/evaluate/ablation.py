@@ -26,8 +26,8 @@ from tidegate.fleet.readers import iter_dataset
 from tidegate.fleet.series import Series
 from tidegate_training.evaluate.baselines import Float64
 from tidegate_training.evaluate.figures import bootstrap_interval, paired_difference
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.evaluate.scoring import micro_batches
-from tidegate_training.evaluate.verdicts import Report
 from tidegate_training.evaluate.vus import vus_pr
 
 DROPOUT: Final = len(STREAMS)

@@ -10,16 +10,16 @@ A classifier joins by a factory that takes a random state; see `classifiers.Clas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from tidegate_training.evaluate.classifiers import CANARY, CLASSIFIERS, Classifier
-from tidegate_training.evaluate.flow_table import Float64, FlowTable, Int64, read_flows
+from tidegate_training.evaluate.flow_table import Float64, FlowTable, Int64, kept_flows
+from tidegate_training.evaluate.progress import Report, counting
 from tidegate_training.evaluate.spread import spread
-from tidegate_training.evaluate.verdicts import Report
 
 RANDOM_STATES: Final = (0, 1, 2, 3, 4)
 TEST_SHARE: Final = 0.3
@@ -117,25 +117,14 @@ def run_trials(
     Raises:
         InputError: as `read_flows`.
     """
-    _table(folder)
+    kept_flows(folder)
     jobs = [(split, name, state) for split in SPLITS for name in names for state in RANDOM_STATES]
-    done = 0
-
-    def finished(_: tuple[str, str, int]) -> None:
-        nonlocal done
-        done += 1
-        report("fits", done, len(jobs))
-
-    return spread(partial(_trial, folder), jobs, processes=processes, finished=finished)
-
-
-@lru_cache(maxsize=1)
-def _table(folder: Path) -> FlowTable:
-    return read_flows(folder)
+    more = counting(report, "fits", len(jobs))
+    return spread(partial(_trial, folder), jobs, processes=processes, finished=lambda _: more(1))
 
 
 def _trial(folder: Path, job: tuple[str, str, int]) -> Trial:
-    return trial(_table(folder), *job)
+    return trial(kept_flows(folder), *job)
 
 
 def trial_figures(trials: Sequence[Trial], class_names: Sequence[str]) -> dict[str, Any]:

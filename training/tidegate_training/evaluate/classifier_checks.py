@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tidegate_training.evaluate.classification import RANDOM_STATES, block_split, macro_f1, random_split
 from tidegate_training.evaluate.flow_table import Float64, FlowTable, Int64
-from tidegate_training.evaluate.verdicts import Report
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.flows.calibration import calibration_error, energy, log_softmax, negative_log_likelihood
 from tidegate_training.flows.classifier import DenseFlows, TrainedClassifier, train_classifier
 from tidegate_training.flows.export import FlowSession, export_flow_graph, quantise, speed

@@ -5,16 +5,16 @@ Needs torch; the trees do not.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import torch
 
 from tidegate_training.evaluate.classification import BLOCKS, RANDOM, RANDOM_STATES, Trial, trial
-from tidegate_training.evaluate.flow_table import FlowTable, read_flows
+from tidegate_training.evaluate.flow_table import kept_flows
+from tidegate_training.evaluate.progress import Report, counting
 from tidegate_training.evaluate.spread import spread
-from tidegate_training.evaluate.verdicts import Report
 from tidegate_training.flows.classifier import DenseFlows
 from tidegate_training.flows.settings import PAPER, FlowSettings
 
@@ -49,7 +49,7 @@ def network_trials(
     Raises:
         InputError: as `read_flows`.
     """
-    _table(folder)
+    kept_flows(folder)
     jobs = [
         (split, name, state)
         for split in (BLOCKS, RANDOM)
@@ -57,24 +57,13 @@ def network_trials(
         if split == BLOCKS or name in BOTH_SPLITS
         for state in random_states
     ]
-    done = 0
-
-    def finished(_: tuple[str, str, int]) -> None:
-        nonlocal done
-        done += 1
-        report("networks", done, len(jobs))
-
-    return spread(partial(_trial, folder), jobs, processes=processes, finished=finished)
-
-
-@lru_cache(maxsize=1)
-def _table(folder: Path) -> FlowTable:
-    return read_flows(folder)
+    more = counting(report, "networks", len(jobs))
+    return spread(partial(_trial, folder), jobs, processes=processes, finished=lambda _: more(1))
 
 
 def _trial(folder: Path, job: tuple[str, str, int]) -> Trial:
     torch.set_num_threads(1)
     split, name, state = job
-    table = _table(folder)
+    table = kept_flows(folder)
     settings = replace(NETWORKS[name], random_state=state)
     return trial(table, split, name, state, lambda _: DenseFlows(table.feature_names, len(table.class_names), settings))

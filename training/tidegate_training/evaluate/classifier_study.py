@@ -12,7 +12,7 @@ from typing import Any, Final
 from tidegate_training.evaluate import classification
 from tidegate_training.evaluate.classifiers import CANARY, TREES
 from tidegate_training.evaluate.flow_table import read_every_flow, read_flows
-from tidegate_training.evaluate.verdicts import Report
+from tidegate_training.evaluate.progress import Report
 
 NETWORK_NOTES: Final = (
     "DNN: the paper's 128-64-32 with ReLU and Adam; dropout 0.1, batches of 128, 30 epochs, amounts by sign and logarithm, "

@@ -28,8 +28,9 @@ from tidegate_training.evaluate.figures import (
     quiet_alerts,
     vus_by_series,
 )
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.evaluate.scoring import bytes_per_device, on_test_part
-from tidegate_training.evaluate.verdicts import Report, by_baseline, by_service, surprises
+from tidegate_training.evaluate.verdicts import by_baseline, by_service, surprises
 
 TIDEGATE: Final = "tidegate"
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)

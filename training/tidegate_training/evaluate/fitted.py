@@ -22,9 +22,10 @@ from tidegate.fleet.series import Series
 from tidegate_training.evaluate.baselines import Judgement
 from tidegate_training.evaluate.detection import labelled
 from tidegate_training.evaluate.figures import bootstrap_interval, paired_difference
+from tidegate_training.evaluate.progress import Report, counting
 from tidegate_training.evaluate.scoring import judge_by_service, on_test_part, profile_of, universal_forecaster
 from tidegate_training.evaluate.spread import spread
-from tidegate_training.evaluate.verdicts import Report, surprises
+from tidegate_training.evaluate.verdicts import surprises
 from tidegate_training.evaluate.vus import vus_pr
 from tidegate_training.settings import JointSettings, UniversalSettings
 
@@ -89,15 +90,9 @@ def run_fitted(
     if not taken:
         raise InputError(f"{folder}: no machine with a train part", advice="give a folder that holds smd or asd")
     jobs = [FitJob(series, configuration, each) for each in (settings, joint_settings) for series in taken]
-    done = 0
-
-    def finished(_: FitJob) -> None:
-        nonlocal done
-        done += 1
-        report("forecasters", done, len(jobs))
-
-    report("forecasters", 0, len(jobs))
-    said = spread(fit_and_judge, jobs, processes=processes, finished=finished)
+    more = counting(report, "forecasters", len(jobs))
+    more(0)
+    said = spread(fit_and_judge, jobs, processes=processes, finished=lambda _: more(1))
     rivals = surprises(taken, [RIVAL], processes=processes)[RIVAL]
     return {
         f"{series.dataset}/{series.device}": {

@@ -28,8 +28,8 @@ from tidegate_training.bundle import MODEL
 from tidegate_training.evaluate.classification import RANDOM_STATES, block_split
 from tidegate_training.evaluate.events import EventCounts, count_events, poisson_interval
 from tidegate_training.evaluate.flow_table import Float64, FlowTable, Int64
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.evaluate.scoring import service_configuration, universal_forecaster
-from tidegate_training.evaluate.verdicts import Report
 from tidegate_training.flows.bundle import INT8, write_flow_manifest
 from tidegate_training.flows.classifier import TrainedClassifier, train_classifier
 from tidegate_training.flows.export import FlowSession, export_flow_graph, largest_difference, quantise

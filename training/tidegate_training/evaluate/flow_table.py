@@ -5,6 +5,7 @@ go before any split, for a record on both sides of it is no test.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,12 @@ def read_flows(folder: Path) -> FlowTable:
         InputError: as `read_every_flow`.
     """
     return deduplicated(read_every_flow(folder))
+
+
+@lru_cache(maxsize=1)
+def kept_flows(folder: Path) -> FlowTable:
+    """As `read_flows`; the last folder's table is kept, for the next job of the same process."""
+    return read_flows(folder)
 
 
 def read_every_flow(folder: Path) -> FlowTable:

@@ -28,9 +28,10 @@ from tidegate_training.data.splits import held_out_groups
 from tidegate_training.evaluate.allocation import load_demand
 from tidegate_training.evaluate.baselines import Float64
 from tidegate_training.evaluate.direct_autoregression import direct_autoregression
+from tidegate_training.evaluate.progress import Report, counting
 from tidegate_training.evaluate.scoring import profile_of, reading_of, universal_forecaster
 from tidegate_training.evaluate.spread import spread
-from tidegate_training.evaluate.verdicts import CHUNKS_PER_PROCESS, Report
+from tidegate_training.evaluate.verdicts import CHUNKS_PER_PROCESS
 from tidegate_training.quality import pinball
 
 TIDEGATE: Final = "tidegate"
@@ -85,15 +86,10 @@ def run_forecast(
     count = 1 if processes == 1 else processes * CHUNKS_PER_PROCESS
     chunks = [part.tolist() for part in np.array_split(np.arange(len(taken)), min(count, len(taken)))]
     jobs = [ForecastJob([taken[index] for index in chunk], unseen, configuration, list(bundles)) for chunk in chunks]
-    done = 0
-
-    def finished(job: ForecastJob) -> None:
-        nonlocal done
-        done += len(job.taken)
-        report("series forecast", done, len(taken))
-
-    report("series forecast", 0, len(taken))
-    judged = [one for part in spread(_judge_chunk, jobs, processes=processes, finished=finished) for one in part]
+    more = counting(report, "series forecast", len(taken))
+    more(0)
+    said = spread(_judge_chunk, jobs, processes=processes, finished=lambda job: more(len(job.taken)))
+    judged = [one for part in said for one in part]
     if not judged:
         raise InputError(
             f"{folder}: no demand that varies in the last {LATER:.0%} of its trace", advice="longer traces are needed"

@@ -23,8 +23,9 @@ from tidegate.fleet.series import Series
 from tidegate_training.evaluate.baselines import ALWAYS_ALARM, BASELINES, Float64, Judgement
 from tidegate_training.evaluate.episodes import records
 from tidegate_training.evaluate.nab_score import Ground, ground
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.evaluate.scoring import profile_of
-from tidegate_training.evaluate.verdicts import Report, by_baseline, by_service, surprises
+from tidegate_training.evaluate.verdicts import by_baseline, by_service, surprises
 
 TIDEGATE: Final = "tidegate"
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)

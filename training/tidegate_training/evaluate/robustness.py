@@ -19,8 +19,9 @@ from tidegate_training.evaluate.baselines import ALWAYS_ALARM, BASELINES, Judgem
 from tidegate_training.evaluate.detection import TIDEGATE, labelled
 from tidegate_training.evaluate.events import EventCounts, count_events
 from tidegate_training.evaluate.injections import AFTER_READINGS, Shifted, quiet_stretch, shifted, without_sensors
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.evaluate.scoring import on_test_part
-from tidegate_training.evaluate.verdicts import Report, by_baseline, by_service, surprises
+from tidegate_training.evaluate.verdicts import by_baseline, by_service, surprises
 
 DETECTORS: Final = (TIDEGATE, *BASELINES, ALWAYS_ALARM)
 LOST_SHARE: Final = 0.1

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tidegate.errors import DependencyError
+from tidegate_training.evaluate.progress import Report
 
 Data = Annotated[Path, typer.Option("--data", exists=True, help="File or folder in the formats of the data sets.")]
 Out = Annotated[Path, typer.Option("--out", help="Results file to write (JSON); its page and plots go beside it.")]
@@ -28,14 +29,6 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Series of each data set 
 
 LINE_SECONDS: Final = 30.0
 """Between two lines about the same thing, where no bar can be drawn."""
-
-
-class Report(Protocol):
-    """Told how far something is: what, how much is done, how much there is."""
-
-    def __call__(self, what: str, done: int, total: int, /) -> None:
-        """Show it."""
-        ...
 
 
 def check_extra() -> None:

@@ -5,7 +5,7 @@ on: so the former is kept, under a name made of the code, the values and where t
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,10 +16,9 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.fleet.series import Series
 from tidegate_training.evaluate import baselines, half_space_trees
 from tidegate_training.evaluate.baselines import Float64, Judgement, judge_surprise, surprise_of
+from tidegate_training.evaluate.progress import Report, counting
 from tidegate_training.evaluate.scoring import judge_by_service, profile_of, universal_forecaster
 from tidegate_training.evaluate.spread import advance, spread
-
-Report = Callable[[str, int, int], None]
 
 CHUNKS_PER_PROCESS: Final = 1
 """Series are dealt out into so many chunks per process, the longest first. More would even out the last ones; but a round of a
@@ -61,15 +60,9 @@ def by_service(
     count = min(len(taken), 1 if processes == 1 else processes * CHUNKS_PER_PROCESS)
     chunks = [order[place::count] for place in range(count)]  # dealt out, so that no chunk has all the long ones
     jobs = [ServiceJob([taken[index] for index in chunk], configuration, list(bundles)) for chunk in chunks]
-    total, done = sum(map(len, taken)), 0
-
-    def advanced(readings: int) -> None:
-        nonlocal done
-        done += readings
-        report("tidegate, readings", done, total)
-
-    advanced(0)
-    said = spread(_serve, jobs, processes=processes, advanced=advanced)
+    more = counting(report, "tidegate, readings", sum(map(len, taken)))
+    more(0)
+    said = spread(_serve, jobs, processes=processes, advanced=more)
     by_index = {
         index: judgement for chunk, part in zip(chunks, said, strict=True) for index, judgement in zip(chunk, part, strict=True)
     }
@@ -90,14 +83,8 @@ def surprises(
 ) -> dict[str, list[Float64]]:
     """Surprise of all rows of each series by each baseline of `names`."""
     jobs = [BaselineJob(series, name, cache) for name in names for series in taken]
-    done = 0
-
-    def finished(_: BaselineJob) -> None:
-        nonlocal done
-        done += 1
-        report("baselines, series", done, len(jobs))
-
-    found = spread(kept_surprise, jobs, processes=processes, finished=finished)
+    more = counting(report, "baselines, series", len(jobs))
+    found = spread(kept_surprise, jobs, processes=processes, finished=lambda _: more(1))
     return {name: found[place * len(taken) : (place + 1) * len(taken)] for place, name in enumerate(names)}
 
 

@@ -18,7 +18,7 @@ from tidegate_training.evaluate.attribution_check import Removal, cut, removals
 from tidegate_training.evaluate.detection import labelled
 from tidegate_training.evaluate.kind_injections import faulty_fleet, quiet_stretches
 from tidegate_training.evaluate.kinds_told import Told, tell_injected, tell_simulated
-from tidegate_training.evaluate.verdicts import Report
+from tidegate_training.evaluate.progress import Report
 
 REPORTED: Final = 1
 """Place, modulo 2, of a series in its data set whose figures are reported, and which of `SEEDS` that fleet has; on the others the

@@ -6,18 +6,16 @@ quantised; preparation and softmax stay as they are. Its scales are fixed, so th
 
 import logging
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from tidegate_training.export import OPSET, anonymous
+from tidegate_training.export import write_graph
 from tidegate_training.models.flow_classifier import FlowGraph
 
 Float32 = NDArray[np.float32]
@@ -49,24 +47,7 @@ class FlowSession:
 
 def export_flow_graph(graph: FlowGraph, width: int, path: Path) -> None:
     """Write `graph` for records of `width` features to `path`, checked by onnx, without traces of the machine that made it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated internals
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            graph.eval(),
-            (torch.zeros(2, width, dtype=torch.float64),),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("rows", min=1)},),
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned nothing")
-    model = anonymous(program.model_proto)
-    onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
+    write_graph(graph, (torch.zeros(2, width, dtype=torch.float64),), ([INPUT], OUTPUTS), path)
 
 
 def quantise(source: Path, records: Float64, target: Path) -> None:

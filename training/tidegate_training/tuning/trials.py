@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from tidegate_training.data.splits import Split
-from tidegate_training.evaluate.running import Report
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.settings import UniversalSettings
 from tidegate_training.train import Run, train
 from tidegate_training.tuning.proposals import Choice, Proposals

@@ -15,9 +15,9 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.forecast import HORIZONS
 from tidegate.fleet.series import Series
 from tidegate_training.data.lanes import Lane
-from tidegate_training.evaluate.baselines import CLIP, Float64, judge_surprise, mean_observed
+from tidegate_training.evaluate.baselines import CLIP, Float64, mean_observed
 from tidegate_training.evaluate.figures import SeriesOutcome, outcome
-from tidegate_training.evaluate.scoring import profile_of
+from tidegate_training.evaluate.verdicts import by_baseline
 from tidegate_training.graph import Graph
 from tidegate_training.models.forecaster import MEDIAN
 from tidegate_training.quality import BAND
@@ -86,15 +86,7 @@ def judged(name: str, taken: Sequence[Series], said: Sequence[Float64], configur
 
 
 def _judged_one(name: str, series: Series, surprise: Float64, configuration: CoreConfiguration) -> SeriesOutcome:
-    policy = profile_of(series, configuration).alarm
-    judgement = judge_surprise(
-        name,
-        surprise,
-        series.train_rows,
-        interval_seconds=series.interval_seconds,
-        budget=policy.alerts_per_device_day,
-        close_after=policy.close_after,
-    )
+    judgement = by_baseline(series, name, surprise, configuration)
     labels = series.part("test").labels
     assert labels is not None, "only labelled series are taken"  # noqa: S101  # for the type checker; impossible otherwise
     return outcome(series.dataset, series.device, name, judgement, labels, interval_seconds=series.interval_seconds)

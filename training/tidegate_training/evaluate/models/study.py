@@ -21,8 +21,8 @@ from tidegate_training.evaluate.models.contenders import ABLATIONS, ANNDRA, BASE
 from tidegate_training.evaluate.models.fitting import Fitted, fit
 from tidegate_training.evaluate.models.judging import judged, surprises, trailing_mean
 from tidegate_training.evaluate.models.speed import speed
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.evaluate.scoring import service_configuration
-from tidegate_training.evaluate.verdicts import Report
 from tidegate_training.settings import UniversalSettings
 
 UNTRAINED: Final = ("skab", "msl")

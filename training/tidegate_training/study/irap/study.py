@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from tidegate.errors import InputError
-from tidegate_training.evaluate.running import Report
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.study.irap.economics import economics
 from tidegate_training.study.irap.genetic import genetic
 from tidegate_training.study.irap.herd import Genes, price

@@ -14,7 +14,7 @@ from tidegate.core.allocation.frame import frame_of
 from tidegate.core.allocation.headroom import headroom
 from tidegate.core.allocation.planner import plan
 from tidegate.errors import InputError
-from tidegate_training.evaluate.running import Report
+from tidegate_training.evaluate.progress import Report
 from tidegate_training.study.planner.sites import Shape, one_dead, random_site, settled, view_of
 from tidegate_training.study.planner.solvers import RIVALS, check_extra
 from tidegate_training.study.planner.trials import case_of, peak_mib, planned, rivalled, summed_up, timed
