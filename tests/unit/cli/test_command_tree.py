@@ -75,6 +75,14 @@ def test_what_asks_a_service_takes_its_address_and_credential_from_the_environme
         assert (options["url"].envvar, options["token"].envvar) == ("TIDEGATE_URL", "TIDEGATE_TOKEN")
 
 
+@pytest.mark.parametrize("name", [name for name, each in COMMANDS.items() if any(one.name == "wait" for one in each.params)])
+def test_every_order_ends_with_the_same_options_in_the_same_order(name: str) -> None:
+    every = ["by", "reason", "key", "wait", "url", "token", "as_json"]
+    names = [each.name for each in COMMANDS[name].params if each.name != "help"]
+    expected = [each for each in every if each in names or name != "tidegate anomaly label"]  # a label has a note in its place
+    assert names[-len(expected) :] == expected
+
+
 def test_the_page_is_what_the_program_says() -> None:
     assert (ROOT / "docs/cli.md").read_text(encoding="utf-8") == reference_page(), "run `make docs`"
 
