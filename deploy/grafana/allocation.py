@@ -88,6 +88,13 @@ ALLOCATION = Board(
                     [Query(total("tidegate_unserved_devices"), "unserved")],
                     width=12,
                 ),
+                Panel(
+                    "Devices at the limit of what they are given",
+                    "They use all of some resource that they are given and may need more: what is said of that resource is a "
+                    "lower bound.",
+                    [Query(total("tidegate_censored_devices"), "at their limit")],
+                    width=12,
+                ),
             ],
         ),
         Row(

@@ -110,8 +110,8 @@ class Run:
         self.now_ms += 1000
         devices = [f"d{n}" for n in range(14)]
         request = np.full((14, 2), float(amount))
-        shape = (14, 2, 4, 7)
-        demand = SiteDemand(SITE, devices, ["s"] * 14, np.zeros(14, np.int64), RESOURCES, request, np.zeros(shape), request)
+        rows = (request, np.zeros((14, 2, 4, 7)), request, request / 2)
+        demand = SiteDemand(SITE, devices, ["s"] * 14, np.full(14, self.now_ms), RESOURCES, *rows)
         return self.allocator.review(SITE, self.now_ms, demand, silent)
 
     def _answer(self, _: None) -> AllocationResult:

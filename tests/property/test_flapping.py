@@ -119,8 +119,8 @@ class Life:
     def look(self, *silent: str, demand: list[int]) -> None:
         """The reviews of one step and the plans that come of them."""
         request = np.array([demand], np.float64).T
-        names, shape = [f"d{n}" for n in range(6)], (6, 1, 4, 7)
-        told = SiteDemand("site", names, ["s"] * 6, np.zeros(6, np.int64), ["cpu_millicores"], request, np.zeros(shape), request)
+        rows = (request, np.zeros((6, 1, 4, 7)), request, np.full_like(request, np.nan))
+        told = SiteDemand("site", [f"d{n}" for n in range(6)], ["s"] * 6, np.zeros(6, np.int64), ["cpu_millicores"], *rows)
         for _ in range(LOOKS):
             self._take(self.allocator.review("site", self.now_ms, told, frozenset(silent)))
             for asked in self.allocator.pending_requests():

@@ -130,6 +130,10 @@ UNSERVED: Final = _gauge("tidegate_unserved_devices", "Devices of a topology tha
 SUSPECTS: Final = _gauge(
     "tidegate_suspect_gateways", "Gateways that live and are not trusted with all of their capacity; which, is on REST."
 )
+CENSORED: Final = _gauge(
+    "tidegate_censored_devices",
+    "Devices that use all that they are given of some resource, and may need more; which, is on REST.",
+)
 UTILISATION: Final = _gauge(
     "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."
 )
@@ -231,6 +235,7 @@ INSTRUMENTS: Final = (
     PLANS_FAILED,
     UNSERVED,
     SUSPECTS,
+    CENSORED,
     UTILISATION,
     HISTORY_LAG,
     HISTORY_BEHIND,

@@ -228,6 +228,7 @@ class PrometheusMetrics:
         self._gauges[c.INCIDENTS_OPEN].set(sum(each.incidents_open for each in levels))
         self._gauges[c.UNSERVED].set(sum(each.unserved_devices for each in levels))
         self._gauges[c.SUSPECTS].set(sum(each.suspect_gateways for each in levels))
+        self._gauges[c.CENSORED].set(sum(each.censored_devices for each in levels))
         self._gauges[c.UTILISATION].set(max((each.utilisation_max_ratio for each in levels), default=0))
         self._gauges[c.HEADROOM].set(_finite(min((each.headroom_ratio for each in levels), default=math.inf)))
         self._gauges[c.EVENT_TIME_LAG].set(max((each.event_time_lag_seconds for each in levels), default=0))

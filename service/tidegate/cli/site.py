@@ -88,6 +88,8 @@ def _advice(found: CapacityAdvice) -> None:
     say(f"losses that leave somebody out: {found.losses:,} now, {found.losses_then:,} with the additions")
     if found.losses_not_computed:
         say(f"losses not computed: {found.losses_not_computed:,}")
+    for name, devices in found.censored.items():
+        say(f"at least: {devices:,} devices use all the {name} they are given, and may need more")
     rows = [(each.gateway, name, f"{amount:g}") for each in found.additions for name, amount in each.resources.items()]
     table(("gateway", "resource", "add"), rows, "addition")
 
@@ -148,7 +150,7 @@ _switch("stop", "The kill switch: decide nothing about allocation at a site unti
 _switch("resume", "Take back stop.")
 
 _SITE_HEADS: Final = ("site", "topology", "gateways", "devices", "holds")
-_GATEWAY_HEADS: Final = ("gateway", "devices", "health", "orders")
+_GATEWAY_HEADS: Final = ("gateway", "devices", "at their limit", "health", "orders")
 _ASSIGNMENT_HEADS: Final = ("device", "gateway", "epoch", "phase", "plan", "grant", "reason")
 
 
@@ -179,7 +181,8 @@ def _gateway_row(view: GatewayView) -> tuple[object, ...]:
         "cordon": view.cordoned,
     }
     orders = [name for name, stands in given.items() if stands]
-    return view.gateway, view.devices, "silent" if view.silent else view.suspected_of or None, ", ".join(orders) or None
+    health = "silent" if view.silent else view.suspected_of or None
+    return view.gateway, view.devices, view.censored, health, ", ".join(orders) or None
 
 
 def _assignment_row(each: Assignment) -> tuple[object, ...]:

@@ -180,6 +180,9 @@ class CapacityAdvice:
     the site is full by then at the latest. Null without demand or limits. `fillings` say when that may be, soonest first, by the
     daily peaks of the last `days_watched` complete days; empty where no growth is sure, or nothing fills up within a year.
     `days_watched` is 0 until there are two weeks of them.
+
+    `censored` counts devices that use all that they are given, by resource: of these resources all that is said here is a lower
+    bound, at least so much is missing.
     """
 
     site: SiteId
@@ -193,3 +196,4 @@ class CapacityAdvice:
     growth: float | None
     fillings: list[Filling] = field(default_factory=list)
     days_watched: int = 0
+    censored: dict[str, int] = field(default_factory=dict)

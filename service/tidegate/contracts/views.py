@@ -14,7 +14,8 @@ class DeviceView:
     """A device after its last committed reading. `score` 0 to 1 and `neg_log10_p` are null until it can be judged.
 
     `unrest` is the evidence of all its streams over about ten readings, in decades: what to rank devices by, as it knows also
-    what is slow; no alarm goes by it. Null as `score` is.
+    what is slow; no alarm goes by it. Null as `score` is. `censored` names the resources of which it uses all that it is
+    given, so that it may need more than its samples say, as of the last review of its site's allocation.
     """
 
     site: SiteId
@@ -29,6 +30,7 @@ class DeviceView:
     anomaly: AnomalyId | None
     metrics: dict[MetricName, float | None]
     unrest: float | None = None
+    censored: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class GatewayView:
     controller and not for what its devices get through it. `heartbeat_sent_at_ms` is by the gateway's clock,
     `heartbeat_heard_at_ms` by ours; null until the first. `suspicion` (0 to 1) is how little it is trusted, `withheld` (0 to 1)
     the share of its capacity that nobody new is given therefore, and `suspected_of` says why; empty while nothing is withheld.
+    `censored` of its devices use all that they are given of some resource, so that they may need more than their samples say.
     `replaced_by` takes its devices first. A `decommissioned` one can be taken away when it is empty, `empty_since_ms` by our
     ticks.
     """
@@ -119,6 +122,7 @@ class GatewayView:
     suspicion: float = field(default=0.0, kw_only=True)
     withheld: float = field(default=0.0, kw_only=True)
     suspected_of: str = field(default="", kw_only=True)
+    censored: int = field(default=0, kw_only=True)
     replaced_by: GatewayId | None = field(default=None, kw_only=True)
     decommissioned: bool = field(default=False, kw_only=True)
     empty_since_ms: int | None = field(default=None, kw_only=True)

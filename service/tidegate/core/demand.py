@@ -26,7 +26,8 @@ class SiteDemand:
 
     `now` and `grant_request` float64 [device, resource], `quantiles` float64 [device, resource, horizon, level], in the
     resource's unit and at least 0; NaN where the device's profile maps no such resource. `now` falls back to the mapping's
-    constant until a reading came, `quantiles` to `now` until a forecast came, `grant_request` follows the quantiles.
+    constant until a reading came, `quantiles` to `now` until a forecast came, `grant_request` follows the quantiles. `sample`,
+    shaped as `now`, is that where a reading says it, NaN elsewhere.
     """
 
     site: SiteId
@@ -37,6 +38,7 @@ class SiteDemand:
     now: Float64
     quantiles: Float64
     grant_request: Float64
+    sample: Float64
 
 
 class DemandSource(Protocol):
@@ -55,12 +57,13 @@ def site_demand(rows: DemandRows, configuration: CoreConfiguration) -> SiteDeman
     devices = [device for group in rows.groups for device in group.devices]
     shape = (len(devices), len(resources))
     now, quantiles = np.full(shape, np.nan), np.full((*shape, len(HORIZONS), len(_LEVELS)), np.nan)
+    sample = now.copy()
     start = 0
     for group, mapping in zip(rows.groups, mappings, strict=True):
         end = start + len(group.devices)
         for resource, terms in mapping.items():
             column = resources.index(resource)
-            now[start:end, column], quantiles[start:end, column] = _mapped(group, terms)
+            now[start:end, column], quantiles[start:end, column], sample[start:end, column] = _mapped(group, terms)
         start = end
     return SiteDemand(
         site=rows.site,
@@ -71,6 +74,7 @@ def site_demand(rows: DemandRows, configuration: CoreConfiguration) -> SiteDeman
         now=now,
         quantiles=quantiles,
         grant_request=_grant_request(quantiles, configuration.allocation),
+        sample=sample,
     )
 
 
@@ -116,8 +120,8 @@ def _only(rows: DemandRows, devices: Set[DeviceId]) -> DemandRows:
     return DemandRows(rows.site, groups)
 
 
-def _mapped(group: DemandGroup, mapping: DemandMapping) -> tuple[Float64, Float64]:
-    """One resource of one group: `now` [device] and `quantiles` [device, horizon, level], both finite and at least 0."""
+def _mapped(group: DemandGroup, mapping: DemandMapping) -> tuple[Float64, Float64, Float64]:
+    """One resource of one group: `now` [device], `quantiles` [device, horizon, level], both at least 0, and `sample`."""
     count = len(group.devices)
     now = np.full(count, mapping.constant)
     quantiles = np.full((count, len(HORIZONS), len(_LEVELS)), mapping.constant)
@@ -127,10 +131,11 @@ def _mapped(group: DemandGroup, mapping: DemandMapping) -> tuple[Float64, Float6
             now += term.scale * values
             # The q-quantile of a falling function of a metric is that function of its (1 − q)-quantile; levels are symmetric.
             quantiles += term.scale * (forecasts if term.scale >= 0 else forecasts[:, :, ::-1])
+    sample = np.where(np.isfinite(now), np.maximum(now, 0.0), np.nan) if mapping.terms else np.full(count, np.nan)
     now = np.where(np.isfinite(now), now, mapping.constant)
     complete = np.isfinite(quantiles).all(axis=(1, 2), keepdims=True)
     quantiles = np.where(complete, quantiles, now[:, None, None])
-    return np.maximum(now, 0.0), np.maximum(quantiles, 0.0)
+    return np.maximum(now, 0.0), np.maximum(quantiles, 0.0), sample
 
 
 def _metric(group: DemandGroup, metric: MetricName) -> tuple[Float64, Float64]:

@@ -93,12 +93,15 @@ class LiveWorkers:
     async def device_views(self, site: str | None) -> Sequence[DeviceView]:
         """The devices of `site`, or of every site."""
         if site is not None:
-            return await self._owner(site).call(lambda partition: partition.detection.device_views(SiteId(site)))
-        return [view for part in await self._all(lambda partition: partition.detection.device_views()) for view in part]
+            return await self._owner(site).call(
+                lambda partition: _marked(partition, partition.detection.device_views(SiteId(site)))
+            )
+        parts = await self._all(lambda partition: _marked(partition, partition.detection.device_views()))
+        return [view for part in parts for view in part]
 
     async def device(self, site: str, device: str) -> DeviceView | None:
         """One device."""
-        return await self._owner(site).call(lambda partition: partition.detection.device_view(SiteId(site), DeviceId(device)))
+        return await self._owner(site).call(lambda partition: _device_view(partition, SiteId(site), DeviceId(device)))
 
     async def explain(self, site: str, device: str) -> Explanation | None:
         """Why this device alarms, or why not."""
@@ -119,6 +122,18 @@ class LiveWorkers:
 
     async def _all(self, look: Callable[[Partition], T]) -> list[T]:
         return [await worker.call(look) for worker in self._now()]
+
+
+def _device_view(partition: Partition, site: SiteId, device: DeviceId) -> DeviceView | None:
+    view = partition.detection.device_view(site, device)
+    return None if view is None else _marked(partition, [view])[0]
+
+
+def _marked(partition: Partition, views: Sequence[DeviceView]) -> list[DeviceView]:
+    """`views` with what allocation knows of their samples."""
+    censored = {site: partition.allocator.censored(site) for site in {view.site for view in views}}
+    found = ((view, censored[view.site].get(view.device)) for view in views)
+    return [view if names is None else replace(view, censored=names) for view, names in found]
 
 
 def _site_views(partition: Partition) -> list[SiteView]:

@@ -66,6 +66,7 @@ def levels(partition: Partition, lag: Mapping[str, int], drain_seconds: Mapping[
         incidents_open=len(detection.incidents.gateways) + len(detection.incidents.sites),
         unserved_devices=sum(score.unserved_devices for score in scores),
         suspect_gateways=allocator.suspect_gateways(),
+        censored_devices=allocator.censored_devices(),
         utilisation_max_ratio=max(
             (share for score in scores for used in score.utilisation.values() for share in used.values()), default=0.0
         ),

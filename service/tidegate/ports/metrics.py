@@ -62,6 +62,7 @@ class Levels:
     drain_seconds: Mapping[str, float] = field(default_factory=dict)
     headroom_ratio: float = math.inf
     suspect_gateways: int = 0
+    censored_devices: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,6 @@ def _demand(now_ms: int) -> SiteDemand:
     part = 2 * math.pi * now_ms / HOUR_MS
     amounts = [100 + (60 * math.sin(part + number % GATEWAYS) if number < DEVICES // 2 else 0) for number in range(DEVICES)]
     request = np.array(amounts).reshape(DEVICES, 1)
-    names, shape = [f"d{n}" for n in range(DEVICES)], (DEVICES, 1, 4, 7)
-    times = np.full(DEVICES, now_ms, np.int64)
-    return SiteDemand(SITE, names, ["sensor"] * DEVICES, times, ["cpu_millicores"], request, np.zeros(shape), request)
+    rows = (request, np.zeros((DEVICES, 1, 4, 7)), request, np.full_like(request, np.nan))
+    names, times = [f"d{n}" for n in range(DEVICES)], np.full(DEVICES, now_ms, np.int64)
+    return SiteDemand(SITE, names, ["sensor"] * DEVICES, times, ["cpu_millicores"], *rows)

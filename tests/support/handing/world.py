@@ -28,7 +28,8 @@ from tidegate.fleet.gateway.following import Following
 SITE = "north"
 GATEWAYS = ("g1", "g2", "g3")
 DEVICES = ("a", "b", "c")
-NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], np.empty((0, 0)), np.empty((0, 0, 4, 7)), np.empty((0, 0)))
+_NOTHING = np.empty((0, 0))
+NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], _NOTHING, np.empty((0, 0, 4, 7)), _NOTHING, _NOTHING)
 
 JUMP_MS = 1000
 DRIFT = 0.12

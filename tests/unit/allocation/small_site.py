@@ -19,15 +19,15 @@ from tidegate.core.condition import Condition
 from tidegate.core.demand import SiteDemand
 
 SITE = "north"
-NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], np.empty((0, 0)), np.empty((0, 0, 4, 7)), np.empty((0, 0)))
+_NOTHING = np.empty((0, 0))
+NO_DEMAND = SiteDemand(SITE, [], [], np.empty(0, np.int64), [], _NOTHING, np.empty((0, 0, 4, 7)), _NOTHING, _NOTHING)
 
 
 def demand_of(cpu: dict[str, float]) -> SiteDemand:
     """Devices whose readings say what CPU they need."""
     request, count = np.array([list(cpu.values())]).T, len(cpu)
-    shape = (count, 1, 4, 7)
-    times = np.zeros(count, np.int64)
-    return SiteDemand(SITE, list(cpu), ["sensor"] * count, times, ["cpu_millicores"], request, np.zeros(shape), request)
+    times, rows = np.zeros(count, np.int64), (request, np.zeros((count, 1, 4, 7)), request, np.full_like(request, np.nan))
+    return SiteDemand(SITE, list(cpu), ["sensor"] * count, times, ["cpu_millicores"], *rows)
 
 
 def gateway(name: str, cpu: float = 10.0) -> Gateway:

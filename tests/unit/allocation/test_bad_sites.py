@@ -10,7 +10,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.plan import Trigger
 from tidegate.contracts.topology import DevicePlacement, Gateway
 from tidegate.core.allocation.arrays import NOWHERE
-from tidegate.core.allocation.ground import demand_on, ground_of
+from tidegate.core.allocation.ground import ground_of, heard_on
 from tidegate.core.allocation.headroom import headroom
 from tidegate.core.allocation.model import AllocationView
 from tidegate.core.allocation.planner import plan, search
@@ -82,9 +82,10 @@ def test_measured_demand_that_is_no_amount_never_gets_that_far() -> None:
     site = topology([gateway("g1")], [replace(device(name, None), demand={}) for name in ("a", "b", "c")])
     measured = np.array([[-5.0], [np.nan], [2.0]])
     times, shape = np.zeros(3, np.int64), (3, 1, 4, 7)
-    told = SiteDemand("north", ["a", "b", "c"], ["sensor"] * 3, times, ["cpu_millicores"], measured, np.zeros(shape), measured)
+    rows = (measured, np.zeros(shape), measured, measured)
+    told = SiteDemand("north", ["a", "b", "c"], ["sensor"] * 3, times, ["cpu_millicores"], *rows)
     ground = ground_of(site, CoreConfiguration({}))
-    cpu = demand_on(ground, told)[:, ground.frame.resources.index("cpu_millicores")]
+    cpu = heard_on(ground, told).demand[:, ground.frame.resources.index("cpu_millicores")]
     assert cpu.tolist() == [0.0, 0.0, 2.0]
 
 

@@ -80,6 +80,7 @@ def advice(view: AllocationView, max_steps: int = MAX_STEPS) -> CapacityAdvice:
         growth=_growth(first.problem),
         fillings=fillings(view.days, _room(first.problem)),
         days_watched=len(complete(view.days)),
+        censored=view.censored,
     )
 
 

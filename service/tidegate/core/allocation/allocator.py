@@ -254,6 +254,15 @@ class Allocator:
         """How many gateways, of all sites, have some of their capacity withheld."""
         return sum(len(suspects.suspects_of(site)) for site in self._sites.values())
 
+    def censored(self, site: SiteId) -> dict[DeviceId, list[str]]:
+        """The resources of which a device's latest sample is only a lower bound of what it needs, by device; see `censoring`."""
+        known = self._sites.get(site)
+        return {} if known is None else known.censoring.named(known.ground.frame)
+
+    def censored_devices(self) -> int:
+        """How many devices, of all sites, have such a sample of some resource."""
+        return sum(int(site.censoring.censored.any(axis=1).sum()) for site in self._sites.values())
+
     def assignment(self, site: SiteId, device: DeviceId) -> Assignment | None:
         """The desired state of one device; None where the topology has none."""
         known = self._sites.get(site)
@@ -294,6 +303,7 @@ class Allocator:
             holds=self.holds(site),
             strangers=self.unplaced(site),
             days=[] if known is None else list(known.days),
+            censored={} if known is None else known.censoring.counted(known.ground.frame),
             constants={
                 ProfileName(name): profile_constants(profile) for name, profile in self._configuration.profiles_of(site).items()
             },

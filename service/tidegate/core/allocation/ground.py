@@ -8,7 +8,7 @@ from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.profile import Profile
 from tidegate.contracts.resources import DEVICES
 from tidegate.contracts.topology import MAX_AMOUNT, Topology
-from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.frame import Frame, frame_of
 from tidegate.core.demand import SiteDemand
 
@@ -49,23 +49,42 @@ def ground_of(topology: Topology, configuration: CoreConfiguration) -> Ground:
     return Ground(frame_of(topology, resources), constants, overridden)
 
 
-def demand_on(ground: Ground, measured: SiteDemand) -> Float64:
-    """Demand float64 [device, resource] of the topology's devices: the grant requests of `measured` where nothing overrides them.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What readings say of the topology's devices, where nothing overrides them. Devices that none came of keep their constants.
 
-    Devices that `measured` lacks keep their constants; devices that the topology lacks do not count. Amounts above
-    `MAX_AMOUNT` are cut to it, so that no sum of them overflows, and below 0 to 0: a device makes no room.
+    `demand` and `used` float64 [device, resource] are what a device asks and what its latest sample says that it uses (what it
+    asks, where it is not `measured`, bool, same shape). `sampled_ms` int64 [device] is the event time of its last reading, -1
+    before the first.
+    """
+
+    demand: Float64
+    used: Float64
+    measured: Bool
+    sampled_ms: Int64
+
+
+def heard_on(ground: Ground, measured: SiteDemand) -> Heard:
+    """What `measured` says on `ground`: its grant requests and samples.
+
+    Devices that the topology lacks do not count. Amounts above `MAX_AMOUNT` are cut to it, so that no sum of them overflows, and
+    below 0 to 0: a device makes no room.
     """
     demand, frame = ground.constants.copy(), ground.frame
+    sample, sampled_ms = np.full(demand.shape, np.nan), np.full(len(frame.devices), -1, np.int64)
     here = np.array([frame.device_index.get(device, NOWHERE) for device in measured.devices], np.int64)
     there = np.flatnonzero(here != NOWHERE)
     here = here[there]
+    sampled_ms[here] = measured.event_time_ms[there]
     for source, resource in enumerate(measured.resources):
         if resource in frame.resources:
             column = frame.resources.index(resource)
             values = measured.grant_request[there, source]
             usable = np.isfinite(values) & ~ground.overridden[here, column]
             demand[here[usable], column] = np.clip(values[usable], 0.0, MAX_AMOUNT)
-    return demand
+            sample[here[usable], column] = np.clip(measured.sample[there, source][usable], 0.0, MAX_AMOUNT)
+    is_measured = np.isfinite(sample)
+    return Heard(demand, np.where(is_measured, sample, demand), is_measured, sampled_ms)
 
 
 def profile_constants(profile: Profile | None) -> dict[str, float]:

@@ -65,15 +65,17 @@ def _hear_word(site: Site, ack: Ack, device: DeviceId, epoch: int) -> str | None
 def gateway_views(site: Site) -> list[GatewayView]:
     """The gateways of the topology as they stand, in its order."""
     served = Counter(assignment.gateway for assignment in site.assignments.values())
-    return [_view(site, gateway.id, served[gateway.id]) for gateway in site.topology.gateways]
+    capped = Counter(site.assignments[device].gateway for device in site.censoring.named(site.ground.frame))
+    return [_view(site, each.id, served[each.id], capped[each.id]) for each in site.topology.gateways]
 
 
-def _view(site: Site, gateway: GatewayId, devices: int) -> GatewayView:
+def _view(site: Site, gateway: GatewayId, devices: int, censored: int) -> GatewayView:
     heartbeat, suspicion = site.heartbeats.get(gateway), site.suspicions.get(gateway)
     return GatewayView(
         site=site.id,
         gateway=gateway,
         devices=devices,
+        censored=censored,
         silent=gateway in site.silent,
         draining=gateway in site.draining,
         cordoned=gateway in site.cordoned,

@@ -95,7 +95,8 @@ class AllocationView:
 
     `request` is what a planner would be asked now, None without a topology. `holds` say what keeps plans from being made or
     carried out. `strangers` (1,000 at most) send readings and are not in the topology. `constants` are what a device of each
-    configured profile demands by itself. `days` are the last ones' peaks of demand.
+    configured profile demands by itself. `days` are the last ones' peaks of demand. `censored` counts devices whose latest
+    sample is only a lower bound of what they need, by resource.
     """
 
     site: SiteId
@@ -105,6 +106,7 @@ class AllocationView:
     strangers: list[DeviceId] = field(default_factory=list)
     days: list[DayOfDemand] = field(default_factory=list)
     constants: dict[ProfileName, Resources] = field(default_factory=dict)
+    censored: dict[str, int] = field(default_factory=dict)
 
 
 def question_of(view: AllocationView) -> PlanRequest:

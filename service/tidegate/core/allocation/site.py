@@ -17,9 +17,11 @@ from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import AppliedPlans
 from tidegate.core.allocation.arrays import Float64
 from tidegate.core.allocation.bound import Placed, Transfer, bound_for
+from tidegate.core.allocation.censoring import Censoring, carried_over, judged, nothing_censored
 from tidegate.core.allocation.deaths import Death, hold_after
 from tidegate.core.allocation.filling import DayOfDemand, noted
-from tidegate.core.allocation.ground import Ground, demand_on, ground_of
+from tidegate.core.allocation.granted import Granted, granted_by
+from tidegate.core.allocation.ground import Ground, ground_of, heard_on
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.allocation.suspicion import Suspicion, remembered_ms
@@ -66,7 +68,8 @@ class OpenPlan:
 class Site:
     """One site that has a topology.
 
-    `demand` float64 [device, resource] is what was last told, columns as in the ground's frame. `epoch_floor` is the
+    `demand` float64 [device, resource] is what the devices last asked, columns as in the ground's frame; `censoring` says where
+    their samples are only lower bounds of it. `epoch_floor` is the
     highest epoch of any device that left the topology: whoever comes, or comes back, starts above it, so none is reused.
     `requests` counts plans asked for; `asked` holds, by trigger, what the last request was about. `words` holds the last ack
     about each device's present epoch; `applied` the plans that can still be undone.
@@ -85,6 +88,7 @@ class Site:
     topology: Topology
     ground: Ground
     demand: Float64
+    censoring: Censoring
     assignments: dict[DeviceId, Assignment] = field(default_factory=dict)
     epoch_floor: int = 0
     draining: set[GatewayId] = field(default_factory=set)
@@ -113,13 +117,14 @@ class Site:
     decommissioned: dict[GatewayId, int | None] = field(default_factory=dict)
     days: list[DayOfDemand] = field(default_factory=list)
     _placed: Placed | None = None
+    _granted: Granted | None = None
 
     @classmethod
     def before(cls, topology: Topology, configuration: CoreConfiguration) -> "Site":
         """A site just before its first topology: one revision less, and empty."""
         empty = Topology(topology.site, topology.revision - 1, [], [])
         ground = ground_of(empty, configuration)
-        return cls(empty.site, empty, ground, ground.constants)
+        return cls(empty.site, empty, ground, ground.constants, nothing_censored(ground.frame))
 
     @property
     def placed(self) -> Placed:
@@ -127,6 +132,13 @@ class Site:
         if self._placed is None:
             self._placed = Placed.of(self.assignments, self.transfers, self.ground.frame)
         return self._placed
+
+    @property
+    def granted(self) -> Granted:
+        """The grants in force as arrays, built anew after a change."""
+        if self._granted is None:
+            self._granted = granted_by(self.assignments, self.ground.frame)
+        return self._granted
 
     def bound(self, device: DeviceId) -> tuple[GatewayId | None, int]:
         """Where a device of the topology is to be, and under which epoch."""
@@ -148,7 +160,7 @@ class Site:
             self.transfers[device] = transfer
         if before is None or before.epoch != assignment.epoch:
             self.words.pop(device, None)
-        self._placed = None
+        self._placed = self._granted = None
         return before != assignment
 
     def next_epoch(self, device: DeviceId) -> int:
@@ -180,8 +192,10 @@ class Site:
 
     def replace_ground(self, configuration: CoreConfiguration) -> None:
         """Stand on another configuration; what readings said of demand is unknown until the next review."""
-        self.ground, self._placed = ground_of(self.topology, configuration), None
+        before, self.ground = self.ground, ground_of(self.topology, configuration)
+        self._placed = self._granted = None
         self.demand = self.ground.constants
+        self.censoring = carried_over(self.censoring, before.frame, self.ground.frame)
 
     def assign(
         self, device: DeviceId, gateway: GatewayId | None, grant: Resources, plan: PlanId | None, now_ms: int, reason: str
@@ -197,7 +211,7 @@ class Site:
         """Take `device`, which is assigned to nowhere, out of the site. Its epochs stay used."""
         self.epoch_floor = max(self.epoch_floor, self.assignments.pop(device).epoch)
         self.words.pop(device, None)
-        self._placed = None
+        self._placed = self._granted = None
 
     def ask_again(self, trigger: Trigger) -> None:
         """Forget that a plan was asked for; only where devices are in need, for the others there is time."""
@@ -206,7 +220,9 @@ class Site:
 
     def hear_demand(self, measured: SiteDemand, now_ms: int) -> None:
         """Take over what readings say the devices need at this tick, and who sends readings without being in the topology."""
-        self.demand = demand_on(self.ground, measured)
+        heard = heard_on(self.ground, measured)
+        self.censoring = judged(self.censoring, heard, self.granted, self.ground.frame.capacity, self.demand)
+        self.demand = self.censoring.claims(heard.demand)
         total = dict(zip(self.ground.frame.resources, self.demand.sum(axis=0).tolist(), strict=True))
         self.days = noted(self.days, total, now_ms)
         known = self.ground.frame.device_index

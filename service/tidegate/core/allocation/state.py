@@ -12,6 +12,7 @@ from tidegate.contracts.plan import Assignment, Trigger
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import Applied, AppliedPlans
 from tidegate.core.allocation.bound import Transfer
+from tidegate.core.allocation.censoring_state import CensoringState, export_censoring, restore_censoring
 from tidegate.core.allocation.deaths import Death
 from tidegate.core.allocation.filling import DayOfDemand
 from tidegate.core.allocation.ground import ground_of
@@ -59,6 +60,7 @@ class _SiteState:
     replaced: dict[GatewayId, GatewayId] = field(default_factory=dict)
     decommissioned: dict[GatewayId, int | None] = field(default_factory=dict)
     days: list[DayOfDemand] = field(default_factory=list)
+    censoring: CensoringState | None = None
 
 
 def export_site(site: Site) -> bytes:
@@ -96,6 +98,7 @@ def export_site(site: Site) -> bytes:
             replaced=dict(sorted(site.replaced.items())),
             decommissioned=dict(sorted(site.decommissioned.items())),
             days=site.days,
+            censoring=export_censoring(site.censoring),
         )
     )
 
@@ -115,6 +118,7 @@ def restore_site(exported: bytes, configuration: CoreConfiguration) -> Site:
         epoch_floor=state.epoch_floor,
         ground=ground,
         demand=np.array(state.demand, np.float64).reshape(ground.constants.shape),
+        censoring=restore_censoring(state.censoring, ground.frame),
         draining=set(state.draining),
         cordoned=set(state.cordoned),
         silent=set(state.silent),

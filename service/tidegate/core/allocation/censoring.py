@@ -1,0 +1,140 @@
+"""Censored samples: use that was bounded by what its device was given is not its demand but a lower bound of it.
+
+Planned from as if it were demand, it makes a starved device look modest, and keeps it starved. So a device with censored samples
+asks at least what it asked before they were. Nothing here guesses how much more it may want.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate.contracts.ids import DeviceId
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.frame import Frame
+from tidegate.core.allocation.granted import Granted
+from tidegate.core.allocation.ground import Heard
+
+TOLERANCE: Final = 0.01
+"""Share of a bound by which a sample may miss it and still be at it. Quotas hold by period, 100 ms for Linux's CPU bandwidth
+control: an interval of ten seconds may miss by one of them, a hundredth, longer ones by less."""
+
+RELEASED_AFTER: Final = 3
+"""Samples in a row that are not censored after which nothing is held any more: one may be so by chance, as the samples of a
+gateway are not of one moment, and a forecast takes some to follow a device that was let go (our choice)."""
+
+_NEVER: Final = -1
+"""A time before every sample, and an epoch before every epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Censoring:
+    """What is known of the latest samples of a site's devices. Rows and columns follow the site's frame.
+
+    `held` float64 [device, resource] is what a device asked before its samples were censored, NaN where nothing is held;
+    `free` int8, same shape, counts its samples since the last censored one. `exceeded` bool, same shape: used more than its
+    grant under `epoch`, so that this grant bounds nothing. `sampled_ms` int64 [device] is the event time of the last sample
+    judged, `epoch` int64 [device] that of the assignment at that review.
+    """
+
+    held: Float64
+    free: NDArray[np.int8]
+    exceeded: Bool
+    sampled_ms: Int64
+    epoch: Int64
+
+    @property
+    def censored(self) -> Bool:
+        """Where the latest sample is a lower bound of demand, bool [device, resource]."""
+        return np.asarray(np.isfinite(self.held) & (self.free == 0))
+
+    def claims(self, demand: Float64) -> Float64:
+        """What the devices ask, float64 [device, resource]: `demand`, or what is held where that is more."""
+        return np.asarray(np.fmax(self.held, demand))
+
+    def named(self, frame: Frame) -> dict[DeviceId, list[str]]:
+        """The resources of which a device's latest sample is censored, by device; devices of none are left out."""
+        found: dict[DeviceId, list[str]] = {}
+        for row, column in np.argwhere(self.censored).tolist():
+            found.setdefault(frame.devices[row], []).append(frame.resources[column])
+        return found
+
+    def counted(self, frame: Frame) -> dict[str, int]:
+        """How many devices' latest samples are censored, by resource; resources of none are left out."""
+        counts = zip(frame.resources, self.censored.sum(axis=0).tolist(), strict=True)
+        return {name: count for name, count in counts if count}
+
+
+def nothing_censored(frame: Frame) -> Censoring:
+    """Before any sample."""
+    devices, shape = len(frame.devices), (len(frame.devices), len(frame.resources))
+    never = np.full(devices, _NEVER, np.int64)
+    return Censoring(np.full(shape, np.nan), np.zeros(shape, np.int8), np.zeros(shape, np.bool_), never, never)
+
+
+def judged(before: Censoring, heard: Heard, granted: Granted, capacity: Float64, asked: Float64) -> Censoring:
+    """Judge the samples of `heard` that are new since `before`; `asked` float64 [device, resource] are the last claims.
+
+    A new sample is censored by a grant that it is at, which is less than the device asks and was never exceeded, and by a gateway
+    whose devices together use just what it has. A device that nobody serves and that uses nothing tells nothing either.
+    Grants of nothing and resources without a limit bound nothing; without a reading nothing is censored, and nothing held.
+    """
+    fresh = (heard.sampled_ms != before.sampled_ms)[:, None] & heard.measured
+    same = (granted.epoch == before.epoch)[:, None]
+    exceeded = same & (before.exceeded | (fresh & (heard.used > granted.amount * (1.0 + TOLERANCE))))
+    by_grant = same & ~exceeded & _at_grant(heard, granted, np.maximum(asked, heard.demand))
+    censored = fresh & (by_grant | _at_gateway(heard, granted, capacity))
+    passed = np.minimum(before.free + 1, RELEASED_AFTER)
+    free = np.where(censored, 0, np.where(fresh, passed, before.free))
+    held = np.where(censored & np.isnan(before.held), asked, before.held)
+    held = np.where(heard.measured & (free < RELEASED_AFTER), held, np.nan)
+    free = np.where(np.isfinite(held), free, 0).astype(np.int8)
+    return Censoring(held, free, np.asarray(exceeded), heard.sampled_ms, granted.epoch)
+
+
+def carried_over(censoring: Censoring, before: Frame, after: Frame) -> Censoring:
+    """`censoring` of `before` in the rows and columns of `after`; of what is new there nothing is known."""
+    rows = np.array([before.device_index.get(device, NOWHERE) for device in after.devices], np.int64)
+    named = {name: column for column, name in enumerate(before.resources)}
+    columns = np.array([named.get(name, NOWHERE) for name in after.resources], np.int64)
+    blank = nothing_censored(after)
+    cells = np.ix_(rows, columns)
+    known = (rows != NOWHERE)[:, None] & (columns != NOWHERE)
+    if not known.any():
+        return blank
+    return Censoring(
+        held=np.where(known, censoring.held[cells], blank.held),
+        free=np.where(known, censoring.free[cells], blank.free),
+        exceeded=np.where(known, censoring.exceeded[cells], blank.exceeded),
+        sampled_ms=np.where(rows != NOWHERE, censoring.sampled_ms[rows], blank.sampled_ms),
+        epoch=np.where(rows != NOWHERE, censoring.epoch[rows], blank.epoch),
+    )
+
+
+def _at_grant(heard: Heard, granted: Granted, claim: Float64) -> Bool:
+    """Where a sample is at a grant that is less than the `claim`."""
+    amount = granted.amount
+    short = (amount > 0) & (claim > amount * (1.0 + TOLERANCE))
+    return np.asarray(short & (heard.used >= amount * (1.0 - TOLERANCE)))
+
+
+def _at_gateway(heard: Heard, granted: Granted, capacity: Float64) -> Bool:
+    """Where a sample was taken at a gateway that was full, or at none and of nothing.
+
+    All of a full gateway's, since we do not know how it shares out what it has. One whose devices use more than it has is not
+    held to that, and bounds nobody.
+    """
+    miss = np.abs(_totals(heard.used, granted.gateway, len(capacity)) - np.where(np.isfinite(capacity), capacity, 0.0))
+    full = np.isfinite(capacity) & (miss <= TOLERANCE * capacity)
+    nowhere = granted.gateway == NOWHERE
+    below = np.append(full, np.zeros((1, full.shape[1]), np.bool_), axis=0)[granted.gateway]
+    return np.asarray(below | (nowhere[:, None] & (heard.used <= 0)))
+
+
+def _totals(used: Float64, gateway: Int64, gateways: int) -> Float64:
+    """What the devices of each gateway use together, float64 [gateway, resource]."""
+    served, total = gateway != NOWHERE, np.zeros((gateways, used.shape[1]))
+    for column in range(used.shape[1]):
+        total[:, column] = np.bincount(gateway[served], weights=used[served, column], minlength=gateways)
+    return total

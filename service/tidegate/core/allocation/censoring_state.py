@@ -1,0 +1,47 @@
+"""Censoring as plain values and back, for snapshots: only what is not as it was before any sample, but for the times."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tidegate.core.allocation.censoring import Censoring, nothing_censored
+from tidegate.core.allocation.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class CensoringState:
+    """`Censoring` with cells by their place in the flattened array: `held` and `free` where something is held."""
+
+    held: dict[int, float]
+    free: dict[int, int]
+    exceeded: list[int]
+    sampled_ms: list[int]
+    epoch: list[int]
+
+
+def export_censoring(censoring: Censoring) -> CensoringState:
+    """`censoring` as plain values; equal ones give equal values."""
+    cells = np.flatnonzero(np.isfinite(censoring.held)).tolist()
+    return CensoringState(
+        held=dict(zip(cells, censoring.held.flat[cells].tolist(), strict=True)),
+        free=dict(zip(cells, censoring.free.flat[cells].tolist(), strict=True)),
+        exceeded=np.flatnonzero(censoring.exceeded).tolist(),
+        sampled_ms=censoring.sampled_ms.tolist(),
+        epoch=censoring.epoch.tolist(),
+    )
+
+
+def restore_censoring(state: CensoringState | None, frame: Frame) -> Censoring:
+    """What `export_censoring` wrote down of `frame`; nothing for None, from before there was any.
+
+    Raises:
+        IndexError: `state` is not of that frame.
+    """
+    blank = nothing_censored(frame)
+    if state is None:
+        return blank
+    cells = list(state.held)
+    blank.held.flat[cells] = list(state.held.values())
+    blank.free.flat[cells] = [state.free[cell] for cell in cells]
+    blank.exceeded.flat[state.exceeded] = True
+    return replace(blank, sampled_ms=np.array(state.sampled_ms, np.int64), epoch=np.array(state.epoch, np.int64))
