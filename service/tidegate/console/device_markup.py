@@ -33,6 +33,7 @@ def state(site: str, device: str, told: Explanation | None, error: Exception | N
         ("last reading", f"{moment(view.last_event_time_ms)} UTC"),
         ("score", number(view.score) if view.score is not None else "not yet: unknown is not normal"),
     ]
+    rows += [("uses all it is given of", ", ".join(view.censored))] if view.censored else []
     metrics = [(str(name), number(value)) for name, value in view.metrics.items()]
     return head + standing + complaint + table(rows) + Markup("<h3>Last values</h3>") + table(metrics)
 

@@ -105,7 +105,7 @@ class LiveWorkers:
 
     async def explain(self, site: str, device: str) -> Explanation | None:
         """Why this device alarms, or why not."""
-        return await self._owner(site).call(lambda partition: partition.detection.explain(SiteId(site), DeviceId(device)))
+        return await self._owner(site).call(lambda partition: _explanation(partition, SiteId(site), DeviceId(device)))
 
     async def _partition(self, index: int, worker: PartitionWorker, digest: bool) -> PartitionView:
         reasons = self._workers.held_up(index)
@@ -127,6 +127,11 @@ class LiveWorkers:
 def _device_view(partition: Partition, site: SiteId, device: DeviceId) -> DeviceView | None:
     view = partition.detection.device_view(site, device)
     return None if view is None else _marked(partition, [view])[0]
+
+
+def _explanation(partition: Partition, site: SiteId, device: DeviceId) -> Explanation | None:
+    found = partition.detection.explain(site, device)
+    return None if found is None else replace(found, device=_marked(partition, [found.device])[0])
 
 
 def _marked(partition: Partition, views: Sequence[DeviceView]) -> list[DeviceView]:

@@ -19,10 +19,12 @@ from tidegate.api import examples
 from tidegate.cli.main import main
 from tidegate.contracts import topics
 from tidegate.contracts.codec import encode
-from tidegate.contracts.command import CommandKind
+from tidegate.contracts.command import Command, CommandKind
+from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId
 from tidegate.contracts.outcome import CommandOutcome
 from tidegate.contracts.views import SiteView
+from tidegate.core.allocation.allocator import Allocator
 
 SITE = examples.ANOMALY.site
 PROGRAM = (sys.executable, "-m", "tidegate.cli.main")
@@ -135,12 +137,28 @@ async def test_a_gateway_is_replaced_by_the_successor_named_and_shown_as_it_stan
     house.live.site_views.append(examples.SITE)
     house.live.gateway_views += [
         replace(examples.GATEWAY, gateway="gw-a", cordoned=False, draining=True, replaced_by="gw-b", decommissioned=True),
-        replace(examples.GATEWAY, gateway="gw-b", withheld=0.3, suspected_of=why),
+        replace(examples.GATEWAY, gateway="gw-b", withheld=0.3, suspected_of=why, censored=17),
         replace(examples.GATEWAY, gateway="gw-c", decommissioned=True, draining=True, cordoned=False, empty_since_ms=5),
     ]
     shown = await run("site", "show", SITE, "--url", url)
-    for words in ("replaced by gw-b, decommissioned", "suspect: returned from silence 3 times", "decommissioned, empty"):
+    for words in (
+        "replaced by gw-b, decommissioned",
+        "at their limit",
+        "gw-b 118 17 suspect: returned from silence 3 times",
+        "decommissioned, empty",
+    ):
         assert words in " ".join(shown.out.split())
+
+
+async def test_capacity_advice_of_devices_that_use_all_they_are_given_says_at_least(house: Any, url: str) -> None:
+    allocator = Allocator(CoreConfiguration({}))
+    allocator.handle(Command(CommandId("c1"), SITE, CommandKind.SET_TOPOLOGY, topology=examples.TOPOLOGY), 1000)
+    house.live.allocations[SITE] = view = allocator.view(SITE, 2000)
+    assert "at least" not in (await run("site", "capacity-advice", SITE, "--url", url)).out
+    house.live.allocations[SITE] = replace(view, censored={"cpu_millicores": 1204})
+    house.clock.advance(11.0)
+    shown = await run("site", "capacity-advice", SITE, "--url", url)
+    assert (shown.code, "at least: 1,204 devices use all the cpu_millicores they are given" in shown.out) == (0, True)
 
 
 async def test_a_plan_is_shown_and_approved_by_its_digest(house: Any, url: str) -> None:

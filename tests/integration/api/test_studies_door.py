@@ -1,5 +1,6 @@
 """Dry runs, what-ifs, why-nots and headroom through the door: answered, and nothing written."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,6 +113,10 @@ async def test_capacity_advice_says_what_to_add_where_and_that_it_is_enough(site
     }
     assert (answer["losses"], answer["losses_then"], answer["unserved"], answer["unserved_then"]) == (2, 0, 0, 0)
     assert answer["growth"] == pytest.approx(4 / 3)
+    assert answer["censored"] == {}
+    site.live.allocations[SITE] = replace(site.live.allocations[SITE], censored={"cpu_millicores": 2})
+    site.clock.advance(11.0)
+    assert (await ask(site, "capacity-advice")).json()["censored"] == {"cpu_millicores": 2}
 
 
 async def test_headroom_is_computed_once_in_ten_seconds(site: Any) -> None:

@@ -73,7 +73,9 @@ def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     metrics = PrometheusMetrics()
     metrics.levels(0, Levels({"t": 99}, 50.0, {DeviceState.OK: 1}))
     metrics.levels(0, Levels({"t": 5}, 2.0, {DeviceState.OK: 3, DeviceState.STALE: 1}, 4, 1, 0, 2, 0.5, 7))
-    metrics.levels(1, Levels({"t": 7}, 3.5, {DeviceState.OK: 3, DeviceState.WARMING: 1}, 1, 1, 1, 0, 1.2, 5, suspect_gateways=2))
+    states = {DeviceState.OK: 3, DeviceState.WARMING: 1}
+    metrics.levels(1, Levels({"t": 7}, 3.5, states, 1, 1, 1, 0, 1.2, 5, suspect_gateways=2, censored_devices=3))
+    metrics.levels(2, Levels(censored_devices=4))
     shown = samples(metrics)
     assert shown["tidegate_lag_records{topic=t}"] == 12
     assert shown["tidegate_event_time_lag_seconds"] == 3.5
@@ -86,6 +88,7 @@ def test_levels_add_up_over_partitions_and_lags_show_the_worst() -> None:
     assert shown["tidegate_unserved_devices"] == 2
     assert shown["tidegate_gateway_utilisation_max_ratio"] == 1.2
     assert shown["tidegate_suspect_gateways"] == 2
+    assert shown["tidegate_censored_devices"] == 7
 
 
 def test_headroom_is_that_of_the_worst_partition_and_none_without_a_topology() -> None:

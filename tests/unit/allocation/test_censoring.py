@@ -115,6 +115,19 @@ def test_a_device_at_its_grant_that_asked_more_asks_it_still() -> None:
     assert fleet.marked() == {"a": [CPU]}
 
 
+def test_when_it_moves_it_is_given_what_it_asked_and_not_what_it_got() -> None:
+    fleet = granted_less()
+    fleet.hear({"a": 4.0}, times=50)
+    gateways = [gateway("g1", 100.0), gateway("g2", 100.0)]
+    fleet.command(CommandKind.SET_TOPOLOGY, topology=topology(gateways, [plain("a", None)], 2))
+    fleet.command(CommandKind.DRAIN, gateway="g1")
+    fleet.hear({"a": 4.0})
+    fleet.answer()
+    (given,) = fleet.allocator.assignments(SITE)
+    assert (given.gateway, given.grant[CPU]) == ("g2", 6.0)
+    assert fleet.hear({"a": 5.0}, times=RELEASED_AFTER) == {"a": 5.0}
+
+
 @pytest.mark.parametrize(
     ("used", "asked"), [(3.95, 4.03), (3.97, 6.0), (4.03, 6.0)], ids=["not short", "short", "a hundredth above counts as at it"]
 )

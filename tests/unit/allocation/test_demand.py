@@ -60,6 +60,14 @@ def test_demand_is_never_negative() -> None:
     assert demand.quantiles.min() == 0.0
 
 
+def test_a_sample_is_what_a_reading_says_and_nothing_else() -> None:
+    mapping = DemandMapping(-5.0, [DemandTerm("load")])
+    assert demand_of(mapping, rows(load=20.0)).sample.tolist() == [[15.0]]
+    assert demand_of(mapping, rows(load=3.0)).sample.tolist() == [[0.0]]
+    for unsaid in (demand_of(mapping, rows(np.nan)), demand_of(mapping, rows(np.inf)), demand_of(DemandMapping(4.0), rows(20.0))):
+        assert np.isnan(unsaid.sample).all()
+
+
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_without_a_usable_forecast_the_present_counts(broken: float) -> None:
     levels = LEVELS.copy()

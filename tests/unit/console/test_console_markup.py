@@ -1,11 +1,13 @@
 """Whatever an identifier holds, the console shows it as text."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.console import fleet_markup
+from tidegate.api import examples
+from tidegate.console import device_markup, fleet_markup
 from tidegate.console.markup import Markup, address, device_link, joined
 from tidegate.console.survey import Cell, GatewayMap
 from tidegate.contracts.anomaly import DeviceState, Severity
@@ -41,6 +43,14 @@ def test_a_link_to_a_device_is_one_link_whatever_the_ids_hold(site: str, device:
 def test_text_among_html_is_escaped_and_html_is_not() -> None:
     assert joined([NASTY, Markup("<b>{}</b>").format(NASTY)], "<").count("<") == 2
     assert Parsed(joined([NASTY])).tags == []
+
+
+def test_a_device_that_uses_all_that_it_is_given_is_said_to() -> None:
+    told = replace(examples.EXPLANATION, device=replace(examples.DEVICE, censored=["cpu_millicores", NASTY]))
+    page = device_markup.state("s", "d", told, None)
+    assert f"cpu_millicores, {NASTY}" in Parsed(page).words
+    assert "uses all it is given" in page
+    assert "uses all it is given" not in device_markup.state("s", "d", examples.EXPLANATION, None)
 
 
 def test_an_address_encodes_what_it_asks_for_and_leaves_out_what_is_not_asked() -> None:
