@@ -16,6 +16,8 @@ from tidegate.core.demand import SiteDemand
 
 NAN = float("nan")
 CPU = "cpu_millicores"
+ALL, LITTLE = {"a": 4.0, "b": 3.0, "c": 3.0}, {"a": 1.0, "b": 1.0, "c": 1.0}
+"""What a, b and c use of a gateway of 10: just what it has, and little of it."""
 
 
 def plain(name: str, at: str | None = "g1") -> DevicePlacement:
@@ -70,13 +72,15 @@ def granted_less() -> Fleet:
 def test_at_a_full_gateway_devices_ask_what_they_asked_before_whatever_they_get() -> None:
     fleet = full_gateway()
     assert fleet.marked() == {}
-    assert fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0}) == {"a": 6.0, "b": 4.0, "c": 3.0}
+    assert fleet.hear(ALL) == {"a": 6.0, "b": 4.0, "c": 3.0}
+    assert fleet.marked() == {}, "it may be on its way past it"
+    assert fleet.hear(ALL) == {"a": 6.0, "b": 4.0, "c": 3.0}
     assert fleet.marked() == {name: [CPU] for name in "abc"}
-    assert fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0}, times=500) == {"a": 6.0, "b": 4.0, "c": 3.0}
+    assert fleet.hear(ALL, times=500) == {"a": 6.0, "b": 4.0, "c": 3.0}
 
 
 def test_what_is_forecast_beyond_that_counts_while_it_is_forecast_and_is_not_held() -> None:
-    fleet, used = full_gateway(), {"a": 4.0, "b": 3.0, "c": 3.0}
+    fleet, used = full_gateway(), ALL
     assert fleet.hear(used, {"a": 9.0, "b": 3.0, "c": 3.0})["a"] == 9.0
     assert fleet.hear(used)["a"] == 6.0
 
@@ -90,22 +94,30 @@ def test_a_gateway_bounds_its_devices_only_when_they_use_just_what_it_has(total:
 
 
 def test_three_samples_that_are_not_bounded_end_it_and_two_do_not() -> None:
-    fleet, low = full_gateway(), {"a": 1.0, "b": 1.0, "c": 1.0}
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
-    assert fleet.hear(low, times=RELEASED_AFTER - 1)["a"] == 6.0
+    fleet = full_gateway()
+    fleet.hear(ALL, times=2)
+    assert fleet.hear(LITTLE, times=RELEASED_AFTER - 1)["a"] == 6.0
     assert fleet.marked() == {}, "the latest sample is none, though something is held"
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
-    assert fleet.hear(low, times=RELEASED_AFTER - 1)["a"] == 6.0, "it was censored in between"
-    assert fleet.hear(low) == low
+    fleet.hear(ALL)
+    assert fleet.hear(LITTLE, times=RELEASED_AFTER - 1)["a"] == 6.0, "it was censored in between"
+    assert fleet.hear(LITTLE) == LITTLE
+
+
+def test_a_load_that_passes_a_bound_holds_nobody() -> None:
+    fleet, more = full_gateway(), {"a": 6.0, "b": 4.0, "c": 3.0}
+    for used in (ALL, more, ALL, LITTLE):
+        fleet.hear(used)
+        assert fleet.marked() == {}
+    assert fleet.asks() == LITTLE
 
 
 def test_reviews_without_a_new_sample_change_nothing() -> None:
     fleet = full_gateway()
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
-    fleet.hear({"a": 1.0, "b": 1.0, "c": 1.0})
+    fleet.hear(ALL, times=2)
+    fleet.hear(LITTLE)
     before = fleet.allocator.digest()
     fleet.now_ms -= 1000
-    assert fleet.hear({"a": 1.0, "b": 1.0, "c": 1.0}, times=1)["a"] == 6.0
+    assert fleet.hear(LITTLE, times=1)["a"] == 6.0
     assert fleet.allocator.digest() == before
 
 
@@ -134,7 +146,7 @@ def test_when_it_moves_it_is_given_what_it_asked_and_not_what_it_got() -> None:
 def test_the_grant_has_to_be_less_than_is_asked_and_is_met_within_a_hundredth(used: float, asked: float) -> None:
     fleet = granted_less()
     fleet.hear({"a": 3.0}, {"a": asked})
-    fleet.hear({"a": used})
+    fleet.hear({"a": used}, times=2)
     assert bool(fleet.marked()) == (asked == 6.0)
 
 
@@ -161,15 +173,14 @@ def test_who_is_served_nowhere_and_uses_nothing_asks_what_it_asked_and_who_uses_
     fleet.command(CommandKind.SET_TOPOLOGY, topology=topology([gateway("g2", 1.0)], [plain("a", None), plain("b", None)], 2))
     assert fleet.where() == {"a": None, "b": None}
     fleet.hear({"a": 0.5, "b": 0.3}, {"a": 5.0, "b": 5.0})
-    assert fleet.hear({"a": 0.0, "b": 0.2}) == {"a": 5.0, "b": 0.2}
+    assert fleet.hear({"a": 0.0, "b": 0.2}, times=2) == {"a": 5.0, "b": 0.2}
     assert fleet.marked() == {"a": [CPU]}
 
 
 @pytest.mark.parametrize("bad", [NAN, float("inf"), -1.0, 1e300])
 def test_samples_that_are_no_amounts_hold_nothing_and_break_nothing(bad: float) -> None:
     fleet = full_gateway()
-    fleet.hear({"a": bad, "b": 3.0, "c": 3.0}, {"a": bad, "b": 3.0, "c": 3.0})
-    found = fleet.hear({"a": bad, "b": 3.0, "c": 3.0}, {"a": bad, "b": 3.0, "c": 3.0})
+    found = fleet.hear({"a": bad, "b": 3.0, "c": 3.0}, {"a": bad, "b": 3.0, "c": 3.0}, times=2)
     assert all(0 <= amount <= MAX_AMOUNT for amount in found.values())
     assert "a" not in fleet.marked()
     unpack(pack(fleet.allocator.export_state()), dict)
@@ -179,7 +190,7 @@ def test_a_gateway_without_a_limit_and_one_of_nothing() -> None:
     unlimited, nothing = Gateway("g1", {}), Gateway("g2", {CPU: 0.0})
     fleet = Fleet(topology([unlimited, nothing], [plain("a", "g1"), plain("b", "g2")]))
     fleet.hear({"a": 3.0, "b": 3.0})
-    assert fleet.hear({"a": 1e18, "b": 0.0}) == {"a": 1e18, "b": 3.0}
+    assert fleet.hear({"a": 1e18, "b": 0.0}, times=2) == {"a": 1e18, "b": 3.0}
     assert fleet.marked() == {"b": [CPU]}, "of nothing it was given all"
 
 
@@ -191,14 +202,14 @@ def test_what_the_topology_says_of_demand_stands_whatever_is_used() -> None:
 
 def test_a_device_without_readings_holds_nothing_any_more() -> None:
     fleet = full_gateway()
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
+    fleet.hear(ALL, times=2)
     assert fleet.hear({"b": 3.0, "c": 3.0}) == {"a": 0.0, "b": 4.0, "c": 3.0}
     assert "a" not in fleet.marked()
 
 
 def test_a_new_topology_keeps_what_is_held_of_whoever_stays() -> None:
     fleet = full_gateway()
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
+    fleet.hear(ALL, times=2)
     gateways = [gateway("g0", 1.0), gateway("g1"), gateway("g2", 20.0)]
     fleet.command(CommandKind.SET_TOPOLOGY, topology=topology(gateways, [plain("new", None), plain("b"), plain("a")], 2))
     fleet.command(CommandKind.CORDON, gateway="g2")
@@ -208,10 +219,11 @@ def test_a_new_topology_keeps_what_is_held_of_whoever_stays() -> None:
 
 def test_a_restart_at_any_time_changes_nothing() -> None:
     steps = [
-        {"a": 4.0, "b": 3.0, "c": 3.0},
-        {"a": 1.0, "b": 1.0, "c": 1.0},
-        {"a": 4.0, "b": 3.0, "c": 3.0},
-        *[{"a": 1.0, "b": 1.0, "c": 1.0}] * 4,
+        ALL,
+        ALL,
+        LITTLE,
+        ALL,
+        *[LITTLE] * 4,
     ]
     kept, restarted = full_gateway(), full_gateway()
     for used in steps:
@@ -226,12 +238,12 @@ def test_a_snapshot_from_before_there_was_any_of_this_is_taken() -> None:
     older = unpack(exported["sites"][0], dict)
     del older["censoring"]
     fleet.allocator = Allocator.restore(fleet.configuration, exported | {"sites": [pack(older)]})
-    assert fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0}) == {"a": 6.0, "b": 4.0, "c": 3.0}
+    assert fleet.hear(ALL, times=2) == {"a": 6.0, "b": 4.0, "c": 3.0}
 
 
 def test_operators_see_who_is_at_the_limit_and_where() -> None:
     fleet = full_gateway()
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
+    fleet.hear(ALL, times=2)
     assert [(view.gateway, view.devices, view.censored) for view in fleet.allocator.gateway_views(SITE)] == [
         ("g1", 3, 3),
         ("g2", 0, 0),
@@ -243,7 +255,7 @@ def test_operators_see_who_is_at_the_limit_and_where() -> None:
 def test_advice_says_that_what_is_missing_is_missing_at_least() -> None:
     fleet = full_gateway()
     assert advice(fleet.allocator.view(SITE, fleet.now_ms)).censored == {}
-    fleet.hear({"a": 4.0, "b": 3.0, "c": 3.0})
+    fleet.hear(ALL, times=2)
     told = advice(fleet.allocator.view(SITE, fleet.now_ms))
     assert told.censored == {CPU: 3}
     assert told.growth == pytest.approx(10.0 / 13.0), "by what they ask, and not by what they get"

@@ -21,8 +21,13 @@ TOLERANCE: Final = 0.01
 control: an interval of ten seconds may miss by one of them, a hundredth, longer ones by less."""
 
 RELEASED_AFTER: Final = 3
-"""Samples in a row that are not censored after which nothing is held any more: one may be so by chance, as the samples of a
+"""Samples in a row that are at no bound after which nothing is held any more: one may be so by chance, as the samples of a
 gateway are not of one moment, and a forecast takes some to follow a device that was let go (our choice)."""
+
+_SUSPECTED: Final = 1
+_SURE: Final = 1 + RELEASED_AFTER
+"""How sure it is that something bounds a device: suspected at one sample, sure at two in a row, as a load passes any bound on its
+way past it; one less for each sample at none, and what was only suspected is then over."""
 
 _NEVER: Final = -1
 """A time before every sample, and an epoch before every epoch."""
@@ -32,14 +37,14 @@ _NEVER: Final = -1
 class Censoring:
     """What is known of the latest samples of a site's devices. Rows and columns follow the site's frame.
 
-    `held` float64 [device, resource] is what a device asked before its samples were censored, NaN where nothing is held;
-    `free` int8, same shape, counts its samples since the last censored one. `exceeded` bool, same shape: used more than its
-    grant under `epoch`, so that this grant bounds nothing. `sampled_ms` int64 [device] is the event time of the last sample
+    `held` float64 [device, resource] is what a device asked before its samples came to a bound, NaN where nothing is held;
+    `sure` int8, same shape, how sure that is. `exceeded` bool, same shape: used more than its grant under `epoch`, so that this
+    grant bounds nothing. `sampled_ms` int64 [device] is the event time of the last sample
     judged, `epoch` int64 [device] that of the assignment at that review.
     """
 
     held: Float64
-    free: NDArray[np.int8]
+    sure: NDArray[np.int8]
     exceeded: Bool
     sampled_ms: Int64
     epoch: Int64
@@ -47,7 +52,7 @@ class Censoring:
     @property
     def censored(self) -> Bool:
         """Where the latest sample is a lower bound of demand, bool [device, resource]."""
-        return np.asarray(np.isfinite(self.held) & (self.free == 0))
+        return self.sure == _SURE
 
     def claims(self, demand: Float64) -> Float64:
         """What the devices ask, float64 [device, resource]: `demand`, or what is held where that is more."""
@@ -76,21 +81,25 @@ def nothing_censored(frame: Frame) -> Censoring:
 def judged(before: Censoring, heard: Heard, granted: Granted, capacity: Float64, asked: Float64) -> Censoring:
     """Judge the samples of `heard` that are new since `before`; `asked` float64 [device, resource] are the last claims.
 
-    A new sample is censored by a grant that it is at, which is less than the device asks and was never exceeded, and by a gateway
-    whose devices together use just what it has. A device that nobody serves and that uses nothing tells nothing either.
+    A new sample is at a bound if it is at its grant, which is less than the device asks and was never exceeded, or if its
+    gateway's devices together use just what that has, or if nobody serves its device and it uses nothing. The second in a row is
+    censored; what its device asks is held from the first.
     Grants of nothing and resources without a limit bound nothing; without a reading nothing is censored, and nothing held.
     """
     fresh = (heard.sampled_ms != before.sampled_ms)[:, None] & heard.measured
     same = (granted.epoch == before.epoch)[:, None]
     exceeded = same & (before.exceeded | (fresh & (heard.used > granted.amount * (1.0 + TOLERANCE))))
     by_grant = same & ~exceeded & _at_grant(heard, granted, np.maximum(asked, heard.demand))
-    censored = fresh & (by_grant | _at_gateway(heard, granted, capacity))
-    passed = np.minimum(before.free + 1, RELEASED_AFTER)
-    free = np.where(censored, 0, np.where(fresh, passed, before.free))
-    held = np.where(censored & np.isnan(before.held), asked, before.held)
-    held = np.where(heard.measured & (free < RELEASED_AFTER), held, np.nan)
-    free = np.where(np.isfinite(held), free, 0).astype(np.int8)
-    return Censoring(held, free, np.asarray(exceeded), heard.sampled_ms, granted.epoch)
+    bounded = by_grant | _at_gateway(heard, granted, capacity)
+    sure = np.where(heard.measured, np.where(fresh, _surer(before.sure, bounded), before.sure), 0).astype(np.int8)
+    held = np.where(sure > 0, np.where(before.sure > 0, before.held, asked), np.nan)
+    return Censoring(held, sure, np.asarray(exceeded), heard.sampled_ms, granted.epoch)
+
+
+def _surer(sure: NDArray[np.int8], bounded: Bool) -> NDArray[np.int64]:
+    """How sure it is after a sample that was `bounded`, or not."""
+    less = np.where(sure - 1 > _SUSPECTED, sure - 1, 0)
+    return np.where(bounded, np.where(sure > 0, _SURE, _SUSPECTED), less)
 
 
 def carried_over(censoring: Censoring, before: Frame, after: Frame) -> Censoring:
@@ -105,7 +114,7 @@ def carried_over(censoring: Censoring, before: Frame, after: Frame) -> Censoring
         return blank
     return Censoring(
         held=np.where(known, censoring.held[cells], blank.held),
-        free=np.where(known, censoring.free[cells], blank.free),
+        sure=np.where(known, censoring.sure[cells], blank.sure),
         exceeded=np.where(known, censoring.exceeded[cells], blank.exceeded),
         sampled_ms=np.where(rows != NOWHERE, censoring.sampled_ms[rows], blank.sampled_ms),
         epoch=np.where(rows != NOWHERE, censoring.epoch[rows], blank.epoch),

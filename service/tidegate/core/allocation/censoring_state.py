@@ -10,10 +10,10 @@ from tidegate.core.allocation.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class CensoringState:
-    """`Censoring` with cells by their place in the flattened array: `held` and `free` where something is held."""
+    """`Censoring` with cells by their place in the flattened array: `held` and `sure` where something is held."""
 
     held: dict[int, float]
-    free: dict[int, int]
+    sure: dict[int, int]
     exceeded: list[int]
     sampled_ms: list[int]
     epoch: list[int]
@@ -24,7 +24,7 @@ def export_censoring(censoring: Censoring) -> CensoringState:
     cells = np.flatnonzero(np.isfinite(censoring.held)).tolist()
     return CensoringState(
         held=dict(zip(cells, censoring.held.flat[cells].tolist(), strict=True)),
-        free=dict(zip(cells, censoring.free.flat[cells].tolist(), strict=True)),
+        sure=dict(zip(cells, censoring.sure.flat[cells].tolist(), strict=True)),
         exceeded=np.flatnonzero(censoring.exceeded).tolist(),
         sampled_ms=censoring.sampled_ms.tolist(),
         epoch=censoring.epoch.tolist(),
@@ -42,6 +42,6 @@ def restore_censoring(state: CensoringState | None, frame: Frame) -> Censoring:
         return blank
     cells = list(state.held)
     blank.held.flat[cells] = list(state.held.values())
-    blank.free.flat[cells] = [state.free[cell] for cell in cells]
+    blank.sure.flat[cells] = [state.sure[cell] for cell in cells]
     blank.exceeded.flat[state.exceeded] = True
     return replace(blank, sampled_ms=np.array(state.sampled_ms, np.int64), epoch=np.array(state.epoch, np.int64))
