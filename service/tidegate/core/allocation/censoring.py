@@ -52,7 +52,7 @@ class Censoring:
     @property
     def censored(self) -> Bool:
         """Where the latest sample is a lower bound of demand, bool [device, resource]."""
-        return self.sure == _SURE
+        return np.asarray(self.sure == _SURE)
 
     def claims(self, demand: Float64) -> Float64:
         """What the devices ask, float64 [device, resource]: `demand`, or what is held where that is more."""
@@ -89,7 +89,7 @@ def judged(before: Censoring, heard: Heard, granted: Granted, capacity: Float64,
     fresh = (heard.sampled_ms != before.sampled_ms)[:, None] & heard.measured
     same = (granted.epoch == before.epoch)[:, None]
     exceeded = same & (before.exceeded | (fresh & (heard.used > granted.amount * (1.0 + TOLERANCE))))
-    by_grant = same & ~exceeded & _at_grant(heard, granted, np.maximum(asked, heard.demand))
+    by_grant = ~exceeded & _at_grant(heard, granted, np.maximum(asked, heard.demand))
     bounded = by_grant | _at_gateway(heard, granted, capacity)
     sure = np.where(heard.measured, np.where(fresh, _surer(before.sure, bounded), before.sure), 0).astype(np.int8)
     held = np.where(sure > 0, np.where(before.sure > 0, before.held, asked), np.nan)
