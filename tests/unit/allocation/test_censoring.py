@@ -13,6 +13,7 @@ from tidegate.core.allocation.advice import advice
 from tidegate.core.allocation.allocator import Allocator
 from tidegate.core.allocation.censoring import RELEASED_AFTER
 from tidegate.core.demand import SiteDemand
+from tidegate.errors import InputError
 
 NAN = float("nan")
 CPU = "cpu_millicores"
@@ -239,6 +240,27 @@ def test_a_snapshot_from_before_there_was_any_of_this_is_taken() -> None:
     del older["censoring"]
     fleet.allocator = Allocator.restore(fleet.configuration, exported | {"sites": [pack(older)]})
     assert fleet.hear(ALL, times=2) == {"a": 6.0, "b": 4.0, "c": 3.0}
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"exceeded": [99]},
+        {"held": {99: 1.0}, "sure": {99: 1}},
+        {"held": {-1: 1.0}, "sure": {-1: 1}},
+        {"sure": {}},
+        {"epoch": [1]},
+    ],
+    ids=["no such cell", "none held", "before the first", "not how sure", "of one device"],
+)
+def test_a_snapshot_of_another_site_is_refused(spoiled: dict[str, object]) -> None:
+    fleet = full_gateway()
+    fleet.hear(ALL, times=2)
+    exported = unpack(pack(fleet.allocator.export_state()), dict)
+    other = unpack(exported["sites"][0], dict)
+    other["censoring"] |= spoiled
+    with pytest.raises(InputError, match="of another site"):
+        Allocator.restore(fleet.configuration, exported | {"sites": [pack(other)]})
 
 
 def test_operators_see_who_is_at_the_limit_and_where() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tidegate.core.allocation.censoring import Censoring, nothing_censored
 from tidegate.core.allocation.frame import Frame
+from tidegate.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,15 @@ def restore_censoring(state: CensoringState | None, frame: Frame) -> Censoring:
     """What `export_censoring` wrote down of `frame`; nothing for None, from before there was any.
 
     Raises:
-        IndexError: `state` is not of that frame.
+        InputError: `state` is not of that frame.
     """
     blank = nothing_censored(frame)
     if state is None:
         return blank
     cells = list(state.held)
+    fits = all(0 <= cell < blank.held.size for cell in [*cells, *state.exceeded])
+    if not fits or state.sure.keys() != state.held.keys() or {len(state.sampled_ms), len(state.epoch)} != {len(frame.devices)}:
+        raise InputError(f"censored samples of another site than one of {len(frame.devices)} devices")
     blank.held.flat[cells] = list(state.held.values())
     blank.sure.flat[cells] = [state.sure[cell] for cell in cells]
     blank.exceeded.flat[state.exceeded] = True
