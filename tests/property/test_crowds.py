@@ -89,7 +89,8 @@ def test_trades_save_cost_and_nothing_else_changes(request: PlanRequest) -> None
     before, apart = evaluate(problem, placement.gateway), placement.copy()
     traded = exchange(placement, trail)
     verdict = compare(before, evaluate(problem, placement.gateway))
-    assert traded == (verdict.gain > 0)
+    assert verdict.gain >= 0
+    assert verdict.gain > 0 or not traded
     assert verdict.goal is None or verdict.goal.name in {"latency", "cost"}
     others = np.setdiff1d(np.arange(len(problem.devices)), crowd)
     assert (placement.gateway[others] == apart.gateway[others]).all()

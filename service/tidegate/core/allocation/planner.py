@@ -36,7 +36,7 @@ from tidegate.core.allocation.succession import succeed
 from tidegate.core.allocation.trail import Trail
 from tidegate.core.allocation.triage import triage
 
-SOLVER: Final = "construct-repair-improve/6"
+SOLVER: Final = "construct-repair-improve/7"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
