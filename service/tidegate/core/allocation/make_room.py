@@ -1,13 +1,13 @@
 """Making room: a device that fits nowhere gets the place of another one that fits elsewhere.
 
 Repair places one device at a time and ends with room in small pieces. One displaced device per rescued one is enough to
-join most of them; longer chains are not searched.
+join most of them; for the rest there are `chains`.
 """
 
 import numpy as np
 
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
-from tidegate.core.allocation.choice import Option, arrival_price
+from tidegate.core.allocation.choice import Option, arrival_price, options
 from tidegate.core.allocation.placement import FULL, Placement
 from tidegate.core.allocation.rules import allowed
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
@@ -25,14 +25,14 @@ def make_room(placement: Placement, trail: Trail, tie_break: Int64) -> None:
             return
         trail.spent += 1
         if exits is None:
-            exits = _exits(placement, trail)
+            exits = exits_of(placement, trail)
         if _make_room_for(placement, trail, tie_break, int(device), exits):
             exits = None
 
 
-def _exits(placement: Placement, trail: Trail) -> Int64:
+def exits_of(placement: Placement, trail: Trail) -> Int64:
     """Links over which a served device could leave for elsewhere, at the loads of now, int64 [link]."""
-    reach, movable = placement.problem.reach, _movable(placement, trail)
+    reach, movable = placement.problem.reach, movable_of(placement, trail)
     trail.spent += int(movable.sum()) // DEVICES_PER_STEP
     links = np.flatnonzero(movable[reach.device])
     links = links[reach.gateway[links] != placement.gateway[reach.device[links]]]
@@ -48,7 +48,7 @@ def _make_room_for(placement: Placement, trail: Trail, tie_break: Int64, device:
     exit_link = int(links[_best(placement, tie_break, entrances, links)])
     displaced = int(reach.device[exit_link])
     entrance = int(entrances[placement.gateway[displaced]])
-    _displace(placement, trail, displaced, exit_link, device)
+    displace(placement, trail, tie_break, displaced, exit_link, device)
     trail.record(Step(device, Cause.UNSERVED, option(placement, entrance), None))
     placement.move(device, entrance)
     return True
@@ -66,14 +66,14 @@ def entrances_of(placement: Placement, device: int) -> Int64:
 
 def displaceable(placement: Placement, trail: Trail, device: int, entrances: Int64) -> Bool:
     """Devices whose leaving would make room for `device` at a gateway it can enter, bool [device]."""
-    movable = _movable(placement, trail)
+    movable = movable_of(placement, trail)
     devices = np.flatnonzero(movable)
     movable[devices] = _makes_room(placement, device, devices, entrances)
     return movable
 
 
-def _movable(placement: Placement, trail: Trail) -> Bool:
-    """Served devices that may leave in this plan, bool [device]."""
+def movable_of(placement: Placement, trail: Trail) -> Bool:
+    """Served devices that may leave in this plan for others, bool [device]."""
     problem, gateway = placement.problem, placement.gateway
     fresh = problem.start == NOWHERE
     free = (gateway != NOWHERE) & (fresh | ~(problem.cooling | problem.misplaced | trail.full))
@@ -102,11 +102,14 @@ def _best(placement: Placement, tie_break: Int64, entrances: Int64, links: Int64
     return int(np.lexsort((tie_break[targets], np.round(cost / placement.problem.cost_unit, 9), latency))[0])
 
 
-def _displace(placement: Placement, trail: Trail, displaced: int, link: int, beneficiary: int) -> None:
+def displace(placement: Placement, trail: Trail, tie_break: Int64, displaced: int, link: int, beneficiary: int) -> None:
+    """Move `displaced` over `link`, where there is room, so that `beneficiary` gets its place."""
     fresh = placement.problem.start[displaced] == NOWHERE
     stayed = None if fresh else standing_price(placement, displaced)
     cause = Cause.UNSERVED if fresh else Cause.ROOM
-    trail.record(Step(displaced, cause, option(placement, link), None, stayed, beneficiary=beneficiary))
+    others = [each for each in options(placement, displaced, tie_break) if each.link != link]
+    runner_up = others[0] if others else None
+    trail.record(Step(displaced, cause, option(placement, link), runner_up, stayed, partner=beneficiary))
     placement.move(displaced, link)
 
 

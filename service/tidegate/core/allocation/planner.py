@@ -15,6 +15,7 @@ import numpy as np
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Int64
+from tidegate.core.allocation.chains import serve_by_chains
 from tidegate.core.allocation.construct import CROWD, construct
 from tidegate.core.allocation.counterfactual import STEPS, STEPS_IN_NEED, counterfactuals
 from tidegate.core.allocation.digest import plan_digest
@@ -113,6 +114,7 @@ def _is_wanting(placement: Placement) -> bool:
 def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = _served(problem, settings, tie_break)
+    serve_by_chains(placement, trail, tie_break)
     succeed(placement, trail, tie_break)
     evacuate(placement, trail, tie_break)
     _polish(placement, trail, tie_break)

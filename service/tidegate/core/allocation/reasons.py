@@ -28,6 +28,9 @@ def move_of(problem: Problem, step: Step, flip: Counterfactual | None = None) ->
     why = f"{_why_leave(problem, step, step.chosen)}; {_why_there(step.chosen, target)}{_against(runner_up, tier, worse)}"
     if step.cause is Cause.REPLACED:
         why = f"{target} replaces {_source(problem, step)}, and has room"
+    if step.cause is Cause.PAIR and step.partner is not None:
+        saved = f"saves {step.together_per_hour:.4g} per hour for both"
+        why = f"moves together with {problem.devices[step.partner]}, which {saved}; {target} has room"
     return Move(
         device=_name(problem, step),
         source=_source(problem, step),
@@ -84,7 +87,7 @@ def _links_by_excess(placement: Placement, device: int) -> list[int]:
 
 
 def _why_shed(problem: Problem, step: Step) -> str:
-    beneficiary = step.device if step.beneficiary is None else step.beneficiary
+    beneficiary = step.device if step.partner is None else step.partner
     more, less = problem.priority[beneficiary], problem.priority[step.device]
     name = problem.devices[beneficiary]
     return f"gives its place on {_source(problem, step)} to {name}, priority {more:g} over {less:g}; nothing can take both"
@@ -97,8 +100,8 @@ def _why_leave(problem: Problem, step: Step, chosen: Option) -> str:
     if step.cause is Cause.MISPLACED:
         draining = problem.draining[problem.start[step.device]]
         return f"{source} is draining" if draining else f"it may not stay on {source} (reach, pin or exclusion)"
-    if step.cause is Cause.ROOM and step.beneficiary is not None:
-        return f"makes room on {source} for {problem.devices[step.beneficiary]}, which fits nowhere else"
+    if step.cause is Cause.ROOM and step.partner is not None:
+        return f"makes room on {source} for {problem.devices[step.partner]}, which fits nowhere else"
     if step.cause is Cause.OVERLOAD:
         return f"relieves {source} of {step.relief:.1%} of its capacity in overload"
     if step.cause is Cause.LATENCY:
@@ -127,6 +130,8 @@ def _runner_up(problem: Problem, step: Step, chosen: Option) -> tuple[GatewayId 
     if step.cause is Cause.OVERLOAD:
         if rival is None:
             return problem.gateways[problem.start[step.device]], "overload", step.relief
+    elif step.cause is Cause.PAIR:
+        return problem.gateways[problem.start[step.device]], "cost", step.together_per_hour
     elif may_stay is not None and (rival is None or may_stay.rank < rival.rank):
         return problem.gateways[problem.start[step.device]], *_difference(may_stay, chosen)
     return (None, None, None) if rival is None else (_gateway_of(problem, rival), *_difference(rival, chosen))

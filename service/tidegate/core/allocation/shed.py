@@ -51,5 +51,5 @@ def _release(placement: Placement, trail: Trail, victim: int, beneficiary: int) 
     if placement.problem.start[victim] == NOWHERE:
         trail.forget(victim)
     else:
-        trail.record(Step(victim, Cause.SHED, None, None, standing_price(placement, victim), beneficiary=beneficiary))
+        trail.record(Step(victim, Cause.SHED, None, None, standing_price(placement, victim), partner=beneficiary))
     placement.release(victim)

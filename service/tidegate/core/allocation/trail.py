@@ -19,6 +19,7 @@ class Cause(StrEnum):
     OVERLOAD = "overload"
     LATENCY = "latency"
     COST = "cost"
+    PAIR = "pair"
     ROOM = "room"
     SHED = "shed"
 
@@ -28,7 +29,8 @@ class Step:
     """`device` was put on the link of `chosen`, or released (None).
 
     `stayed` is what staying would have cost (None: it could not stay), `runner_up` the next-best link to another gateway,
-    `relief` the overload removed at the source, as a share. `beneficiary` is the device that it makes room for.
+    `relief` the overload removed at the source, as a share. `partner` is the device that it makes room for, or moves together
+    with; both together save `together_per_hour`.
     """
 
     device: int
@@ -37,7 +39,8 @@ class Step:
     runner_up: Option | None
     stayed: Option | None = None
     relief: float = 0.0
-    beneficiary: int | None = None
+    partner: int | None = None
+    together_per_hour: float = 0.0
 
 
 @dataclass(slots=True)
@@ -70,9 +73,14 @@ class Trail:
         return Trail(self.budget, self.max_departures, self.spent, dict(self.steps), set(self.departed), set(self.together))
 
     @property
+    def left(self) -> int:
+        """How many more devices may leave a gateway that serves them."""
+        return self.max_departures - len(self.departed)
+
+    @property
     def full(self) -> bool:
         """True when no further device may leave a gateway that serves it."""
-        return len(self.departed) >= self.max_departures
+        return self.left <= 0
 
     @property
     def exhausted(self) -> bool:
