@@ -86,6 +86,31 @@ def crowds(draw: st.DrawFn) -> PlanRequest:
     return replace(request, topology=replace(site, gateways=gateways, devices=devices), situation=situation)
 
 
+@st.composite
+def crammed(draw: st.DrawFn) -> PlanRequest:
+    """Nearly full gateways whose devices reach few others, and devices that nobody serves: room is left only in pieces."""
+    names = [f"g{n}" for n in range(draw(st.integers(3, 5)))]
+    at = [draw(st.sampled_from(names)) for _ in range(draw(st.integers(6, 14)))] + [None] * draw(st.integers(1, 3))
+    demand = [[float(draw(st.integers(1, 6))) for _ in RESOURCES] for _ in at]
+    devices = []
+    for row, here in enumerate(at):
+        others = draw(st.lists(st.sampled_from(names), unique=True, min_size=1, max_size=2))
+        reach = [Link(name, 0.0, float(draw(st.integers(0, 8)))) for name in dict.fromkeys([*([here] if here else []), *others])]
+        devices.append(DevicePlacement(f"d{row}", "sensor", reach, here, priority=float(draw(st.integers(1, 3)))))
+    gateways = []
+    for name in names:
+        used = [sum(row[column] for row, here in zip(demand, at, strict=True) if here == name) for column in (0, 1)]
+        room = 8 if name == names[-1] else draw(st.integers(0, 3))
+        gateways.append(Gateway(name, {r: used[n] + room for n, r in enumerate(RESOURCES)}))
+    cooling = [device.id for device in devices if draw(st.integers(0, 7)) == 0]
+    situation = Situation(RESOURCES, demand, at, [1] * len(at), [], [], [], cooling)
+    settings = AllocationSettings(
+        max_moves_per_plan=draw(st.sampled_from([2, 3, 200])), minimum_benefit_ratio=0.0, random_state=draw(st.integers(0, 3))
+    )
+    trigger = draw(st.sampled_from([Trigger.PERIOD, Trigger.UNSERVED_DEVICES]))
+    return PlanRequest("plan-1", "site", trigger, 0, 1000, Topology("site", 1, gateways, devices), situation, settings, "digest")
+
+
 def rescaled(request: PlanRequest, resource: str, factor: float) -> PlanRequest:
     """`request` with one resource told in another unit."""
     column, site, now = RESOURCES.index(resource), request.topology, request.situation

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from random_sites import RESOURCES, requests, rescaled
+from random_sites import RESOURCES, crammed, rescaled
+from random_sites import requests as any_requests
 
 from tidegate.contracts.codec import decode, encode, pack, unpack
 from tidegate.contracts.plan import Plan
@@ -21,6 +22,11 @@ from tidegate.core.allocation.problem import after_loss, problem_of
 
 looked_at = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Where = dict[str, str | None]
+
+
+def requests() -> st.SearchStrategy[PlanRequest]:
+    """Sites in any trouble, and such as are served only by moving several devices together."""
+    return st.one_of(any_requests(), crammed())
 
 
 def served(request: PlanRequest) -> Where:

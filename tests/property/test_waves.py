@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_sites import crowds, requests
+from random_sites import crammed, crowds, requests
 
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Move, Trigger
@@ -20,7 +20,7 @@ CPU = "cpu_millicores"
 
 looked_at = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 some_sizes = st.builds(Sizes, st.none() | st.integers(1, 4), st.none() | st.integers(1, 4))
-questions = st.one_of(requests(), crowds())
+questions = st.one_of(requests(), crowds(), crammed())
 
 Order = tuple[PlanRequest, list[Move]]
 """A site, and moves that can be made there one by one in this order."""

@@ -111,6 +111,8 @@ def _gap(problem: Problem, placement: Placement, step: Step) -> float | None:
     if step.cause is Cause.COST and step.stayed is not None and step.chosen is not None:
         saved = step.stayed.cost_per_hour - step.chosen.cost_per_hour
         gaps.append(saved - MOVE_PRICE * problem.cost_unit)
+    if step.cause is Cause.PAIR:
+        gaps.append(step.together_per_hour - 2 * MOVE_PRICE * problem.cost_unit)
     return max(min(gaps), _LEAST * problem.cost_unit) if gaps else None
 
 

@@ -1,10 +1,13 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
-Order: place a crowd of the unserved together, rescue them one by one, make room for the rest, evacuate what must leave,
-improve, trade places within the crowd, shed the less important for the more important, rescue once more. Higher goals first,
-and no later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
+Order: place a crowd of the unserved together, rescue them one by one, make room for the rest by one device that steps aside, then
+by chains of several, evacuate what must leave, improve, trade places within the crowd, shed the less important for the more
+important, rescue once more; in plans that look for savings, move the served, one by one and in pairs. Higher goals first, and no
+later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
-Not yet: swaps of placed devices, chains of more than two, joint demand.
+Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage;
+several small devices that step aside for one large; chains for the misplaced and for relief of an overload. Demand is taken one
+by one, not jointly (`docs/decisions/0007`).
 """
 
 from dataclasses import replace
@@ -28,6 +31,7 @@ from tidegate.core.allocation.improve import improve
 from tidegate.core.allocation.make_room import make_room
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.order import carried_out_order
+from tidegate.core.allocation.pairs import move_pairs
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.problem import Problem, problem_of, unsuspecting
 from tidegate.core.allocation.reasons import move_of, stuck
@@ -173,6 +177,10 @@ def _saved(placement: Placement, trail: Trail, tie_break: Int64, minimum_benefit
     """Moves for cost, kept only if together they save `minimum_benefit_ratio` of the site's cost: small gains invite flapping."""
     cheaper, longer = placement.copy(), trail.copy()
     improve(cheaper, longer, tie_break, move_price=MOVE_PRICE)
+    for _ in range(_TURNS):
+        if not move_pairs(cheaper, longer, move_price=MOVE_PRICE):
+            break
+        improve(cheaper, longer, tie_break, move_price=MOVE_PRICE)
     before = evaluate(placement.problem, placement.gateway)
     after = evaluate(placement.problem, cheaper.gateway)
     worth_it = before.cost_per_hour - after.cost_per_hour >= minimum_benefit_ratio * before.cost_per_hour

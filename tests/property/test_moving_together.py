@@ -1,0 +1,117 @@
+"""What holds for chains and pairs on crammed sites: what they gain is never paid for by a higher goal, and can be carried out."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from random_sites import RESOURCES, crammed, rescaled
+
+from tidegate.core.allocation.arrays import NOWHERE
+from tidegate.core.allocation.chains import LONGEST, serve_by_chains
+from tidegate.core.allocation.evaluate import evaluate
+from tidegate.core.allocation.goals import MOVE_PRICE, compare
+from tidegate.core.allocation.make_room import make_room
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.pairs import move_pairs
+from tidegate.core.allocation.placement import FULL, Placement, loads
+from tidegate.core.allocation.problem import Problem, problem_of
+from tidegate.core.allocation.repair import rescue
+from tidegate.core.allocation.trail import Cause, Trail
+
+looked_at = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+Phase = Callable[[Placement, Trail], object]
+
+
+def repaired(request: PlanRequest) -> tuple[Placement, Trail]:
+    """As far as single moves and one device that steps aside come."""
+    problem = problem_of(request)
+    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
+    rescue(placement, trail, np.arange(len(problem.gateways)))
+    make_room(placement, trail, np.arange(len(problem.gateways)))
+    return placement, trail
+
+
+def chains(placement: Placement, trail: Trail) -> None:
+    serve_by_chains(placement, trail, np.arange(len(placement.problem.gateways)))
+
+
+def pairs(placement: Placement, trail: Trail) -> None:
+    move_pairs(placement, trail, move_price=MOVE_PRICE)
+
+
+def check_order(problem: Problem, trail: Trail, after: Placement) -> None:
+    """The steps lead from the start to `after`, and no gateway is over capacity on the way because of them."""
+    load, where = loads(problem, problem.start), problem.start.copy()
+    for step in trail.steps.values():
+        assert step.chosen is not None
+        target = int(problem.reach.gateway[step.chosen.link])
+        if where[step.device] != NOWHERE:
+            load[where[step.device]] -= problem.demand[step.device]
+        where[step.device] = target
+        load[target] += problem.demand[step.device]
+        assert (load[target] <= problem.capacity[target] * FULL).all()
+    assert (where == after.gateway).all()
+
+
+@looked_at
+@given(crammed())
+def test_chains_serve_more_and_leave_nobody_without_service(request: PlanRequest) -> None:
+    placement, trail = repaired(request)
+    before, served = evaluate(placement.problem, placement.gateway), placement.gateway != NOWHERE
+    had = len(trail.departed)
+    chains(placement, trail)
+    after = evaluate(placement.problem, placement.gateway)
+    assert (placement.gateway[served] != NOWHERE).all()
+    assert after.overload <= before.overload + 1e-9
+    verdict = compare(before, after)
+    assert verdict.goal is None or (verdict.goal.name == "unserved" and verdict.gain > 0)
+    gained = int((placement.gateway != NOWHERE).sum() - served.sum())
+    assert len(trail.departed) - had <= LONGEST * gained
+    assert len(trail.departed) <= request.settings.max_moves_per_plan
+
+
+@looked_at
+@given(crammed())
+def test_pairs_save_their_price_and_worsen_nothing(request: PlanRequest) -> None:
+    problem = problem_of(request)
+    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
+    before = evaluate(problem, placement.gateway)
+    pairs(placement, trail)
+    after = evaluate(problem, placement.gateway)
+    assert after.unserved_priority == before.unserved_priority
+    assert after.overload <= before.overload + 1e-9
+    assert (placement.latency_excess_ms <= problem.home_latency_excess_ms).all()
+    assert before.cost_per_hour - after.cost_per_hour >= len(trail.departed) * MOVE_PRICE * problem.cost_unit - 1e-6
+    assert not problem.cooling[list(trail.departed)].any()
+    assert len(trail.departed) <= request.settings.max_moves_per_plan
+    check_order(problem, trail, placement)
+
+
+@looked_at
+@given(crammed())
+def test_what_the_two_of_a_pair_are_said_to_save_is_what_they_save(request: PlanRequest) -> None:
+    problem = problem_of(request)
+    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
+    before = evaluate(problem, placement.gateway)
+    pairs(placement, trail)
+    steps = list(trail.steps.values())
+    assert {step.cause for step in steps} <= {Cause.PAIR}
+    assert all(trail.steps[step.partner or 0].partner == step.device for step in steps)
+    said = sum(step.together_per_hour for step in steps) / 2
+    assert said == pytest.approx(before.cost_per_hour - evaluate(problem, placement.gateway).cost_per_hour)
+
+
+@pytest.mark.parametrize("phase", [chains, pairs])
+def test_another_unit_and_another_time_change_nothing(phase: Phase) -> None:
+    @looked_at
+    @given(crammed())
+    def holds(request: PlanRequest) -> None:
+        found = []
+        for each in (request, request, rescaled(request, RESOURCES[0], 1 / 1024)):
+            placement, trail = repaired(each)
+            phase(placement, trail)
+            found.append(placement.gateway.tolist())
+        assert found[0] == found[1] == found[2]
+
+    holds()
