@@ -151,13 +151,27 @@ def test_the_grant_has_to_be_less_than_is_asked_and_is_met_within_a_hundredth(us
     assert bool(fleet.marked()) == (asked == 6.0)
 
 
-def test_a_grant_that_was_exceeded_bounds_nothing_until_there_is_another() -> None:
-    fleet = granted_less()
-    fleet.hear({"a": 5.0}, {"a": 6.0})
-    assert fleet.hear({"a": 4.0}) == {"a": 4.0}
+def test_where_a_grant_was_exceeded_grants_bound_nobody() -> None:
+    fleet = Fleet(topology([gateway("g1", 100.0)], [plain("a", None), plain("b", None)]))
+    fleet.hear({"a": 3.0, "b": 3.0}, {"a": 4.0, "b": 4.0})
+    fleet.answer()
+    fleet.hear({"a": 3.0, "b": 3.0}, {"a": 6.0, "b": 6.0})
+    assert fleet.hear({"a": 5.0, "b": 4.0}, times=3) == {"a": 5.0, "b": 4.0}, (
+        "b is at its grant, and a shows that it may use more"
+    )
+    assert fleet.marked() == {}
     fleet.restart()
-    assert fleet.hear({"a": 4.0}, {"a": 6.0}) == {"a": 6.0}
-    assert fleet.hear({"a": 4.0}) == {"a": 4.0}
+    fleet.hear({"a": 3.0, "b": 3.0}, {"a": 6.0, "b": 6.0})
+    assert fleet.hear({"a": 3.0, "b": 4.0}, times=3) == {"a": 3.0, "b": 4.0}, "that is not forgotten"
+
+
+def test_a_sample_that_may_be_from_before_a_grant_does_not_exceed_it() -> None:
+    fleet = Fleet(topology([gateway("g1", 100.0)], [plain("a", None)]))
+    fleet.hear({"a": 3.0}, {"a": 4.0})
+    fleet.answer()
+    fleet.hear({"a": 8.0}, {"a": 8.0})
+    assert fleet.hear({"a": 4.0}, times=2) == {"a": 8.0}
+    assert fleet.marked() == {"a": [CPU]}
 
 
 def test_a_grant_of_nothing_bounds_nothing() -> None:
@@ -245,7 +259,7 @@ def test_a_snapshot_from_before_there_was_any_of_this_is_taken() -> None:
 @pytest.mark.parametrize(
     "spoiled",
     [
-        {"exceeded": [99]},
+        {"lax": [99]},
         {"held": {99: 1.0}, "sure": {99: 1}},
         {"held": {-1: 1.0}, "sure": {-1: 1}},
         {"sure": {}},

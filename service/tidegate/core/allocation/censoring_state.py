@@ -11,13 +11,13 @@ from tidegate.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class CensoringState:
-    """`Censoring` with cells by their place in the flattened array: `held` and `sure` where something is held."""
+    """`Censoring` with cells by their place in the flattened array: `held` and `sure` where something is held, and the `lax`."""
 
     held: dict[int, float]
     sure: dict[int, int]
-    exceeded: list[int]
     sampled_ms: list[int]
     epoch: list[int]
+    lax: list[int]
 
 
 def export_censoring(censoring: Censoring) -> CensoringState:
@@ -26,9 +26,9 @@ def export_censoring(censoring: Censoring) -> CensoringState:
     return CensoringState(
         held=dict(zip(cells, censoring.held.flat[cells].tolist(), strict=True)),
         sure=dict(zip(cells, censoring.sure.flat[cells].tolist(), strict=True)),
-        exceeded=np.flatnonzero(censoring.exceeded).tolist(),
         sampled_ms=censoring.sampled_ms.tolist(),
         epoch=censoring.epoch.tolist(),
+        lax=np.flatnonzero(censoring.lax).tolist(),
     )
 
 
@@ -42,10 +42,10 @@ def restore_censoring(state: CensoringState | None, frame: Frame) -> Censoring:
     if state is None:
         return blank
     cells = list(state.held)
-    fits = all(0 <= cell < blank.held.size for cell in [*cells, *state.exceeded])
+    fits = all(0 <= cell < blank.held.size for cell in cells) and all(0 <= cell < blank.lax.size for cell in state.lax)
     if not fits or state.sure.keys() != state.held.keys() or {len(state.sampled_ms), len(state.epoch)} != {len(frame.devices)}:
         raise InputError(f"censored samples of another site than one of {len(frame.devices)} devices")
     blank.held.flat[cells] = list(state.held.values())
     blank.sure.flat[cells] = [state.sure[cell] for cell in cells]
-    blank.exceeded.flat[state.exceeded] = True
+    blank.lax.flat[state.lax] = True
     return replace(blank, sampled_ms=np.array(state.sampled_ms, np.int64), epoch=np.array(state.epoch, np.int64))

@@ -81,20 +81,26 @@ def relaxation_of(placement: Placement, links: Int64) -> Relaxation:
         gateway=gateway,
         cost=np.round(reach.cost_per_hour[links] / problem.cost_unit, DECIMALS),
         share=np.round(problem.demand[reach.device[links]] / problem.scale[gateway], DECIMALS),
-        widths=_free_pieces(problem, placement.load),
+        widths=_free_pieces(problem, placement.load, len(first)),
         slopes=_PIECES,
         outside=np.full(len(first), np.inf),
     )
 
 
-def _free_pieces(problem: Problem, load: Float64) -> Float64:
-    """What is left of each straight piece of the price of congestion, float64 [gateway, resource, piece]."""
+def _free_pieces(problem: Problem, load: Float64, devices: int) -> Float64:
+    """What is left of each straight piece of the price of congestion, float64 [gateway, resource, piece].
+
+    The dearest is longer by what the rounding of so many devices' shares may add up to: a gateway that is exactly full would
+    else be a hair over, for which any price is too low, and the bound of such prices would be none.
+    """
     limited = np.isfinite(problem.arrivals)
     room = np.where(limited, problem.arrivals, 1.0) / np.where(limited, problem.scale, 1.0)
     used = load / problem.scale
     ends = np.minimum(CONGESTION_SHARES[: len(_PIECES) + 1], room[:, :, None])
     pieces = np.diff(np.maximum(ends, used[:, :, None]), axis=2)
-    return np.asarray(np.round(np.maximum(pieces, 0.0), DECIMALS))
+    free = np.round(np.maximum(pieces, 0.0), DECIMALS)
+    free[:, :, -1] += (devices + len(_PIECES)) * 10.0**-DECIMALS
+    return np.asarray(free)
 
 
 def _settled(placement: Placement, links: Int64, relaxation: Relaxation, costs: Float64) -> Int64:
