@@ -95,7 +95,7 @@ class Cluster:
     async def poll(self, node: int, topics: list[tuple[str, list[tuple[int, int, int]]]], wait_ms: int) -> Any:
         """One fetch over many partitions of one broker that waits up to `wait_ms` for something to read in any of them."""
         with translated(self._connection, "wait for records"):
-            return await self._send(node, FetchRequest(wait_ms, 1, 1, READ_COMMITTED, topics, rack_id=""))
+            return await self._client.send(node, FetchRequest(wait_ms, 1, 1, READ_COMMITTED, topics, rack_id=""))
 
     async def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Forget the records before `offset`."""
@@ -108,7 +108,7 @@ class Cluster:
 
         async def ask() -> dict[tuple[str, int], int]:
             node = await self._client.coordinator_lookup(CoordinationType.GROUP, self._connection.group)
-            return _committed(await self._send(node, OffsetFetchRequest(self._connection.group, None)))
+            return _committed(await self._client.send(node, OffsetFetchRequest(self._connection.group, None)))
 
         return await self._again(ask, "read committed positions")
 
@@ -117,15 +117,9 @@ class Cluster:
             leader = self.leader(topic, partition)
             if leader is None:
                 raise LeaderNotAvailableError(f"{topic}/{partition}")
-            return read(await self._send(leader, request))
+            return read(await self._client.send(leader, request))
 
         return await self._again(ask, f"{doing} {topic}/{partition}")
-
-    async def _send(self, node: int, request: Any) -> Any:
-        try:
-            return await self._client.send(node, request)
-        except RuntimeError as error:  # uvloop's word for a connection that the broker has closed and the client still holds
-            raise KafkaConnectionError(str(error)) from error
 
     async def _again(self, ask: Callable[[], Awaitable[T]], doing: str) -> T:
         with translated(self._connection, doing):

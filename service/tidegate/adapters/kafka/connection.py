@@ -15,9 +15,12 @@ from aiokafka.errors import (
     UnknownError,
 )
 
+from tidegate.adapters.kafka.broken import tell_broken_connections
 from tidegate.adapters.kafka.security import KafkaSecurity
 from tidegate.contracts.topics import with_prefix
 from tidegate.errors import ConfigurationError, DependencyError, OwnerReplacedError, RecordTooLargeError
+
+tell_broken_connections()  # here, as whoever speaks to Kafka asks this module how
 
 
 class Delivery(StrEnum):
