@@ -9,12 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_sites import RESOURCES, crowds, rescaled
 
+from tidegate.contracts.configuration import AllocationSettings
+from tidegate.contracts.plan import Trigger
+from tidegate.contracts.topology import DevicePlacement, Gateway, Topology
 from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.construct import construct, relaxation_of
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.goals import GOALS, compare
-from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.model import PlanRequest, Situation
 from tidegate.core.allocation.placement import FULL, Placement, loads
 from tidegate.core.allocation.planner import plan
 from tidegate.core.allocation.prices import ascend
@@ -119,3 +122,17 @@ def test_no_assignment_costs_less_than_the_bound_of_any_prices(request: PlanRequ
     bound = ascend(relaxation_of(Placement(problem), links), iterations).bound * problem.cost_unit
     before, after = evaluate(problem, problem.start), evaluate(problem, placement.gateway)
     assert bound <= (after.cost_per_hour - before.cost_per_hour) * (1 + 1e-6) + 1e-6
+
+
+@pytest.mark.parametrize("parts", [1, 3, 7])
+@pytest.mark.parametrize("iterations", [2, 40])
+def test_a_gateway_that_is_just_full_has_prices_that_bound(parts: int, iterations: int) -> None:
+    """Thirds and sevenths of a capacity are rounded, and their sum is not the whole: no price is too low for a hair."""
+    devices = [DevicePlacement(f"d{n}", "s", demand={"memory_bytes": 1.0}) for n in range(parts)]
+    site = Topology("site", 1, [Gateway("g0", {"memory_bytes": float(parts)})], devices)
+    now = Situation(["memory_bytes"], [[1.0]] * parts, [None] * parts, [1] * parts, [], [], [], [])
+    problem = problem_of(PlanRequest("p", "site", Trigger.PERIOD, 0, 1000, site, now, AllocationSettings(), "digest"))
+    found = ascend(relaxation_of(Placement(problem), np.arange(parts)), iterations)
+    full = evaluate(problem, np.zeros(parts, np.int64)).cost_per_hour
+    assert found.bound * problem.cost_unit <= full * (1 + 1e-6)
+    assert found.price.max() < 1e3

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from random_sites import RESOURCES, crammed, rescaled
 
+from tidegate.contracts.plan import PlanScore
 from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.chains import LONGEST, serve_by_chains
 from tidegate.core.allocation.evaluate import evaluate
@@ -71,13 +72,19 @@ def test_chains_serve_more_and_leave_nobody_without_service(request: PlanRequest
     assert len(trail.departed) <= request.settings.max_moves_per_plan
 
 
+def paired(request: PlanRequest, problem: Problem) -> tuple[Placement, Trail, PlanScore]:
+    """The site after its pairs have moved, and its score before."""
+    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
+    before = evaluate(problem, placement.gateway)
+    pairs(placement, trail)
+    return placement, trail, before
+
+
 @looked_at
 @given(crammed())
 def test_pairs_save_their_price_and_worsen_nothing(request: PlanRequest) -> None:
     problem = problem_of(request)
-    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
-    before = evaluate(problem, placement.gateway)
-    pairs(placement, trail)
+    placement, trail, before = paired(request, problem)
     after = evaluate(problem, placement.gateway)
     assert after.unserved_priority == before.unserved_priority
     assert after.overload <= before.overload + 1e-9
@@ -92,9 +99,7 @@ def test_pairs_save_their_price_and_worsen_nothing(request: PlanRequest) -> None
 @given(crammed())
 def test_what_the_two_of_a_pair_are_said_to_save_is_what_they_save(request: PlanRequest) -> None:
     problem = problem_of(request)
-    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
-    before = evaluate(problem, placement.gateway)
-    pairs(placement, trail)
+    placement, trail, before = paired(request, problem)
     steps = list(trail.steps.values())
     assert {step.cause for step in steps} <= {Cause.PAIR}
     assert all(trail.steps[step.partner or 0].partner == step.device for step in steps)

@@ -16,7 +16,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.choice import arrival_price
 from tidegate.core.allocation.make_room import displace, displaceable, entrances_of, exits_of, movable_of, option
 from tidegate.core.allocation.placement import FULL, Placement
-from tidegate.core.allocation.together import starts
+from tidegate.core.allocation.together import ranks, starts
 from tidegate.core.allocation.trail import Cause, Step, Trail
 from tidegate.core.ragged import ragged
 
@@ -168,9 +168,7 @@ def _largest(placement: Placement, devices: Int64) -> Int64:
     problem, at = placement.problem, placement.gateway[devices]
     size = (problem.demand[devices] / problem.scale[at]).sum(axis=1)
     devices = devices[np.lexsort((devices, -np.round(size, 9), at))]
-    runs = starts(placement.gateway[devices])
-    rank = np.arange(len(devices)) - np.repeat(runs, np.diff(np.append(runs, len(devices))))
-    return np.asarray(devices[rank < _CANDIDATES])
+    return np.asarray(devices[ranks(placement.gateway[devices]) < _CANDIDATES])
 
 
 def _lead(placement: Placement, ways: _Ways, tie_break: Int64, links: Int64, after: Int64, price: Float64) -> None:

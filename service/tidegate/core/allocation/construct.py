@@ -19,7 +19,7 @@ from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.prices import DECIMALS, Relaxation, ascend, cheapest, reduced_costs
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Room
-from tidegate.core.allocation.together import fitting, starts
+from tidegate.core.allocation.together import fitting, starts, widths
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 
 CROWD: Final = 32
@@ -77,7 +77,7 @@ def relaxation_of(placement: Placement, links: Int64) -> Relaxation:
     first, gateway = starts(reach.device[links]), reach.gateway[links]
     return Relaxation(
         first=first,
-        device=np.repeat(np.arange(len(first)), np.diff(np.append(first, len(links)))),
+        device=np.repeat(np.arange(len(first)), widths(first, len(links))),
         gateway=gateway,
         cost=np.round(reach.cost_per_hour[links] / problem.cost_unit, DECIMALS),
         share=np.round(problem.demand[reach.device[links]] / problem.scale[gateway], DECIMALS),
@@ -125,7 +125,7 @@ def _choices(costs: Float64, leads: Int64) -> tuple[Int64, Float64]:
 
     `costs` by device, whose rows begin at `leads`.
     """
-    owner = np.repeat(np.arange(len(leads)), np.diff(np.append(leads, len(costs))))
+    owner = np.repeat(np.arange(len(leads)), widths(leads, len(costs)))
     first, others = cheapest(costs, leads, owner), costs.copy()
     others[first] = np.inf
     return first, np.minimum.reduceat(others, leads) - costs[first]

@@ -62,7 +62,7 @@ class Suffered:
 
 
 def headroom(view: AllocationView, max_steps: int = MAX_STEPS) -> Headroom:
-    """What each loss would leave unserved, worst first; losses of the fullest gateways are looked at first.
+    """What each loss would leave unserved, worst first; looked at as `sweep` says.
 
     Losses that come after `max_steps` are not computed. `computed_at_ms` is the caller's to say.
 

@@ -9,7 +9,7 @@ import numpy as np
 from tidegate.core.allocation.arrays import Bool, Float64, Int64
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Room
-from tidegate.core.allocation.together import fitting, starts
+from tidegate.core.allocation.together import fitting, starts, widths
 from tidegate.core.allocation.worlds import Worlds
 
 
@@ -43,7 +43,7 @@ def _round(problem: Problem, load: Float64, links: Int64, size: Float64) -> Int6
     share = ((load[gateway] + problem.demand[owners]) / problem.scale[gateway]).max(axis=1, initial=0.0)
     order = np.lexsort((gateway, share, owners))
     first = starts(owners[order])
-    counts = np.diff(np.append(first, len(order)))
+    counts = widths(first, len(order))
     sizes = size[owners[order][first]]
     turns = np.empty(len(sizes), np.int64)
     turns[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))

@@ -14,7 +14,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
 from tidegate.core.allocation.choice import Option, arrival_price, options, rounded, stay
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.rules import Room
-from tidegate.core.allocation.together import starts
+from tidegate.core.allocation.together import starts, widths
 from tidegate.core.allocation.trail import Cause, Step, Trail
 
 _LOOKS: Final = 3
@@ -66,7 +66,7 @@ def _regrets(placement: Placement, devices: Int64) -> Float64:
     ranked = np.lexsort((cost, reach.latency_excess_ms[links], reach.device[links]))
     owner, rank = reach.device[links][ranked], np.stack([reach.latency_excess_ms[links], cost], axis=1)[ranked]
     best = starts(owner)
-    several = np.diff(np.append(best, len(owner))) > 1
+    several = widths(best, len(owner)) > 1
     regrets = np.full((len(placement.gateway), 2), np.nan)
     regrets[owner[best]] = -np.inf
     regrets[owner[best[several]]] = rank[best[several]] - rank[best[several] + 1]

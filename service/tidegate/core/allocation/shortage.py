@@ -15,7 +15,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.placement import FULL, loads
 from tidegate.core.allocation.prices import Relaxation, ascend
 from tidegate.core.allocation.problem import Problem
-from tidegate.core.allocation.together import starts
+from tidegate.core.allocation.together import starts, widths
 
 ITERATIONS: Final = 60
 """Rounds of the ascent; more would prove a few more of the losses that are lost by little."""
@@ -78,7 +78,7 @@ def _priced_out(after: Problem, links: Int64, room: Float64, found: int) -> int:
     """The bound of the prices on how many of the devices of `links` stay out."""
     reach, limited = after.reach, np.isfinite(after.capacity)
     first = starts(reach.device[links])
-    counts = np.diff(np.append(first, len(links)))
+    counts = widths(first, len(links))
     scale = np.where(limited, after.scale, 1.0)
     share = np.where(limited[reach.gateway[links]], after.demand[reach.device[links]] / scale[reach.gateway[links]], 0.0)
     relaxation = Relaxation(

@@ -16,7 +16,7 @@ from tidegate.core.allocation.goals import CONGESTION_SHARES, CONGESTION_SLOPES,
 from tidegate.core.allocation.placement import FULL, ROUNDING, Placement
 from tidegate.core.allocation.problem import Problem
 from tidegate.core.allocation.rules import Room
-from tidegate.core.allocation.together import starts
+from tidegate.core.allocation.together import ranks, starts
 from tidegate.core.ragged import ragged
 
 WISHES: Final = 4
@@ -108,9 +108,7 @@ def _highest(group: Int64, values: Float64, count: int) -> Float64:
 def _greatest(owners: Int64, gain: Float64) -> Int64:
     """Where each owner's greatest gains are, `WISHES` at most."""
     rows = np.lexsort((-np.round(gain, 9), owners))
-    runs = starts(owners[rows])
-    rank = np.arange(len(rows)) - np.repeat(runs, np.diff(np.append(runs, len(rows))))
-    return np.asarray(rows[rank < WISHES])
+    return np.asarray(rows[ranks(owners[rows]) < WISHES])
 
 
 def _gain(placement: Placement, market: Market, rows: Int64 | slice, price: Float64, fee: Float64) -> Float64:
