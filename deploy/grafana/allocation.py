@@ -31,7 +31,7 @@ ALLOCATION = Board(
                 ),
                 Number(
                     "Refused in 1 h",
-                    "Plans that did not come to pass, or not wholly: refused, expired or halted.",
+                    "Plans that did not come to pass, not wholly, or not well: refused, expired or halted.",
                     increase("tidegate_decisions_total", "1h", where='status=~"refused|expired|halted"'),
                     limits=(5, 50),
                 ),

@@ -93,7 +93,7 @@ ANOMALIES: Final = _counter(
     "tidegate_anomalies_total", "Anomalies opened, by severity and the device's profile.", "severity", "profile"
 )
 DECISIONS: Final = _counter("tidegate_decisions_total", "Facts in the life of plans, by status and trigger.", "status", "trigger")
-MOVES: Final = _counter("tidegate_moves_total", "Devices moved by applied plans, by what the plan was made for.", "trigger")
+MOVES: Final = _counter("tidegate_moves_total", "Devices moved by plans that were applied or halted, by trigger.", "trigger")
 ASSIGNMENTS: Final = _counter(
     "tidegate_assignments_total", "Assignments published: granted (active), or that nobody serves the device.", "phase"
 )

@@ -72,7 +72,8 @@ class AllocationSettings:
     wave_moves: Annotated[int, msgspec.Meta(ge=0)] = 50
     """Most devices that each further wave takes from where they are served; 0: as many as there is room for."""
     wave_seconds: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 60.0
-    """For which the devices of a wave are watched, from the end of their hand-overs, before the next one goes."""
+    """For which the devices of a wave are watched, from the end of their hand-overs, before the next one goes, or after the
+    last one the plan counts as applied."""
     at_once_moves: Annotated[int, msgspec.Meta(ge=0)] = 20
     """A plan that takes no more devices from where they are served goes all at once."""
     cooldown_seconds: float = 900.0

@@ -149,10 +149,10 @@ class DecisionStatus(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
     ROLLING_OUT = "rolling-out"
-    """A wave of its moves was made, and others are to follow."""
+    """A wave of its moves was made; others are to follow, or it was the last and is watched."""
     APPLIED = "applied"
     HALTED = "halted"
-    """Some of its moves were made, the others never will be."""
+    """It was stopped on its way, or its last wave did not do well. What it moved stays until undone, what is left is never made."""
     REFUSED = "refused"
     EXPIRED = "expired"
     UNDONE = "undone"
@@ -195,7 +195,7 @@ class Decision:
 
     @property
     def moved(self) -> int:
-        """How many devices the plan has moved by the end that this fact tells of: all, some (halted), or none."""
+        """How many devices the plan has moved by the end that this fact tells of: all, those so far (halted), or none."""
         if self.status is DecisionStatus.HALTED and self.progress is not None:
             return self.progress.moved
         return self.move_count if self.status is DecisionStatus.APPLIED else 0

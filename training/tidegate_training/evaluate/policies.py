@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId
-from tidegate.contracts.plan import DecisionStatus, Trigger
+from tidegate.contracts.plan import Decision, Trigger
 from tidegate.core.allocation.model import PlanRequest, Situation
 from tidegate.core.allocation.planner import plan, search
 from tidegate.core.allocation.problem import problem_of
@@ -152,6 +152,7 @@ class Service:
         self._devices: Mapping[DeviceId, int] = {series.device: index for index, series in enumerate(scenario.traces.series)}
         self._partition = Partition(configuration, {"universal": forecaster})
         self._rows = [0] * len(self._devices)
+        self._moved: dict[PlanId, int] = {}
         topology = Command(CommandId("topology"), scenario.topology.site, CommandKind.SET_TOPOLOGY, topology=scenario.topology)
         self._follow(self._partition.step(Batch(int(scenario.traces.event_time_ms[0]) - 1000, commands=[topology])))
 
@@ -191,11 +192,18 @@ class Service:
 
     def _follow(self, facts: Facts) -> None:
         for decision in facts.decisions:
-            if decision.status in (DecisionStatus.APPLIED, DecisionStatus.HALTED):
-                self.record.plans += 1
-                self.record.moves += decision.moved
+            self._count(decision)
         for assignment in facts.assignments:
             self._assigned[self._devices[assignment.device]] = self._gateways.get(assignment.gateway, NOWHERE)
+
+    def _count(self, decision: Decision) -> None:
+        """Count what was moved as it is moved: a plan in waves may outlast the scenario."""
+        moved = decision.moved if decision.progress is None else decision.progress.moved
+        if moved:
+            before = self._moved.get(decision.plan_id, 0)
+            self.record.plans += before == 0
+            self.record.moves += moved - before
+            self._moved[decision.plan_id] = moved
 
 
 def initial_assignment(scenario: Scenario) -> Int64:

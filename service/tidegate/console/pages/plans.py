@@ -211,6 +211,15 @@ class _Details:
         confirm("Approve this plan?", draw.in_short(plan), "Approve and carry out", do)
 
     def _ask_refuse(self) -> None:
+        if self._shown is not None and self._shown.decision.status is DecisionStatus.ROLLING_OUT:
+            self._ask(
+                "Halt this plan?",
+                CommandKind.REFUSE_PLAN,
+                "Halt",
+                "Halted: nothing more is moved.",
+                "What is left of it is not made. What it has moved stays where it is, until it is undone.",
+            )
+            return
         self._ask(
             "Refuse this plan?",
             CommandKind.REFUSE_PLAN,

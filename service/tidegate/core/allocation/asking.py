@@ -6,7 +6,7 @@ from tidegate.contracts.ids import PlanId
 from tidegate.contracts.plan import Trigger
 from tidegate.core.allocation.model import PlanRequest, Terms
 from tidegate.core.allocation.needs import needs_of
-from tidegate.core.allocation.site import RESCUES, URGENT, Asked, Site
+from tidegate.core.allocation.site import URGENT, Asked, Site
 from tidegate.core.allocation.standing import problem_now, situation_of
 from tidegate.core.allocation.suspects import suspects_of
 from tidegate.core.identity import fact_id
@@ -18,7 +18,7 @@ def ask_for_needs(site: Site, terms: Terms) -> list[PlanRequest]:
     for need in needs_of(problem_now(site, terms.settings, terms.now_ms), terms.settings):
         last = site.asked.get(need.trigger)
         due = last is None or last.about != need.about or terms.now_ms - last.at_ms >= need.again_after_ms
-        if need.trigger not in RESCUES and site.calm(terms.now_ms) is not None:
+        if need.trigger not in site.pressing and site.calm(terms.now_ms) is not None:
             continue
         if due and (site.open is None or need.trigger in URGENT):
             return [_request(site, need.trigger, need.about, terms)]
@@ -29,12 +29,12 @@ def ask_for_operator(site: Site, terms: Terms) -> PlanRequest:
     """The request for a plan that a person wants.
 
     Raises:
-        CommandRefused: a plan is being made, or carried out in waves.
+        CommandRefused: a plan is being made, or carried out in waves, or its last wave is watched.
     """
     if site.in_flight is not None:
         raise CommandRefused(f"plan {site.in_flight.id} is being made already", advice="wait for its decision")
     if site.rollout is not None:
-        raise CommandRefused(f"plan {site.rollout.plan.id} is carried out in waves", advice="wait for its end, or refuse it")
+        raise CommandRefused(site.rollout.stands, advice="wait for its end, or refuse it")
     return _request(site, Trigger.OPERATOR, "", terms)
 
 

@@ -1,4 +1,4 @@
-"""How an approved plan is carried out: all at once, or wave by wave, each looked at before the next one goes.
+"""How an approved plan is carried out: all at once, or wave by wave, each looked at before the next one goes, and the last too.
 
 A plan that is not urgent and not small begins with a canary: a few of its moves, so that what is wrong with a target, or with
 what the plan goes by, shows on few devices. Nothing here approves anything: an approval covers all waves.
@@ -10,7 +10,7 @@ from typing import Final
 
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import DecisionStatus, Move, Plan, Progress, Trigger
-from tidegate.core.allocation.applied import Applied, Former
+from tidegate.core.allocation.applied import Former
 from tidegate.core.allocation.life import Life
 from tidegate.core.allocation.recheck import differences, differences_of_rest
 from tidegate.core.allocation.rollout import Rollout, Watched
@@ -49,10 +49,11 @@ def carry_out(life: Life, plan: Plan, settings: AllocationSettings) -> None:
 
 
 def go_on(life: Life, conditions: Conditions, settings: AllocationSettings, held: str | None) -> None:
-    """Look at the plan that is carried out in waves, and make its next wave, or halt it. Without one, nothing happens.
+    """Look at the plan that is carried out in waves, and make its next wave, or halt it; after the last one, call it applied.
 
-    While `held` (frozen, guarded, switched off) nothing is judged and no wave goes; what is held for longer than a proposal can
-    be approved is halted. Afterwards the last wave is watched anew: nobody knows what was heard meanwhile.
+    Without a plan, nothing happens. While `held` (frozen, guarded, switched off) nothing is judged and no wave goes; what is held
+    for longer than a proposal can be approved is halted, or applied without a verdict if all of it was made: a later one would
+    hold against the moves whatever happened meanwhile. Afterwards the last wave is watched anew: nobody knows what was heard.
     """
     rollout = life.site.rollout
     if rollout is None:
@@ -66,6 +67,8 @@ def go_on(life: Life, conditions: Conditions, settings: AllocationSettings, held
     life.site.rollout = verdict.rollout
     if verdict.against:
         _halt(life, verdict.against, settings)
+    elif verdict.is_well and verdict.rollout.is_made:
+        life.applied(verdict.rollout, ", and all were found well")
     elif verdict.is_well and life.site.in_flight is None:
         _next(life, verdict.rollout, settings)
 
@@ -79,10 +82,12 @@ def watch(life: Life, conditions: Conditions) -> None:
 
 def _hold(life: Life, rollout: Rollout, settings: AllocationSettings, held: str) -> None:
     since_ms = life.now_ms if rollout.held_ms is None else rollout.held_ms
-    if life.now_ms - since_ms > settings.plan_ttl_seconds * 1000:
-        _halt(life, f"{held}, for longer than an approval holds", settings)
-    else:
+    if life.now_ms - since_ms <= settings.plan_ttl_seconds * 1000:
         life.site.rollout = replace(rollout, held_ms=since_ms, since_ms=None)
+    elif rollout.is_made:
+        life.applied(rollout, f"; the last was not judged: {held}, for more than {settings.plan_ttl_seconds:g} s")
+    else:
+        _halt(life, f"{held}, for longer than an approval holds", settings)
 
 
 def _next(life: Life, rollout: Rollout, settings: AllocationSettings) -> None:
@@ -108,7 +113,6 @@ def _make(life: Life, rollout: Rollout, waves: Sequence[Sequence[Move]], setting
     gone = {move.device for move in wave}
     rollout = replace(
         rollout,
-        version=rollout.version + 1,
         rest=[move for move in rollout.rest if move.device not in gone],
         formers=[*rollout.formers, *formers],
         waves=rollout.waves + 1,
@@ -117,26 +121,19 @@ def _make(life: Life, rollout: Rollout, waves: Sequence[Sequence[Move]], setting
         since_ms=None,
     )
     total = rollout.waves + len(waves) - 1
-    progress = Progress(rollout.waves, total, len(rollout.formers)) if total > 1 else None
-    if len(waves) == 1:
-        site.rollout = None
-        _applied(life, rollout, progress, handed)
-    else:
-        site.rollout = rollout
-        text = f"wave {rollout.waves} of {total}: {len(wave)} assignments set{handed}; {len(rollout.rest)} moves are to follow"
-        life.say(plan, rollout.version, DecisionStatus.ROLLING_OUT, text, progress)
+    if total == 1:
+        life.applied(rollout, handed)
+        return
+    site.rollout = rollout = replace(rollout, version=rollout.version + 1)
+    text = f"wave {rollout.waves} of {total}: {len(wave)} assignments set{handed}; {_to_come(rollout)}"
+    progress = Progress(rollout.waves, total, len(rollout.formers))
+    life.say(plan, rollout.version, DecisionStatus.ROLLING_OUT, text, progress)
 
 
-def _applied(life: Life, rollout: Rollout, progress: Progress | None, handed: str) -> None:
-    """Say that all of the plan was made, and remember where its devices were."""
-    site, plan = life.site, rollout.plan
-    waves = "" if progress is None else f" in {progress.waves} waves"
-    text = f"{len(rollout.formers)} assignments set{waves}{handed}"
-    life.say(plan, rollout.version, DecisionStatus.APPLIED, text, progress)
-    site.applied.remember(Applied.by(life.result.decisions[-1], rollout.formers))
-    undone = site.applied.get(plan.undoes)
-    if undone is not None:
-        life.say_undone(undone, plan)
+def _to_come(rollout: Rollout) -> str:
+    if rollout.is_made:
+        return f"all {len(rollout.formers)} moves are made, and the last are watched before the plan counts as applied"
+    return f"{len(rollout.rest)} moves are to follow"
 
 
 def _moved(life: Life, move: Move, plan: Plan, settings: AllocationSettings) -> Former:

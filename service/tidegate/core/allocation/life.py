@@ -13,6 +13,7 @@ from tidegate.contracts.plan import Decision, DecisionStatus, Kept, Plan, Progre
 from tidegate.core.allocation.applied import Applied
 from tidegate.core.allocation.goals import compare
 from tidegate.core.allocation.result import AllocationResult
+from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.allocation.site import OpenPlan, Site
 
 ALLOCATOR: Final = "tidegate"
@@ -35,11 +36,11 @@ class Life:
     def propose(self, plan: Plan, waits: str = "", *, idle: bool = False) -> None:
         """Open `plan`; its first fact carries it whole, and says what it `waits` for. A plan that is open is superseded.
 
-        So is what is left of a plan that is carried out in waves, unless this one is `idle`: it will not be carried out.
+        So is a plan that is carried out in waves, unless this one is `idle`: it will not be carried out.
         """
         self.close(DecisionStatus.EXPIRED, f"superseded by plan {plan.id}")
         if not idle:
-            self.halt(f"superseded by plan {plan.id}")
+            self.supersede(f"plan {plan.id}")
         self.site.open = OpenPlan(plan, 1)
         self.say(plan, 1, DecisionStatus.PROPOSED, _promise(plan) + waits, carried=plan)
 
@@ -54,6 +55,29 @@ class Life:
         if self.site.open is not None:
             self.say(self.site.open.plan, self.site.open.version + 1, status, reason)
             self.site.open = None
+
+    def supersede(self, by: str) -> None:
+        """End the plan that is carried out in waves, because `by` takes its place; nothing happens when there is none.
+
+        One whose moves were all made counts as applied: nothing speaks against it, and its fact says that nobody saw the end.
+        """
+        rollout = self.site.rollout
+        if rollout is not None and rollout.is_made:
+            self.applied(rollout, f"; the last was not judged: superseded by {by}")
+        else:
+            self.halt(f"superseded by {by}")
+
+    def applied(self, rollout: Rollout, addition: str) -> None:
+        """End the plan of `rollout`, all of which was made, and remember where its devices were; `addition` goes to its fact."""
+        self.site.rollout = None
+        made, waves = len(rollout.formers), rollout.waves
+        progress = Progress(waves, waves, made) if waves > 1 else None
+        text = f"{made} assignments set{f' in {waves} waves' if waves > 1 else ''}{addition}"
+        self.say(rollout.plan, rollout.version + 1, DecisionStatus.APPLIED, text, progress)
+        self.site.applied.remember(Applied.by(self.result.decisions[-1], rollout.formers))
+        undone = self.site.applied.get(rollout.plan.undoes)
+        if undone is not None:
+            self.say_undone(undone, rollout.plan)
 
     def halt(self, reason: str, calm_ms: int = 0) -> None:
         """End the plan that is carried out in waves; nothing happens when there is none. What it moved can be undone.

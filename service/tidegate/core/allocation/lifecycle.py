@@ -12,7 +12,7 @@ from tidegate.core.allocation.digest import plan_digest
 from tidegate.core.allocation.life import Life, left_over
 from tidegate.core.allocation.result import AllocationResult
 from tidegate.core.allocation.site import Site
-from tidegate.core.allocation.waves import is_rescue
+from tidegate.core.allocation.waves import is_relief, is_rescue
 from tidegate.errors import CommandRefused, InputError
 
 PATIENCE_MS: Final = 45_000
@@ -49,7 +49,8 @@ def _idle(site: Site, plan: Plan, now_ms: int) -> str | None:
     if not plan.moves:
         return f"nothing to carry out{left_over(plan)}"
     calm = site.calm(now_ms)
-    if calm is None or is_rescue(plan) or plan.trigger is Trigger.OPERATOR:
+    presses = plan.trigger in site.pressing and (is_rescue(plan) or is_relief(plan))
+    if calm is None or presses or plan.trigger is Trigger.OPERATOR:
         return None
     return f"{calm}, and this one brings service to nobody"
 

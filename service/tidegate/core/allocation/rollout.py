@@ -1,4 +1,4 @@
-"""A plan that is carried out in waves, as it stands between two of them. Values only."""
+"""A plan that is carried out in waves, as it stands between two of them, or after the last. Values only."""
 
 from dataclasses import dataclass, field
 
@@ -27,8 +27,11 @@ class Watched:
 class Rollout:
     """`plan`, whose last fact has `version`, after `waves` waves: `rest` is still to be made, `formers` is who was moved.
 
+    `rest` is empty after the last wave, which is watched like any other before the plan counts as applied.
+
     `wave` are the devices of the last wave; before `is_watched` it is not known how they were before. They are watched since tick
-    `since_ms` (None: their hand-overs have not ended). `held_ms` is the tick since which something keeps the next wave.
+    `since_ms` (None: their hand-overs have not ended). `held_ms` is the tick since which something keeps the next wave, or the
+    verdict about the last.
     """
 
     plan: Plan
@@ -40,3 +43,13 @@ class Rollout:
     is_watched: bool = False
     since_ms: int | None = None
     held_ms: int | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether all its moves were made, and only its last wave is still watched."""
+        return not self.rest
+
+    @property
+    def stands(self) -> str:
+        """Where it stands, in words."""
+        return f"the last wave of plan {self.plan.id} is watched" if self.is_made else f"plan {self.plan.id} is carried out in waves"

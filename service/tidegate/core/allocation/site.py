@@ -45,7 +45,7 @@ URGENT: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.GATEWAY_DRAINED, Trigge
 """Needs of devices that are without service or about to be: they do not wait for an open proposal, nor for a period."""
 
 RESCUES: Final = frozenset({Trigger.GATEWAY_DOWN, Trigger.UNSERVED_DEVICES})
-"""Needs of devices that are without service: they wait for no plan that is carried out, nor after one that was halted."""
+"""Needs of devices that are without service: they wait for no plan that is carried out or watched, nor after a halted one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Site:
     review. `replaced` gateways have a successor; `decommissioned` ones are empty since the tick, or not yet. Both drain.
     `days` are the last ones' peaks of demand.
 
-    `open` waits for approval; `rollout` is approved and carried out in waves. After one that was halted, only rescues are asked
-    for until tick `calm_until_ms`.
+    `open` waits for approval; `rollout` is approved and carried out in waves, or its last wave is watched. After one that was
+    halted, only rescues are asked for until tick `calm_until_ms`.
     """
 
     id: SiteId
@@ -238,10 +238,16 @@ class Site:
             self.deaths[gateway] = replace(before, last_ms=now_ms) if gateway in self.silent else begun
         self.silent = present
 
+    @property
+    def pressing(self) -> frozenset[Trigger]:
+        """Needs that do not wait while it is `calm`: an overload comes in minutes, and a plan that is made loses nothing by it."""
+        is_made = self.rollout is not None and self.rollout.is_made
+        return RESCUES | {Trigger.FORECAST_OVERLOAD} if is_made else RESCUES
+
     def calm(self, now_ms: int) -> str | None:
-        """Why only rescues are asked for and carried out, persons' wishes apart; None when other plans are too."""
+        """Why only `pressing` needs are asked for and met, persons' wishes apart; None when others are too."""
         if self.rollout is not None:
-            return f"plan {self.rollout.plan.id} is carried out in waves"
+            return self.rollout.stands
         if self.calm_until_ms is not None and now_ms < self.calm_until_ms:
             return "a plan was halted lately"
         return None

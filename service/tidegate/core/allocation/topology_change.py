@@ -28,7 +28,7 @@ def set_topology(site: Site, topology: Topology, configuration: CoreConfiguratio
     reason = f"topology revision {topology.revision}"
     life = Life(site, now_ms, result)
     life.close(DecisionStatus.EXPIRED, f"superseded by {reason}")
-    life.halt(f"superseded by {reason}")
+    life.supersede(reason)
     site.in_flight = None
     site.replace_topology(topology, configuration)
     transfers = Transfers(site, configuration.allocation, now_ms)
