@@ -91,7 +91,7 @@ P, A, W = DecisionStatus.PROPOSED, DecisionStatus.APPROVED, DecisionStatus.ROLLI
 def test_while_all_is_as_usual_one_wave_follows_the_other() -> None:
     rig = Rig()
     rig.go_on(12, rig.usual)
-    assert (statuses(rig), rig.moved()) == ([P, A, W, W, DecisionStatus.APPLIED], DEVICES)
+    assert (statuses(rig), rig.moved()) == ([P, A, W, W, W, DecisionStatus.APPLIED], DEVICES)
 
 
 def test_a_device_that_is_not_heard_after_its_move_halts_the_plan_and_the_others_stay() -> None:
@@ -101,6 +101,15 @@ def test_a_device_that_is_not_heard_after_its_move_halts_the_plan_and_the_others
     assert statuses(rig) == [P, A, W, DecisionStatus.HALTED]
     assert "1 of 6 moves were made" in rig.decisions[-1].reason
     assert f"device {canary}, moved to" in rig.decisions[-1].reason
+
+
+def test_a_device_of_the_last_wave_that_is_not_heard_halts_the_plan_although_all_of_it_is_made() -> None:
+    rig = Rig()
+    early = rig.go_on(5, rig.usual).moved()
+    rig.go_on(12, lambda name, minute: rig.usual(name, minute) if name in early else None)
+    assert (statuses(rig), rig.moved()) == ([P, A, W, W, W, DecisionStatus.HALTED], DEVICES)
+    assert rig.decisions[-1].reason.endswith("; 6 of 6 moves were made")
+    assert rig.decisions[-1].reason.split()[1].rstrip(",") not in early
 
 
 def test_an_anomaly_after_the_move_halts_the_plan_and_names_it() -> None:
@@ -113,9 +122,11 @@ def test_an_anomaly_after_the_move_halts_the_plan_and_names_it() -> None:
     assert statuses(rig) == [P, A, W, DecisionStatus.HALTED]
 
 
-@pytest.mark.parametrize("value", [20.0, 90.0])
-def test_a_partition_that_is_restored_at_every_minute_says_the_same(value: float) -> None:
-    first, second = (Rig().go_on(9, lambda name, minute: value, restart=restart) for restart in (False, True))
+@pytest.mark.parametrize("value", [None, 20.0, 90.0])
+def test_a_partition_that_is_restored_at_every_minute_says_the_same(value: float | None) -> None:
+    first, second = Rig(), Rig()
+    for rig, restart in ((first, False), (second, True)):
+        rig.go_on(9, rig.usual if value is None else lambda name, minute: value, restart=restart)
     assert second.decisions == first.decisions
     assert second.partition.digest() == first.partition.digest()
 

@@ -152,7 +152,7 @@ class DecisionStatus(StrEnum):
     """A wave of its moves was made; others are to follow, or it was the last and is watched."""
     APPLIED = "applied"
     HALTED = "halted"
-    """It was stopped on its way, or its last wave did not do well. What it moved stays until undone, what is left is never made."""
+    """It was stopped on its way, or its last wave did not do well. What it moved stays until undone, the rest is never made."""
     REFUSED = "refused"
     EXPIRED = "expired"
     UNDONE = "undone"

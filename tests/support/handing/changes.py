@@ -15,7 +15,7 @@ from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
 
 @dataclass
 class Changes:
-    """What was counted. `waves` were to be followed by others, `halts` are plans that ended on the way.
+    """What was counted. `waves` are those of plans in several, `halts` are plans that ended on the way or did no good.
 
     `returned` and `explained` are devices of undone plans; `lost` are the others.
     """

@@ -165,7 +165,7 @@ class Exploration(RuleBasedStateMachine):
 
     @rule(ago=st.integers(0, 3))
     def undo(self, ago: int) -> None:
-        """An applied plan is undone."""
+        """A plan is undone that was applied, or halted, or is under way."""
         if len(self.world.applied) > ago:
             self.world.command(CommandKind.UNDO_PLAN, plan_id=self.world.applied[-1 - ago])
 

@@ -41,6 +41,9 @@ SETTINGS = AllocationSettings(
 IN_WAVES = replace(SETTINGS, canary_moves=1, wave_moves=1, wave_seconds=5.0, at_once_moves=0)
 """Plans that take more than one device from its service go in waves."""
 
+_MOVED = {DecisionStatus.ROLLING_OUT, DecisionStatus.APPLIED, DecisionStatus.HALTED}
+"""Facts of plans that can be undone: under way, applied, or halted."""
+
 
 class TwoOwnersError(AssertionError):
     """What must never be."""
@@ -138,7 +141,7 @@ class World:
             self.allocator.hear(ack, self.tick_ms)
         result.assignments += self.allocator.advance(self.tick_ms).assignments
         self._add(result, self.allocator.review(SITE, self.tick_ms, NO_DEMAND, self.silent))
-        applied = [fact.plan_id for fact in result.decisions if fact.status is DecisionStatus.APPLIED]
+        applied = [fact.plan_id for fact in result.decisions if fact.status in _MOVED]
         state = pack(self.allocator.export_state())
         self.pending = Batch(result, applied, state, (len(self.acks), len(self.commands)))
         self.counts["batches"] += 1
@@ -150,7 +153,7 @@ class World:
             for fact in done.said.assignments:
                 self._publish(fact)
             self.durable, self.taken = done.state, done.taken
-            self.applied += done.applied
+            self.applied = list(dict.fromkeys(self.applied + done.applied))
             self._plan(done.said.requests)
 
     def restart(self, *, committed: bool) -> None:

@@ -46,6 +46,23 @@ def heard(worker: Worker, *quiet: str) -> None:
             worker.conditions[name] = Condition(before.readings + 1, before.silent, before.anomaly, before.confidence)
 
 
+def all_made() -> Worker:
+    """As `emptied_and_heard`, and all waves have gone: the last one, of two devices, is to be watched."""
+    worker = emptied_and_heard()
+    for _ in range(2):
+        worker.review()
+        heard(worker)
+        worker.later(10)
+        worker.review()
+    return worker
+
+
+def of_last_wave(worker: Worker) -> list[str]:
+    """Devices of the wave that went last."""
+    latest = max(change.assigned_at_ms for change in worker.changes)
+    return [change.device for change in worker.changes if change.assigned_at_ms == latest]
+
+
 def go_on(worker: Worker, *silent: str, seconds: float = 10.0) -> None:
     """Look at the site, let the time pass for which a wave is watched, and look again."""
     worker.review(*silent)

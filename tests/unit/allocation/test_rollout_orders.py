@@ -27,9 +27,9 @@ def test_one_approval_covers_all_waves() -> None:
     worker = emptied(auto_approve=False)
     assert worker.statuses() == [P]
     approve(worker)
-    go_on(worker)
-    go_on(worker)
-    assert (worker.statuses(), moved(worker)) == ([P, A, W, W, D], SIX)
+    for _ in range(3):
+        go_on(worker)
+    assert (worker.statuses(), moved(worker)) == ([P, A, W, W, W, D], SIX)
     assert worker.allocator.open_plan(SITE) is None
 
 

@@ -36,13 +36,23 @@ PLANNING_MS: Final = 1000
 
 @dataclass(slots=True)
 class Record:
-    """What a policy did. `seconds` is the time it took to decide, by decision."""
+    """What a policy did. `seconds` is the time it took to decide, by decision; `moved` counts devices by plan of the service."""
 
     plans: int = 0
     moves: int = 0
     plans_over_capacity: int = 0
     plans_out_of_reach: int = 0
     seconds: list[float] = field(default_factory=list)
+    moved: dict[PlanId, int] = field(default_factory=dict)
+
+    def count(self, decision: Decision) -> None:
+        """Count what the plan of `decision` has moved, wave by wave: it may outlast the scenario."""
+        moved = decision.moved if decision.progress is None else decision.progress.moved
+        if moved:
+            before = self.moved.get(decision.plan_id, 0)
+            self.plans += before == 0
+            self.moves += moved - before
+            self.moved[decision.plan_id] = moved
 
 
 class Policy(Protocol):
@@ -152,7 +162,6 @@ class Service:
         self._devices: Mapping[DeviceId, int] = {series.device: index for index, series in enumerate(scenario.traces.series)}
         self._partition = Partition(configuration, {"universal": forecaster})
         self._rows = [0] * len(self._devices)
-        self._moved: dict[PlanId, int] = {}
         topology = Command(CommandId("topology"), scenario.topology.site, CommandKind.SET_TOPOLOGY, topology=scenario.topology)
         self._follow(self._partition.step(Batch(int(scenario.traces.event_time_ms[0]) - 1000, commands=[topology])))
 
@@ -192,18 +201,9 @@ class Service:
 
     def _follow(self, facts: Facts) -> None:
         for decision in facts.decisions:
-            self._count(decision)
+            self.record.count(decision)
         for assignment in facts.assignments:
             self._assigned[self._devices[assignment.device]] = self._gateways.get(assignment.gateway, NOWHERE)
-
-    def _count(self, decision: Decision) -> None:
-        """Count what was moved as it is moved: a plan in waves may outlast the scenario."""
-        moved = decision.moved if decision.progress is None else decision.progress.moved
-        if moved:
-            before = self._moved.get(decision.plan_id, 0)
-            self.record.plans += before == 0
-            self.record.moves += moved - before
-            self._moved[decision.plan_id] = moved
 
 
 def initial_assignment(scenario: Scenario) -> Int64:

@@ -52,4 +52,6 @@ class Rollout:
     @property
     def stands(self) -> str:
         """Where it stands, in words."""
-        return f"the last wave of plan {self.plan.id} is watched" if self.is_made else f"plan {self.plan.id} is carried out in waves"
+        return (
+            f"the last wave of plan {self.plan.id} is watched" if self.is_made else f"plan {self.plan.id} is carried out in waves"
+        )

@@ -240,7 +240,7 @@ class Site:
 
     @property
     def pressing(self) -> frozenset[Trigger]:
-        """Needs that do not wait while it is `calm`: an overload comes in minutes, and a plan that is made loses nothing by it."""
+        """Needs that do not wait while it is `calm`: an overload comes in minutes, and of a plan that is made nothing is lost."""
         is_made = self.rollout is not None and self.rollout.is_made
         return RESCUES | {Trigger.FORECAST_OVERLOAD} if is_made else RESCUES
 
