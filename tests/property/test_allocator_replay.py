@@ -13,7 +13,7 @@ from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import AllocationSettings, CoreConfiguration
 from tidegate.contracts.plan import Assignment, Decision, DecisionStatus
-from tidegate.contracts.topology import Topology
+from tidegate.contracts.topology import DevicePlacement, Gateway, Topology
 from tidegate.core.allocation.allocator import AllocationResult, Allocator
 from tidegate.core.allocation.planner import plan
 from tidegate.core.condition import Condition
@@ -35,6 +35,12 @@ ORDERS = [kind for kind in CommandKind if kind.value.split("-")[0] in {"freeze",
 IN_WAVES: dict[str, Any] = {"canary_moves": 1, "wave_moves": 2, "at_once_moves": 0, "wave_seconds": 1.0}
 """Every plan that may go in waves does."""
 
+
+def placed(name: str) -> DevicePlacement:
+    """A device that any gateway may serve, and the first one does."""
+    return DevicePlacement(name, "s", gateway=GATEWAYS[0])
+
+
 Event = tuple[str, Any]
 tellings = st.tuples(st.frozensets(st.sampled_from(GATEWAYS), max_size=2), st.integers(0, 9))
 """What a review is told: which gateways are silent, and the demand of every device."""
@@ -46,12 +52,21 @@ events = st.one_of(
     st.tuples(st.just("review"), tellings),
     st.tuples(st.just("answer"), st.none()),
     st.tuples(st.just("settle"), tellings),
+    st.tuples(st.just("calm"), st.integers(1, 3)),
     st.tuples(st.just("approve"), st.booleans()),
     st.tuples(st.just("undo"), st.integers(0, 2)),
     st.tuples(st.just("wait"), st.sampled_from([1, 60, 400])),
 )
 beginnings = st.builds(lambda site, told: [("topology", site), ("settle", told)], sites(), tellings)
-histories = st.builds(lambda beginning, rest: beginning + rest, beginnings, st.lists(events, max_size=14))
+DRAINED: list[Event] = [
+    ("topology", Topology(SITE, 1, [Gateway(name, {}) for name in GATEWAYS], [placed("d0"), placed("d1"), placed("d2")])),
+    ("gateway", (CommandKind.DRAIN, GATEWAYS[0])),
+    ("settle", (frozenset(), 1)),
+    ("approve", True),
+]
+"""A gateway is emptied, in two waves where they are on: the last goes after three calm seconds, and is judged after two more."""
+emptyings = st.builds(lambda seconds: [*DRAINED, ("calm", seconds)], st.integers(1, 5))
+histories = st.builds(lambda beginning, rest: beginning + rest, beginnings | emptyings, st.lists(events, max_size=14))
 looked_at = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -113,6 +128,12 @@ class Run:
         rows = (request, np.zeros((14, 2, 4, 7)), request, request / 2)
         demand = SiteDemand(SITE, devices, ["s"] * 14, np.full(14, self.now_ms), RESOURCES, *rows)
         return self.allocator.review(SITE, self.now_ms, demand, silent)
+
+    def _calm(self, seconds: int) -> AllocationResult:
+        """Nothing happens, and every gateway is heard."""
+        for _ in range(seconds - 1):
+            self._take(self._review((frozenset(), 1)))
+        return self._review((frozenset(), 1))
 
     def _answer(self, _: None) -> AllocationResult:
         gathered = AllocationResult()
