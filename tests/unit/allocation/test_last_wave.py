@@ -135,6 +135,7 @@ def test_a_halt_after_the_last_wave_is_followed_by_calm() -> None:
 
 def test_a_freeze_over_the_end_judges_nobody_and_afterwards_the_last_wave_is_watched_anew() -> None:
     worker = all_made()
+    worker.review()
     worker.command(CommandKind.FREEZE)
     worker.conditions = dict.fromkeys(SIX, Condition(9, silent=True))
     go_on(worker, seconds=299)

@@ -122,7 +122,7 @@ def _answer(site: Site, command: Command, now_ms: int) -> Plan:
 
 
 def is_under_way(site: Site, plan: PlanId | None) -> bool:
-    """Whether `plan` is being carried out in waves."""
+    """Whether `plan` is being carried out in waves, the watch over the last included."""
     return site.rollout is not None and site.rollout.plan.id == plan
 
 

@@ -1,4 +1,4 @@
-"""Did a wave do good? What its devices were like before, and what speaks against the next wave since.
+"""Did a wave do good? What its devices were like before, and what speaks against it since.
 
 Anomalies of a device that has just been moved blame the move, until it has been watched for a while. Pure.
 """
