@@ -72,8 +72,12 @@ ALLOCATION = Board(
                 ),
                 Panel(
                     "Assignments granted and taken away",
-                    "Per hour, by what they say: a gateway serves the device, or nobody does.",
-                    [Query(f"3600 * {rate('tidegate_assignments_total', 'phase')}", "{{phase}}")],
+                    "Per hour, by what they say: a gateway serves the device, or nobody does. And grants that follow what their "
+                    "device asks.",
+                    [
+                        Query(f"3600 * {rate('tidegate_assignments_total', 'phase')}", "{{phase}}"),
+                        Query(f"3600 * {rate('tidegate_grants_renewed_total')}", "grant set anew"),
+                    ],
                     width=12,
                 ),
                 Panel(
@@ -91,8 +95,11 @@ ALLOCATION = Board(
                 Panel(
                     "Devices at the limit of what they are given",
                     "They use all of some resource that they are given and may need more: what is said of that resource is a "
-                    "lower bound.",
-                    [Query(total("tidegate_censored_devices"), "at their limit")],
+                    "lower bound. Or they are granted less than they ask, since their gateway has no more.",
+                    [
+                        Query(total("tidegate_censored_devices"), "at their limit"),
+                        Query(total("tidegate_short_devices"), "granted less than they ask"),
+                    ],
                     width=12,
                 ),
             ],

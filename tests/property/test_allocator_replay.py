@@ -1,7 +1,7 @@
 """What holds for every history of commands, reviews and plans: replay, epochs, one owner, capacity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -164,7 +164,8 @@ class Run:
         return AllocationResult()
 
     def assignments(self) -> list[Assignment]:
-        return [fact for fact in self.facts if isinstance(fact, Assignment)]
+        """Those that gave or took a device; not those that only renewed a grant."""
+        return [fact for fact in self.facts if isinstance(fact, Assignment) and not fact.is_renewal]
 
     def decisions(self) -> list[Decision]:
         return [fact for fact in self.facts if isinstance(fact, Decision)]
@@ -188,6 +189,21 @@ def test_epochs_of_a_device_rise_strictly_over_its_whole_history(history: list[E
     for assignment in Run(auto, waves=waves).through(history).assignments():
         assert assignment.epoch > last.get(assignment.device, 0)
         last[assignment.device] = assignment.epoch
+
+
+@looked_at
+@given(histories, st.booleans(), st.booleans())
+def test_a_renewed_grant_moves_nobody(history: list[Event], auto: bool, waves: bool) -> None:
+    standing: dict[str, Assignment] = {}
+    for fact in Run(auto, waves=waves).through(history).facts:
+        if isinstance(fact, Assignment):
+            before, standing[fact.device] = standing.get(fact.device), fact
+            if fact.is_renewal:
+                assert before is not None
+                kept = replace(fact, grant=before.grant, granted_at_ms=before.granted_at_ms, reason=before.reason)
+                assert kept == before
+                assert fact.grant != before.grant
+                assert all(amount >= 0 for amount in fact.grant.values())
 
 
 @looked_at
@@ -228,8 +244,8 @@ def test_what_is_applied_is_exactly_what_was_proposed(history: list[Event], auto
 def test_the_facts_of_a_plan_in_waves_count_what_it_moved(history: list[Event], auto: bool) -> None:
     run = Run(auto, waves=True).through(history)
     moved: dict[str, int] = {}
-    for fact in run.facts:
-        if isinstance(fact, Assignment) and fact.plan_id is not None:
+    for fact in run.assignments():
+        if fact.plan_id is not None:
             moved[fact.plan_id] = moved.get(fact.plan_id, 0) + 1
     last = {fact.plan_id: fact for fact in run.decisions() if fact.progress is not None}
     for plan_id, fact in last.items():

@@ -111,7 +111,7 @@ def test_a_starved_device_keeps_its_claim_and_gets_it_when_there_is_room_again(f
     assert (fleet.given() == fleet.wants).all(), "everybody has what it wanted all the time"
     for assignment in fleet.allocator.assignments(SITE):
         if assignment.gateway == "g1":
-            assert assignment.grant[CPU] == fleet.wants[fleet.names.index(assignment.device)]
+            assert assignment.grant[CPU] >= fleet.wants[fleet.names.index(assignment.device)]
     used = fleet.wants * 0.9
     for _ in range(RELEASED_AFTER):
         claims = fleet.look(used, used)
@@ -162,7 +162,7 @@ def test_whatever_is_heard_no_claim_is_less_than_demand_or_more_than_ever_was_de
         heard = Heard(demand, np.where(measured, used, demand), measured, stamps)
         fresh = measured & (stamps != censoring.sampled_ms)[:, None]
         epochs = censoring.epoch + (gateway < 0)
-        after = judged(censoring, heard, Granted(gateway, epochs, amount), FRAME.capacity, asked)
+        after = judged(censoring, heard, Granted(gateway, epochs, amount, gateway >= 0), FRAME.capacity, asked)
         most = np.maximum(most, demand)
         claims = after.claims(demand)
         assert (claims >= demand).all()

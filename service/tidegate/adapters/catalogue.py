@@ -97,6 +97,7 @@ MOVES: Final = _counter("tidegate_moves_total", "Devices moved by plans that wer
 ASSIGNMENTS: Final = _counter(
     "tidegate_assignments_total", "Assignments published: granted (active), or that nobody serves the device.", "phase"
 )
+GRANTS_RENEWED: Final = _counter("tidegate_grants_renewed_total", "Grants that were set anew where their device was.")
 LAG: Final = _gauge("tidegate_lag_records", "Records not yet taken when the last batch began, by input topic.", "topic")
 DRAIN: Final = _gauge(
     "tidegate_drain_seconds",
@@ -133,6 +134,10 @@ SUSPECTS: Final = _gauge(
 CENSORED: Final = _gauge(
     "tidegate_censored_devices",
     "Devices that use all that they are given of some resource, and may need more; which, is on REST.",
+)
+SHORT: Final = _gauge(
+    "tidegate_short_devices",
+    "Devices that are granted less than they ask of some resource, since their gateway has no more; which, is on REST.",
 )
 UTILISATION: Final = _gauge(
     "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."
@@ -231,11 +236,13 @@ INSTRUMENTS: Final = (
     DECISIONS,
     MOVES,
     ASSIGNMENTS,
+    GRANTS_RENEWED,
     PLAN_SECONDS,
     PLANS_FAILED,
     UNSERVED,
     SUSPECTS,
     CENSORED,
+    SHORT,
     UTILISATION,
     HISTORY_LAG,
     HISTORY_BEHIND,

@@ -152,7 +152,9 @@ ACK_BODIES: Final = {
 }
 ACKS_RECEIPT: Final = AcksReceipt(accepted=1, site=_SITE, partition=0, offset=311)
 ACKS: Final = _page(ACK)
-GATEWAY: Final = GatewayView(_SITE, _SPARE, 118, False, False, True, _NOW_MS, _NOW_MS + 40)
+GATEWAY: Final = GatewayView(
+    _SITE, _SPARE, 118, False, False, True, _NOW_MS, _NOW_MS + 40, granted={CPU_MILLICORES: 1460.0, DEVICES: 118.0}
+)
 
 SITE: Final = SiteView(_SITE, 3, 2, {DeviceState.OK: 118, DeviceState.WARMING: 2})
 ASSIGNMENT: Final = Assignment(

@@ -84,7 +84,7 @@ def _line(event: StreamEvent) -> str:
             return f"{clock_time(fact.decided_at_ms)} decision {fact.status} {fact.site} {fact.plan_id}, {moves}: {fact.reason}"
         case Assignment() as fact:
             place = f"{fact.site}/{fact.device} to {fact.gateway or 'nobody'}"
-            return f"{clock_time(fact.assigned_at_ms)} assignment {fact.phase} {place}: {fact.reason}"
+            return f"{clock_time(fact.since_ms)} assignment {fact.phase} {place}: {fact.reason}"
         case CommandOutcome() as fact:
             became = "accepted" if fact.accepted else f"refused: {fact.reason}"
             return f"{clock_time(fact.decided_at_ms)} outcome {fact.kind} {fact.site} {fact.command} by {fact.issued_by} {became}"

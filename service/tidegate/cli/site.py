@@ -150,7 +150,7 @@ _switch("stop", "The kill switch: decide nothing about allocation at a site unti
 _switch("resume", "Take back stop.")
 
 _SITE_HEADS: Final = ("site", "topology", "gateways", "devices", "holds")
-_GATEWAY_HEADS: Final = ("gateway", "devices", "at their limit", "health", "orders")
+_GATEWAY_HEADS: Final = ("gateway", "devices", "at their limit", "granted less", "health", "orders")
 _ASSIGNMENT_HEADS: Final = ("device", "gateway", "epoch", "phase", "plan", "grant", "reason")
 
 
@@ -182,7 +182,7 @@ def _gateway_row(view: GatewayView) -> tuple[object, ...]:
     }
     orders = [name for name, stands in given.items() if stands]
     health = "silent" if view.silent else view.suspected_of or None
-    return view.gateway, view.devices, view.censored, health, ", ".join(orders) or None
+    return view.gateway, view.devices, view.censored, view.short, health, ", ".join(orders) or None
 
 
 def _assignment_row(each: Assignment) -> tuple[object, ...]:

@@ -83,6 +83,10 @@ class AllocationSettings:
     every hour of demand."""
     grant_quantile: float = 0.9
     """Quantile of the forecast demand that a device is granted."""
+    renew_grants: bool = True
+    """Whether a device's grant follows what it asks while it stays where it is; otherwise it is set by moves only."""
+    grant_deadband: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.05
+    """Share of a grant by which it has to be too little, or too much where others need it, before it is set anew."""
     forecast_horizon: int = 12
     """Intervals ahead that a grant looks: 1, 3, 12 or 36; between them, the next longer."""
     overload_threshold: float = 1.0

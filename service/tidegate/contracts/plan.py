@@ -227,6 +227,9 @@ class Assignment:
 
     `lease_ms` is given to a gateway that follows leases: it serves while what it knows of its assignments is at most that
     many milliseconds old, by its own clock; null: until it hears otherwise. An epoch's lease never changes once given.
+
+    `grant` may change under an epoch, to follow what the device asks: last at `granted_at_ms`, null where it is the one that the
+    epoch came with. `assigned_at_ms` stays what it was.
     """
 
     site: SiteField
@@ -241,3 +244,14 @@ class Assignment:
     schema_version: int = SCHEMA_VERSION
     coming: Coming | None = None
     lease_ms: WholeField | None = None
+    granted_at_ms: WholeField | None = None
+
+    @property
+    def since_ms(self) -> int:
+        """When it became what it is."""
+        return max(self.assigned_at_ms, self.granted_at_ms or 0)
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether this fact gave its device another grant where it was."""
+        return self.granted_at_ms is not None and self.granted_at_ms >= self.assigned_at_ms

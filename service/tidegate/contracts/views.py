@@ -7,6 +7,7 @@ from tidegate.contracts.anomaly import DeviceState, Reason
 from tidegate.contracts.command import CommandKind
 from tidegate.contracts.ids import AnomalyId, CommandId, DeviceId, GatewayId, MetricName, PlanId, ProfileName, SiteId
 from tidegate.contracts.plan import Decision, DecisionStatus, Plan, PlanScore, Progress, Trigger
+from tidegate.contracts.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,9 @@ class GatewayView:
     `heartbeat_heard_at_ms` by ours; null until the first. `suspicion` (0 to 1) is how little it is trusted, `withheld` (0 to 1)
     the share of its capacity that nobody new is given therefore, and `suspected_of` says why; empty while nothing is withheld.
     `censored` of its devices use all that they are given of some resource, so that they may need more than their samples say.
-    `replaced_by` takes its devices first. A `decommissioned` one can be taken away when it is empty, `empty_since_ms` by our
-    ticks.
+    `granted` is what it has set aside in all, also for devices on their way; `short` of them have less than
+    they ask. `replaced_by` takes its devices first. A `decommissioned` one can be taken away when it is empty, `empty_since_ms`
+    by our ticks.
     """
 
     site: SiteId
@@ -123,6 +125,8 @@ class GatewayView:
     withheld: float = field(default=0.0, kw_only=True)
     suspected_of: str = field(default="", kw_only=True)
     censored: int = field(default=0, kw_only=True)
+    granted: Resources = field(default_factory=dict, kw_only=True)
+    short: int = field(default=0, kw_only=True)
     replaced_by: GatewayId | None = field(default=None, kw_only=True)
     decommissioned: bool = field(default=False, kw_only=True)
     empty_since_ms: int | None = field(default=None, kw_only=True)

@@ -35,7 +35,8 @@ def batch_report(facts: Facts, letters: Sequence[DeadLetter], undecodable: int, 
         rerun=result.rerun,
         decisions=Counter((each.status, each.trigger) for each in facts.decisions),
         moves=_moves(facts.decisions),
-        assignments=Counter(each.phase for each in facts.assignments),
+        assignments=Counter(each.phase for each in facts.assignments if not each.is_renewal),
+        grants_renewed=sum(each.is_renewal for each in facts.assignments),
         seconds=seconds,
     )
 
@@ -67,6 +68,7 @@ def levels(partition: Partition, lag: Mapping[str, int], drain_seconds: Mapping[
         unserved_devices=sum(score.unserved_devices for score in scores),
         suspect_gateways=allocator.suspect_gateways(),
         censored_devices=allocator.censored_devices(),
+        short_devices=allocator.short_devices(),
         utilisation_max_ratio=max(
             (share for score in scores for used in score.utilisation.values() for share in used.values()), default=0.0
         ),

@@ -25,7 +25,7 @@ class BatchReport:
     `readings` counts this batch's readings by outcome; `neg_log10_p` float64 [scored] is their rarity, NaN where a device
     could not be judged. `late` readings came after a newer one of their device and count; `rerun` earlier ones were stepped
     again for them, and `anomalies_revised` amended or retracted. `moves` are those of applied plans, `assignments` what was
-    granted or taken away. `seconds` is by stage: `decode`, `core`, `commit`.
+    granted or taken away, `grants_renewed` those that only changed a grant. `seconds` is by stage: `decode`, `core`, `commit`.
     """
 
     readings: Balance = field(default_factory=Balance)
@@ -38,6 +38,7 @@ class BatchReport:
     decisions: Mapping[tuple[DecisionStatus, Trigger], int] = field(default_factory=dict)
     moves: Mapping[Trigger, int] = field(default_factory=dict)
     assignments: Mapping[Phase, int] = field(default_factory=dict)
+    grants_renewed: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -63,6 +64,7 @@ class Levels:
     headroom_ratio: float = math.inf
     suspect_gateways: int = 0
     censored_devices: int = 0
+    short_devices: int = 0
 
 
 @dataclass(frozen=True, slots=True)

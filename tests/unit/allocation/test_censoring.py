@@ -8,7 +8,7 @@ from small_site import SITE, Worker, device, gateway, topology
 
 from tidegate.contracts.codec import pack, unpack
 from tidegate.contracts.command import CommandKind
-from tidegate.contracts.topology import MAX_AMOUNT, DevicePlacement, Gateway
+from tidegate.contracts.topology import MAX_AMOUNT, DevicePlacement, Gateway, Topology
 from tidegate.core.allocation.advice import advice
 from tidegate.core.allocation.allocator import Allocator
 from tidegate.core.allocation.censoring import RELEASED_AFTER
@@ -27,7 +27,10 @@ def plain(name: str, at: str | None = "g1") -> DevicePlacement:
 
 
 class Fleet(Worker):
-    """Devices of a site that send a sample with each review: what they use, and what is forecast of it."""
+    """Devices of a site that send a sample with each review: what they use, and what is forecast of it. Grants stay."""
+
+    def __init__(self, site: Topology) -> None:
+        super().__init__(site, renew_grants=False)
 
     def hear(self, used: dict[str, float], asks: dict[str, float] | None = None, times: int = 1) -> dict[str, float]:
         """Reviews of `times` further samples; what each device asks then. Without `asks`, forecasts follow what is used."""

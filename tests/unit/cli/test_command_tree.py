@@ -35,6 +35,7 @@ PRINTS_NO_DATA = {
     "tidegate evaluate classifier": "its figures go to the JSON file of --out",
     "tidegate evaluate table": "writes into the detection study's JSON file",
     "tidegate evaluate allocation": "its figures go to the JSON file of --out",
+    "tidegate evaluate grants": "its figures go to the JSON file of --out",
     "tidegate evaluate acceptance": "its figures go to the JSON file of --out",
     "tidegate train flows": "writes a bundle, whose manifest is JSON",
     "tidegate train tune": "its table of trials goes to the JSON file of --out",

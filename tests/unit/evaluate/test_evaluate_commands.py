@@ -8,7 +8,19 @@ from typer.testing import CliRunner
 from tidegate.errors import DependencyError, InputError
 from tidegate_training.evaluate import commands, running
 
-NEED_DATA = ("detection", "nab", "forecast", "classifier", "robustness", "why", "allocation", "acceptance", "models", "fitted")
+NEED_DATA = (
+    "detection",
+    "nab",
+    "forecast",
+    "classifier",
+    "robustness",
+    "why",
+    "allocation",
+    "grants",
+    "acceptance",
+    "models",
+    "fitted",
+)
 
 
 @pytest.mark.parametrize("name", NEED_DATA)

@@ -29,6 +29,24 @@ def evaluate_allocation(
     typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
 
 
+def evaluate_grants(
+    data: Data,
+    out: Out,
+    days: Annotated[float | None, typer.Option(min=0.01, help="Days of the trace at most.")] = None,
+    bundle: Bundles = None,
+) -> None:
+    """Replay recorded demand on gateways that hold devices to their grants: renewed in place, and set by moves only."""
+    check_extra()
+    from tidegate_training.evaluate import grants, results, scoring  # noqa: PLC0415  # see the module
+
+    configuration, forecaster = scoring.service_configuration(), scoring.universal_forecaster(bundle or [])
+    with progress_shown() as report:
+        figures = grants.run_grants(data, configuration, forecaster, days=days, progress=report)
+    command = cited("grants", out, [f"--days {days:g}"] if days else [])
+    results.write(results.collect("Grants that are held to", command, figures, grants.NOTES), out)
+    typer.echo(f"wrote {out} and {out.with_suffix('.md').name}")
+
+
 def evaluate_irap(
     out: Out,
     datasets: Annotated[list[str] | None, typer.Option(help="Only these: DS1 … DS8 (repeatable).")] = None,

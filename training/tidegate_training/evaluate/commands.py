@@ -36,6 +36,9 @@ VUS_CAPTION: Final = "VUS-PR by series and detector (at most 40 series)"
 app.command(name="allocation", epilog="Example: `tidegate evaluate allocation --data ../shared/data --out backtest.json`")(
     allocation_commands.evaluate_allocation
 )
+app.command(name="grants", epilog="Example: `tidegate evaluate grants --data ../shared/data --out grants.json --days 9`")(
+    allocation_commands.evaluate_grants
+)
 app.command(name="irap", epilog="Example: `tidegate evaluate irap --out irap.json --datasets DS1 --datasets DS5`")(
     allocation_commands.evaluate_irap
 )

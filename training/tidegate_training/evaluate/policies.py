@@ -7,7 +7,7 @@ interval, which it has not seen. Only the clairvoyant has: it is what the others
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tidegate.contracts.command import Command, CommandKind
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.contracts.ids import CommandId, DeviceId, GatewayId, PlanId
 from tidegate.contracts.plan import Decision, Trigger
+from tidegate.contracts.reading import Reading
 from tidegate.core.allocation.model import PlanRequest, Situation
 from tidegate.core.allocation.planner import plan, search
 from tidegate.core.allocation.problem import problem_of
@@ -151,6 +152,9 @@ class Service:
     `requests` float64 [step, device, resource] are what it was ready to set aside for each device when it decided.
     """
 
+    further_ticks: ClassVar[int] = 0
+    """Ticks of each interval after the one that hears its readings, whether or not a plan is asked for."""
+
     def __init__(self, scenario: Scenario, configuration: CoreConfiguration, forecaster: Forecaster) -> None:
         self.record = Record()
         self.requests = np.zeros(scenario.traces.demand.shape)
@@ -167,22 +171,26 @@ class Service:
 
     def decide(self, step: int) -> Int64:
         """One interval's readings into the core, and the plan it asks for back into it."""
-        traces, site = self._scenario.traces, self._scenario.topology.site
-        tick_ms = int(traces.event_time_ms[step]) + 1000
-        readings = []
-        for place, series in enumerate(traces.series):
-            while self._rows[place] < len(series) and int(series.event_time_ms[self._rows[place]]) < tick_ms:
-                readings.append(reading_of(series, self._rows[place], site))
-                self._rows[place] += 1
-        facts = self._partition.step(Batch(tick_ms, readings=readings))
+        tick_ms = int(self._scenario.traces.event_time_ms[step]) + 1000
+        facts = self._partition.step(Batch(tick_ms, readings=self._readings(step, tick_ms)))
         self._follow(facts)
-        while facts.requests:
-            tick_ms += PLANNING_MS
+        further = self.further_ticks
+        while facts.requests or further > 0:
+            tick_ms, further = tick_ms + PLANNING_MS, further - 1
             commands = [self._answer(request) for request in facts.requests]
             facts = self._partition.step(Batch(tick_ms, commands=commands))
             self._follow(facts)
         self._note_requests(step)
         return self._assigned.copy()
+
+    def _readings(self, step: int, until_ms: int) -> list[Reading]:
+        """What the devices have sent before `until_ms` and not been heard saying yet; `step` is the interval that ends there."""
+        readings = []
+        for place, series in enumerate(self._scenario.traces.series):
+            while self._rows[place] < len(series) and int(series.event_time_ms[self._rows[place]]) < until_ms:
+                readings.append(reading_of(series, self._rows[place], self._scenario.topology.site))
+                self._rows[place] += 1
+        return readings
 
     def _note_requests(self, step: int) -> None:
         demand = self._partition.demand(self._scenario.topology.site)

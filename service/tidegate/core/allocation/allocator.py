@@ -24,6 +24,7 @@ from tidegate.core.allocation import lifecycle, orders, state, suspects
 from tidegate.core.allocation.asking import ask_for_needs, ask_for_operator, question
 from tidegate.core.allocation.carry_out import go_on, watch
 from tidegate.core.allocation.evaluate import evaluate
+from tidegate.core.allocation.granting import renew_grants, short_of
 from tidegate.core.allocation.ground import profile_constants
 from tidegate.core.allocation.guard import disbelief, guarded
 from tidegate.core.allocation.hearing import gateway_views, hear
@@ -191,7 +192,7 @@ class Allocator:
         known, result = self._sites.get(site), AllocationResult()
         if known is None:
             return result
-        known.hear_demand(demand, now_ms)
+        heard = known.hear_demand(demand, now_ms)
         result.assignments += Transfers(known, self._configuration.allocation, now_ms).give_leases()
         lifecycle.expire(known, now_ms, result)
         self._listen(known, silent, now_ms, result)
@@ -200,6 +201,8 @@ class Allocator:
         suspects.review(known, troubles, settings, now_ms)
         self._go_on(known, now_ms, result)
         result.decisions += emptied(known, now_ms)
+        if settings.renew_grants and self._held(known) is None and _frozen(known) is None:
+            result.assignments += renew_grants(known, heard, settings, now_ms)
         if self._held(known) is None and known.in_flight is None:
             result.requests += ask_for_needs(known, self._terms(now_ms))
         return result
@@ -248,7 +251,7 @@ class Allocator:
     def gateway_views(self, site: SiteId) -> list[GatewayView]:
         """The gateways of the topology as they stand, in its order."""
         known = self._sites.get(site)
-        return [] if known is None else gateway_views(known)
+        return [] if known is None else gateway_views(known, self._configuration.allocation)
 
     def suspect_gateways(self) -> int:
         """How many gateways, of all sites, have some of their capacity withheld."""
@@ -262,6 +265,11 @@ class Allocator:
     def censored_devices(self) -> int:
         """How many devices, of all sites, have such a sample of some resource."""
         return sum(int(site.censoring.censored.any(axis=1).sum()) for site in self._sites.values())
+
+    def short_devices(self) -> int:
+        """How many devices, of all sites, are served with less than they ask of some resource."""
+        deadband = self._configuration.allocation.grant_deadband
+        return sum(int(short_of(site, deadband).sum()) for site in self._sites.values())
 
     def assignment(self, site: SiteId, device: DeviceId) -> Assignment | None:
         """The desired state of one device; None where the topology has none."""

@@ -5,7 +5,7 @@ asks at least what it asked before they were. Nothing here guesses how much more
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -61,6 +61,12 @@ class Censoring:
         """Where the latest sample is a lower bound of demand, bool [device, resource]."""
         return np.asarray(self.sure == _SURE)
 
+    def unsettled(self, rows: Int64) -> "Censoring":
+        """The same, with the next sample of the devices `rows` taken for one that may be from before their grant."""
+        epoch = self.epoch.copy()
+        epoch[rows] = _NEVER
+        return replace(self, epoch=epoch)
+
     def claims(self, demand: Float64) -> Float64:
         """What the devices ask, float64 [device, resource]: `demand`, or what is held where that is more."""
         return np.asarray(np.fmax(self.held, demand))
@@ -100,7 +106,8 @@ def judged(before: Censoring, heard: Heard, granted: Granted, capacity: Float64,
     bounded = by_grant | _at_gateway(heard, granted, capacity)
     sure = np.where(heard.measured, np.where(fresh, _surer(before.sure, bounded), before.sure), 0).astype(np.int8)
     held = np.where(sure > 0, np.where(before.sure > 0, before.held, asked), np.nan)
-    return Censoring(held, sure, heard.sampled_ms, granted.epoch, lax)
+    epoch = np.where(heard.sampled_ms != before.sampled_ms, granted.epoch, before.epoch)
+    return Censoring(held, sure, heard.sampled_ms, epoch, lax)
 
 
 def _surer(sure: NDArray[np.int8], bounded: Bool) -> NDArray[np.int64]:

@@ -6,21 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from tidegate.contracts.ids import DeviceId
-from tidegate.contracts.plan import Assignment
-from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.contracts.plan import Assignment, Phase
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """`gateway` (`NOWHERE` for none) and `epoch` int64 [device], `amount` float64 [device, resource].
+    """`gateway` (`NOWHERE` for none) and `epoch` int64 [device], `amount` float64 [device, resource], `stays` bool [device].
 
-    The amount is 0 where nothing is set aside. A device that is handed over is still with the gateway that serves it.
+    The amount is 0 where nothing is set aside. A device that is handed over is still with the gateway that serves it, but does
+    not stay.
     """
 
     gateway: Int64
     epoch: Int64
     amount: Float64
+    stays: Bool
 
 
 def granted_by(assignments: Mapping[DeviceId, Assignment], frame: Frame) -> Granted:
@@ -33,4 +35,5 @@ def granted_by(assignments: Mapping[DeviceId, Assignment], frame: Frame) -> Gran
         gateway=np.array(gateway, np.int64),
         epoch=np.array([row.epoch for row in rows], np.int64),
         amount=np.array(amounts, np.float64).reshape(len(frame.resources), len(rows)).T,
+        stays=np.array([row.phase is Phase.ACTIVE for row in rows], np.bool_),
     )

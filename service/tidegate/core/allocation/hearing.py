@@ -4,12 +4,17 @@ Bounded by the topology: of what is not in it nothing is kept. Repeats and words
 """
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from tidegate.contracts.ack import Ack
+from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import DeviceId, GatewayId
+from tidegate.contracts.resources import Resources
 from tidegate.contracts.views import GatewayView
 from tidegate.core.allocation import handover
+from tidegate.core.allocation.granting import set_aside, short_of
 from tidegate.core.allocation.site import Heartbeat, Site
 from tidegate.core.allocation.suspicion import in_words
 
@@ -62,20 +67,36 @@ def _hear_word(site: Site, ack: Ack, device: DeviceId, epoch: int) -> str | None
     return None
 
 
-def gateway_views(site: Site) -> list[GatewayView]:
+def gateway_views(site: Site, settings: AllocationSettings) -> list[GatewayView]:
     """The gateways of the topology as they stand, in its order."""
     served = Counter(assignment.gateway for assignment in site.assignments.values())
     capped = Counter(site.assignments[device].gateway for device in site.censoring.named(site.ground.frame))
-    return [_view(site, each.id, served[each.id], capped[each.id]) for each in site.topology.gateways]
+    lacking = short_of(site, settings.grant_deadband)
+    short = Counter(site.assignments[site.ground.frame.devices[row]].gateway for row in np.flatnonzero(lacking))
+    granted = set_aside(site)
+    names = [each.id for each in site.topology.gateways]
+    return [_view(site, name, _Held(served[name], capped[name], short[name], granted[name])) for name in names]
 
 
-def _view(site: Site, gateway: GatewayId, devices: int, censored: int) -> GatewayView:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a gateway has to do with devices; fields as in `GatewayView`."""
+
+    devices: int
+    censored: int
+    short: int
+    granted: Resources
+
+
+def _view(site: Site, gateway: GatewayId, held: _Held) -> GatewayView:
     heartbeat, suspicion = site.heartbeats.get(gateway), site.suspicions.get(gateway)
     return GatewayView(
         site=site.id,
         gateway=gateway,
-        devices=devices,
-        censored=censored,
+        devices=held.devices,
+        censored=held.censored,
+        short=held.short,
+        granted=held.granted,
         silent=gateway in site.silent,
         draining=gateway in site.draining,
         cordoned=gateway in site.cordoned,

@@ -3,7 +3,7 @@
 Changes only through its methods; says nothing to the outside. Everything in it is exported, except what is built from it.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
@@ -15,13 +15,13 @@ from tidegate.contracts.plan import Assignment, Phase, Plan, Trigger
 from tidegate.contracts.resources import Resources
 from tidegate.contracts.topology import Topology
 from tidegate.core.allocation.applied import AppliedPlans
-from tidegate.core.allocation.arrays import Float64
+from tidegate.core.allocation.arrays import Float64, Int64
 from tidegate.core.allocation.bound import Placed, Transfer, bound_for
 from tidegate.core.allocation.censoring import Censoring, carried_over, judged, nothing_censored
 from tidegate.core.allocation.deaths import Death, hold_after
 from tidegate.core.allocation.filling import DayOfDemand, noted
 from tidegate.core.allocation.granted import Granted, granted_by
-from tidegate.core.allocation.ground import Ground, ground_of, heard_on
+from tidegate.core.allocation.ground import Ground, Heard, ground_of, heard_on
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.rollout import Rollout
 from tidegate.core.allocation.suspicion import Suspicion, remembered_ms
@@ -163,6 +163,20 @@ class Site:
         self._placed = self._granted = None
         return before != assignment
 
+    def regrant(self, changed: Sequence[Assignment], rows: Int64, amount: Float64) -> None:
+        """Let `changed` stand, assignments of the devices `rows` that differ in their grant only; it is `amount` as an array.
+
+        What they use next may still be of the grant before.
+        """
+        if not changed:
+            return
+        for assignment in changed:
+            self.assignments[assignment.device] = assignment
+        amounts = self.granted.amount.copy()
+        amounts[rows] = amount
+        self._granted = replace(self.granted, amount=amounts)
+        self.censoring = self.censoring.unsettled(rows)
+
     def next_epoch(self, device: DeviceId) -> int:
         """An epoch above all that `device` ever had."""
         before = self.assignments.get(device)
@@ -218,7 +232,7 @@ class Site:
         if trigger in URGENT:
             self.asked.pop(trigger, None)
 
-    def hear_demand(self, measured: SiteDemand, now_ms: int) -> None:
+    def hear_demand(self, measured: SiteDemand, now_ms: int) -> Heard:
         """Take over what readings say the devices need at this tick, and who sends readings without being in the topology."""
         heard = heard_on(self.ground, measured)
         self.censoring = judged(self.censoring, heard, self.granted, self.ground.frame.capacity, self.demand)
@@ -228,6 +242,7 @@ class Site:
         known = self.ground.frame.device_index
         strangers = (device for device in measured.devices if device not in known)
         self.unplaced = list(islice(strangers, MAX_UNPLACED))
+        return heard
 
     def hear_silence(self, silent: Iterable[GatewayId], now_ms: int) -> None:
         """Take note of which gateways are silent at this tick. A death is counted when it begins and dated while it lasts."""

@@ -1,0 +1,91 @@
+"""Grants are renewed in place: what a gateway sets aside follows what its devices ask, shared out fairly where it is short.
+
+A device is granted what it asks and, out of half of what is left, up to as much again: at a gateway that holds devices to their
+grants, one that wants more shows it by using more. What nobody needs is not taken back, and small differences are let be: most
+grants are renewed a few times a day. Nobody moves, and no epoch changes.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tidegate.contracts.resources import DEVICES
+from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.frame import Frame
+from tidegate.core.allocation.granted import Granted
+from tidegate.core.allocation.sharing import shared_out
+
+SPARE: Final = 0.25
+"""Share of what a device uses that its grant is to leave it above that, if there is room: one that has less is near its bound."""
+
+GIVEN_AWAY: Final = 0.5
+"""Share of what is left at a gateway that is granted beyond what devices ask; the rest is for who comes next."""
+
+_ROUNDING: Final = 1e-9
+"""Share of an amount by which another may miss it and still be equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """Grants that are due: of `rows` int64 [k], `amount` float64 [k, resource], of what they `asked`, same shape."""
+
+    rows: Int64
+    amount: Float64
+    asked: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What devices `ask` and `use`, float64 [device, resource]; what they use is 0 where no reading says it."""
+
+    ask: Float64
+    use: Float64
+
+
+def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, coming: Float64, deadband: float) -> Renewed:
+    """Which grants are to be set anew, and to what.
+
+    `settled` bool [device] are those whose grant may change; of others it is kept. `coming` float64 [gateway,
+    resource] is set aside for devices on their way. A grant is raised once it falls short by more than the share `deadband` of
+    itself. It is lowered where others need the room, by no less than that share; where more is granted than the gateway has, by
+    whatever it is too much.
+
+    Together, the grants of a gateway are never more than it has, in whichever order it reads those of one review: what one
+    gives up is another's at the next. Where they are more already, they are not at the next.
+    """
+    served = granted.gateway != NOWHERE
+    rows = np.flatnonzero(settled & served)
+    gateway, now, priority = granted.gateway[rows], granted.amount[rows], frame.priority[rows]
+    ask, use = claims.ask[rows], claims.use[rows]
+    held = coming + totals(frame, granted.gateway[served], granted.amount[served])
+    room = frame.capacity - held + totals(frame, gateway, now)
+
+    share = _fair(frame, ask, priority, gateway, room)
+    left = GIVEN_AWAY * (room - totals(frame, gateway, share))
+    aim = share + _fair(frame, np.maximum(ask, use), priority, gateway, left)
+    wanted = np.maximum(share, np.minimum(aim, use * (1.0 + SPARE)))
+
+    raised = wanted > now * (1.0 + deadband)
+    rise = np.where(raised, np.maximum(aim - now, 0.0), 0.0)
+    rises, free = totals(frame, gateway, rise), np.maximum(frame.capacity - held, 0.0)
+    crowded, over = rises > free, held > frame.capacity * (1.0 + _ROUNDING)
+    lowered = (crowded[gateway] & (aim < now * (1.0 - deadband))) | (over[gateway] & (aim < now))
+    part = np.where(crowded, free / np.where(crowded, rises, 1.0), 1.0)[gateway]
+    amount = np.where(raised, now + part * rise, np.where(lowered, aim, now))
+    due = (np.abs(amount - now) > _ROUNDING * now).any(axis=1)
+    return Renewed(rows[due], amount[due], ask[due])
+
+
+def _fair(frame: Frame, asked: Float64, priority: Float64, gateway: Int64, room: Float64) -> Float64:
+    """Fair shares in `room`; places for devices, of which there is no part, are given whole or by nobody's share."""
+    share = shared_out(asked, priority, gateway, room)
+    whole = [name == DEVICES for name in frame.resources]
+    share[:, whole] = asked[:, whole]
+    return share
+
+
+def totals(frame: Frame, gateway: Int64, amount: Float64) -> Float64:
+    """`amount` summed by gateway, float64 [gateway, resource]."""
+    columns = [np.bincount(gateway, weights=each, minlength=len(frame.gateways)) for each in amount.T]
+    return np.array(columns, np.float64).reshape(len(frame.resources), len(frame.gateways)).T
