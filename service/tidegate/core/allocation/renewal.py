@@ -55,10 +55,11 @@ def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, comin
     gives up is another's at the next. Where they are more already, they are not at the next.
     """
     served = granted.gateway != NOWHERE
-    rows = np.flatnonzero(settled & served)
+    held = coming + totals(frame, granted.gateway[served], granted.amount[served])
+    over = held > frame.capacity * (1.0 + _ROUNDING)
+    rows = _at_busy(granted, claims, np.flatnonzero(settled & served), over.any(axis=1), deadband)
     gateway, now, priority = granted.gateway[rows], granted.amount[rows], frame.priority[rows]
     ask, use = claims.ask[rows], claims.use[rows]
-    held = coming + totals(frame, granted.gateway[served], granted.amount[served])
     room = frame.capacity - held + totals(frame, gateway, now)
 
     share = _fair(frame, ask, priority, gateway, room)
@@ -69,12 +70,21 @@ def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, comin
     raised = wanted > now * (1.0 + deadband)
     rise = np.where(raised, np.maximum(aim - now, 0.0), 0.0)
     rises, free = totals(frame, gateway, rise), np.maximum(frame.capacity - held, 0.0)
-    crowded, over = rises > free, held > frame.capacity * (1.0 + _ROUNDING)
+    crowded = rises > free
     lowered = (crowded[gateway] & (aim < now * (1.0 - deadband))) | (over[gateway] & (aim < now))
     part = np.where(crowded, free / np.where(crowded, rises, 1.0), 1.0)[gateway]
     amount = np.where(raised, now + part * rise, np.where(lowered, aim, now))
     due = (np.abs(amount - now) > _ROUNDING * now).any(axis=1)
     return Renewed(rows[due], amount[due], ask[due])
+
+
+def _at_busy(granted: Granted, claims: Claims, rows: Int64, busy: Bool, deadband: float) -> Int64:
+    """Those of `rows` that are at a `busy` gateway (bool [gateway]), or at one with a device that may be due for more."""
+    most = granted.amount[rows] * (1.0 + deadband)
+    due = (claims.ask[rows] > most) | (claims.use[rows] * (1.0 + SPARE) > most)
+    busy = busy.copy()
+    busy[granted.gateway[rows[due.any(axis=1)]]] = True
+    return rows[busy[granted.gateway[rows]]]
 
 
 def _fair(frame: Frame, asked: Float64, priority: Float64, gateway: Int64, room: Float64) -> Float64:
