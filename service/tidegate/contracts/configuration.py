@@ -86,7 +86,7 @@ class AllocationSettings:
     renew_grants: bool = True
     """Whether a device's grant follows what it asks while it stays where it is; otherwise it is set by moves only."""
     grant_deadband: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.05
-    """Share of a grant by which it has to be too little, or too much where others need it, before it is set anew."""
+    """Share of a grant by which it has to be too little before it is set anew, with those that have to make room for it."""
     forecast_horizon: int = 12
     """Intervals ahead that a grant looks: 1, 3, 12 or 36; between them, the next longer."""
     overload_threshold: float = 1.0

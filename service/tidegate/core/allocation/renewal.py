@@ -48,8 +48,7 @@ def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, comin
 
     `settled` bool [device] are those whose grant may change; of others it is kept. `coming` float64 [gateway,
     resource] is set aside for devices on their way. A grant is raised once it falls short by more than the share `deadband` of
-    itself. It is lowered where others need the room, by no less than that share; where more is granted than the gateway has, by
-    whatever it is too much.
+    itself, and lowered where another one needs the room for that, or where the gateway has granted more than it has.
 
     Together, the grants of a gateway are never more than it has, in whichever order it reads those of one review: what one
     gives up is another's at the next. Where they are more already, they are not at the next.
@@ -71,7 +70,7 @@ def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, comin
     rise = np.where(raised, np.maximum(aim - now, 0.0), 0.0)
     rises, free = totals(frame, gateway, rise), np.maximum(frame.capacity - held, 0.0)
     crowded = rises > free
-    lowered = (crowded[gateway] & (aim < now * (1.0 - deadband))) | (over[gateway] & (aim < now))
+    lowered = (crowded | over)[gateway] & (aim < now)
     part = np.where(crowded, free / np.where(crowded, rises, 1.0), 1.0)[gateway]
     amount = np.where(raised, now + part * rise, np.where(lowered, aim, now))
     due = (np.abs(amount - now) > _ROUNDING * now).any(axis=1)
