@@ -134,7 +134,7 @@ class Life:
 
     def _take(self, result: AllocationResult) -> None:
         for each in result.assignments:
-            if each.plan_id is not None:
+            if each.plan_id is not None and not each.is_renewal:
                 self.arrivals[each.device, each.gateway] += 1
                 self.moves[each.device].append(self.now_ms)
 

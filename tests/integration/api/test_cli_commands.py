@@ -144,7 +144,7 @@ async def test_a_gateway_is_replaced_by_the_successor_named_and_shown_as_it_stan
     for words in (
         "replaced by gw-b, decommissioned",
         "at their limit",
-        "gw-b 118 17 suspect: returned from silence 3 times",
+        "gw-b 118 17 0 suspect: returned from silence 3 times",
         "decommissioned, empty",
     ):
         assert words in " ".join(shown.out.split())

@@ -2,8 +2,9 @@
 
 Order: place a crowd of the unserved together, rescue them one by one, make room for the rest by one device that steps aside, then
 by chains of several, evacuate what must leave, improve, trade places within the crowd, shed the less important for the more
-important, rescue once more; in plans that look for savings, move the served, one by one and in pairs. Higher goals first, and no
-later step may undo an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
+important, rescue once more; in plans that look for savings, move the served, one by one and in pairs, and rescue whom that has
+made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the
+allocator to decide.
 
 Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage;
 several small devices that step aside for one large; chains for the misplaced and for relief of an overload. Demand is taken one
@@ -41,7 +42,7 @@ from tidegate.core.allocation.succession import succeed
 from tidegate.core.allocation.trail import Trail
 from tidegate.core.allocation.triage import triage
 
-SOLVER: Final = "construct-repair-improve/7"
+SOLVER: Final = "construct-repair-improve/8"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
@@ -126,6 +127,7 @@ def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) ->
     rescue(placement, trail, tie_break)
     if trigger in _THOROUGH:
         placement, trail = _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)
+        rescue(placement, trail, tie_break)
     tell(placement, trail)
     return placement, trail
 
