@@ -56,7 +56,7 @@ def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, comin
     served = granted.gateway != NOWHERE
     held = coming + totals(frame, granted.gateway[served], granted.amount[served])
     over = held > frame.capacity * (1.0 + _ROUNDING)
-    rows = _at_busy(granted, claims, np.flatnonzero(settled & served), over.any(axis=1), deadband)
+    rows = _at_busy(granted, claims, np.flatnonzero(settled & served), np.asarray(over.any(axis=1)), deadband)
     gateway, now, priority = granted.gateway[rows], granted.amount[rows], frame.priority[rows]
     ask, use = claims.ask[rows], claims.use[rows]
     room = frame.capacity - held + totals(frame, gateway, now)
