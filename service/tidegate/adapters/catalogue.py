@@ -137,7 +137,7 @@ CENSORED: Final = _gauge(
 )
 SHORT: Final = _gauge(
     "tidegate_short_devices",
-    "Devices that are granted less than they ask of some resource, since their gateway has no more; which, is on REST.",
+    "Devices that are granted less than they ask of some resource; at which gateways, is on REST.",
 )
 UTILISATION: Final = _gauge(
     "tidegate_gateway_utilisation_max_ratio", "Load over capacity of the fullest gateway and resource; above 1 is overload."

@@ -253,5 +253,5 @@ class Assignment:
 
     @property
     def is_renewal(self) -> bool:
-        """Whether this fact gave its device another grant where it was."""
+        """Whether its device was last given another grant where it was; a lease may have been given since."""
         return self.granted_at_ms is not None and self.granted_at_ms >= self.assigned_at_ms

@@ -175,3 +175,13 @@ def test_hostile_amounts_are_granted_within_what_there_is(bad: float) -> None:
     assert all(0.0 <= amount <= 10.0 for amount in grants(site).values())
     assert sum(grants(site).values()) <= 10.0 * (1 + 1e-9)
     pack(site.allocator.export_state())
+
+
+def test_a_device_that_comes_to_take_two_places_is_granted_two() -> None:
+    gateways = [Gateway("g1", {"devices": 3.0, CPU: 10.0})]
+    site = Worker(topology(gateways, [plain("a"), plain("b")]))
+    wider = replace(plain("a"), demand={"devices": 2.0})
+    site.command(CommandKind.SET_TOPOLOGY, topology=topology(gateways, [wider, plain("b")], 2))
+    ask(site, a=1.0, b=1.0)
+    assert {each.device: each.grant["devices"] for each in site.allocator.assignments(SITE)} == {"a": 2.0, "b": 1.0}
+    assert ask(site, a=1.0, b=1.0) == []

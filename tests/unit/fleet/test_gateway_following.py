@@ -1,6 +1,7 @@
 """What a gateway may serve and has to say, by what it read and when."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,15 @@ def test_the_old_gateway_serves_on_while_room_is_reserved_and_stops_when_it_is_r
 def test_the_new_gateway_reserves_and_serves_nothing_yet() -> None:
     agent = following(fact(gateway="g2", phase=Phase.RESERVING, coming=Coming("g1", 4, {})))
     assert (agent.served(101.0), said(agent)) == ({}, {(AckKind.RESERVED, "a", 4)})
+
+
+def test_a_grant_that_was_renewed_counts_at_once_under_the_same_epoch() -> None:
+    agent = following(fact())
+    agent.learn([replace(fact(), grant={"cpu_millicores": 250.0}, granted_at_ms=101_000)], 101.0)
+    assert {device: (each.epoch, each.grant) for device, each in agent.served(102.0).items()} == {
+        "a": (3, {"cpu_millicores": 250.0})
+    }
+    assert said(agent, 102.0) == {(AckKind.ACTIVE, "a", 3)}
 
 
 def test_what_is_not_named_any_more_is_stopped_and_released_until_that_is_said() -> None:

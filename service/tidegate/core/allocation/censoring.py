@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tidegate.contracts.ids import DeviceId
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.by_gateway import there, totals
 from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.granted import Granted
 from tidegate.core.allocation.ground import Heard
@@ -46,8 +47,8 @@ class Censoring:
 
     `held` float64 [device, resource] is what a device asked before its samples came to a bound, NaN where nothing is held;
     `sure` int8, same shape, how sure that is. `sampled_ms` int64 [device] is the event time of the last sample judged, `epoch`
-    int64 [device] that of the assignment at that review. `lax` bool [gateway, resource]: a device once used more than its grant
-    there, so that grants bound nobody there.
+    int64 [device] that of the assignment when it was judged, or of none where the grant was renewed since. `lax` bool [gateway,
+    resource]: a device once used more than its grant there, so that grants bound nobody there.
     """
 
     held: Float64
@@ -102,7 +103,7 @@ def judged(before: Censoring, heard: Heard, granted: Granted, capacity: Float64,
     fresh = (heard.sampled_ms != before.sampled_ms)[:, None] & heard.measured
     settled = fresh & (granted.epoch == before.epoch)[:, None]  # the first sample may be from before the grant
     lax = before.lax | _exceeded(heard, granted, settled, len(capacity))
-    by_grant = ~_there(lax, granted) & _at_grant(heard, granted, np.maximum(asked, heard.demand))
+    by_grant = ~there(lax, granted.gateway) & _at_grant(heard, granted, np.maximum(asked, heard.demand))
     bounded = by_grant | _at_gateway(heard, granted, capacity)
     sure = np.where(heard.measured, np.where(fresh, _surer(before.sure, bounded), before.sure), 0).astype(np.int8)
     held = np.where(sure > 0, np.where(before.sure > 0, before.held, asked), np.nan)
@@ -149,11 +150,6 @@ def _exceeded(heard: Heard, granted: Granted, settled: Bool, gateways: int) -> B
     return found[:gateways]
 
 
-def _there(mask: Bool, granted: Granted) -> Bool:
-    """`mask` [gateway, resource] by device: false where nobody serves it."""
-    return np.append(mask, np.zeros((1, mask.shape[1]), np.bool_), axis=0)[granted.gateway]
-
-
 def _at_grant(heard: Heard, granted: Granted, claim: Float64) -> Bool:
     """Where a sample is at a grant that is less than the `claim`."""
     amount = granted.amount
@@ -167,15 +163,7 @@ def _at_gateway(heard: Heard, granted: Granted, capacity: Float64) -> Bool:
     All of a full gateway's, since we do not know how it shares out what it has. One whose devices use more than it has is not
     held to that, and bounds nobody.
     """
-    miss = np.abs(_totals(heard.used, granted.gateway, len(capacity)) - np.where(np.isfinite(capacity), capacity, 0.0))
+    miss = np.abs(totals(heard.used, granted.gateway, len(capacity)) - np.where(np.isfinite(capacity), capacity, 0.0))
     full = np.isfinite(capacity) & (miss <= TOLERANCE * capacity)
     nowhere = granted.gateway == NOWHERE
-    return np.asarray(_there(full, granted) | (nowhere[:, None] & (heard.used <= 0)))
-
-
-def _totals(used: Float64, gateway: Int64, gateways: int) -> Float64:
-    """What the devices of each gateway use together, float64 [gateway, resource]."""
-    served, total = gateway != NOWHERE, np.zeros((gateways, used.shape[1]))
-    for column in range(used.shape[1]):
-        total[:, column] = np.bincount(gateway[served], weights=used[served, column], minlength=gateways)
-    return total
+    return np.asarray(there(full, granted.gateway) | (nowhere[:, None] & (heard.used <= 0)))

@@ -8,10 +8,11 @@ from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.ids import GatewayId
 from tidegate.contracts.plan import Assignment
 from tidegate.contracts.resources import Resources
-from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64
+from tidegate.core.allocation.arrays import Bool, Float64
+from tidegate.core.allocation.by_gateway import there, totals
 from tidegate.core.allocation.ground import Heard
 from tidegate.core.allocation.problem import marked
-from tidegate.core.allocation.renewal import Claims, Renewed, renewed, totals
+from tidegate.core.allocation.renewal import Claims, Renewed, renewed
 from tidegate.core.allocation.site import Site
 
 
@@ -22,14 +23,14 @@ def renew_grants(site: Site, heard: Heard, settings: AllocationSettings, now_ms:
     """
     frame, granted = site.ground.frame, site.granted
     claims = Claims(site.demand, np.where(heard.measured, heard.used, 0.0))
-    silent = np.append(marked(frame.gateway_index, site.silent), np.False_)[granted.gateway]
-    found = renewed(frame, granted, claims, granted.stays & ~silent, coming(site), settings.grant_deadband)
+    silent = there(marked(frame.gateway_index, site.silent), granted.gateway)
+    found = renewed(frame, granted, claims, granted.stays & ~silent, _coming(site), settings.grant_deadband)
     changed = [_granted_anew(site, found, place, now_ms) for place in range(len(found.rows))]
     site.regrant(changed, found.rows, found.amount)
     return changed
 
 
-def coming(site: Site) -> Float64:
+def _coming(site: Site) -> Float64:
     """What is set aside for devices on their way, float64 [gateway, resource]."""
     frame = site.ground.frame
     amounts = np.zeros_like(frame.capacity)
@@ -43,8 +44,7 @@ def coming(site: Site) -> Float64:
 def set_aside(site: Site) -> dict[GatewayId, Resources]:
     """What each gateway has set aside in all: for whom it serves, and for whom is on the way."""
     frame, granted = site.ground.frame, site.granted
-    served = granted.gateway != NOWHERE
-    held = coming(site) + totals(frame, granted.gateway[served], granted.amount[served])
+    held = _coming(site) + totals(granted.amount, granted.gateway, len(frame.gateways))
     return {name: dict(zip(frame.resources, row, strict=True)) for name, row in zip(frame.gateways, held.tolist(), strict=True)}
 
 

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.by_gateway import totals
 from tidegate.core.allocation.problem import Problem
 
 ROUNDING: Final = 1e-9
@@ -60,9 +61,4 @@ class Placement:
 
 def loads(problem: Problem, gateway: Int64) -> Float64:
     """Load of each gateway, float64 [gateway, resource], when device d is served by `gateway[d]`."""
-    served = gateway != NOWHERE
-    load = np.zeros_like(problem.capacity)
-    for column in range(load.shape[1]):
-        weights = problem.demand[served, column]
-        load[:, column] = np.bincount(gateway[served], weights=weights, minlength=len(problem.gateways))
-    return load
+    return totals(problem.demand, gateway, len(problem.gateways))

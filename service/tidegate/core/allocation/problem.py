@@ -10,6 +10,7 @@ import numpy as np
 
 from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.by_gateway import there
 from tidegate.core.allocation.frame import Frame, frame_of
 from tidegate.core.allocation.model import PlanRequest, Suspect
 from tidegate.core.allocation.reach import Reach
@@ -129,7 +130,7 @@ def build_problem(
     successors: Mapping[int, int] = NOTHING,
 ) -> Problem:
     """The problem of a site with `demand` float64 [device, resource], as it stands `now`."""
-    start = np.where(_at(now.dead, now.listed), NOWHERE, now.listed)
+    start = np.where(there(now.dead, now.listed), NOWHERE, now.listed)
     home, closed = _home(frame.reach, start), now.dead | now.draining | now.closed
     return Problem(
         gateways=frame.gateways,
@@ -147,7 +148,7 @@ def build_problem(
         epochs=now.epochs,
         cooling=now.cooling,
         unpaid=now.unpaid,
-        misplaced=(start != NOWHERE) & (_at(now.draining, start) | ~home.lawful),
+        misplaced=(start != NOWHERE) & (there(now.draining, start) | ~home.lawful),
         home_cost_per_hour=home.cost_per_hour,
         home_latency_excess_ms=home.latency_excess_ms,
         dead=now.dead,
@@ -176,7 +177,7 @@ def unsuspecting(problem: Problem) -> Problem:
 
 def after_loss(problem: Problem, lost: Bool) -> Problem:
     """`problem` with the gateways `lost` (bool [gateway]) dead: whom they served is unserved."""
-    start = np.where(_at(lost, problem.start), NOWHERE, problem.start)
+    start = np.where(there(lost, problem.start), NOWHERE, problem.start)
     stays = start == problem.start
     return replace(
         problem,
@@ -195,11 +196,6 @@ def marked(index: Mapping[Name, int], names: Iterable[Name]) -> Bool:
     mask = np.zeros(len(index), np.bool_)
     mask[[index[name] for name in names if name in index]] = True
     return mask
-
-
-def _at(mask: Bool, gateway: Int64) -> Bool:
-    """`mask` by gateway, looked up by device; false for `NOWHERE`, which indexes the entry appended last."""
-    return np.append(mask, np.False_)[gateway]
 
 
 @dataclass(frozen=True, slots=True)

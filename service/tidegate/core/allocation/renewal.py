@@ -1,8 +1,8 @@
 """Grants are renewed in place: what a gateway sets aside follows what its devices ask, shared out fairly where it is short.
 
 A device is granted what it asks and, out of half of what is left, up to as much again: at a gateway that holds devices to their
-grants, one that wants more shows it by using more. What nobody needs is not taken back, and small differences are let be: most
-grants are renewed a few times a day. Nobody moves, and no epoch changes.
+grants, one that wants more shows it by using more. What nobody needs is not taken back, and small differences are let be. Nobody
+moves, and no epoch changes.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import numpy as np
 
 from tidegate.contracts.resources import DEVICES
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
+from tidegate.core.allocation.by_gateway import totals
 from tidegate.core.allocation.frame import Frame
 from tidegate.core.allocation.granted import Granted
 from tidegate.core.allocation.sharing import shared_out
@@ -51,25 +52,29 @@ def renewed(frame: Frame, granted: Granted, claims: Claims, settled: Bool, comin
     itself, and lowered where another one needs the room for that, or where the gateway has granted more than it has.
 
     Together, the grants of a gateway are never more than it has, in whichever order it reads those of one review: what one
-    gives up is another's at the next. Where they are more already, they are not at the next.
+    gives up is another's at the next. Where they are more already, those that may change are lowered. Places for devices, of
+    which there is no part, are not shared out: each device is granted as many as it asks.
     """
-    served = granted.gateway != NOWHERE
-    held = coming + totals(frame, granted.gateway[served], granted.amount[served])
-    over = held > frame.capacity * (1.0 + _ROUNDING)
-    rows = _at_busy(granted, claims, np.flatnonzero(settled & served), np.asarray(over.any(axis=1)), deadband)
+    count, whole = len(frame.gateways), np.array([name == DEVICES for name in frame.resources], np.bool_)
+    capacity = np.where(whole, np.inf, frame.capacity)
+    held = coming + totals(granted.amount, granted.gateway, count)
+    over = held > capacity * (1.0 + _ROUNDING)
+    served = np.flatnonzero(settled & (granted.gateway != NOWHERE))
+    rows = _at_busy(granted, claims, served, np.asarray(over.any(axis=1)), deadband)
     gateway, now, priority = granted.gateway[rows], granted.amount[rows], frame.priority[rows]
     ask, use = claims.ask[rows], claims.use[rows]
-    room = frame.capacity - held + totals(frame, gateway, now)
+    room = _more_than_dust(capacity - held + totals(now, gateway, count), capacity)
 
-    share = _fair(frame, ask, priority, gateway, room)
-    left = GIVEN_AWAY * (room - totals(frame, gateway, share))
-    aim = share + _fair(frame, np.maximum(ask, use), priority, gateway, left)
+    share = shared_out(ask, priority, gateway, room)
+    beyond = np.where(whole, 0.0, np.maximum(ask, use))
+    left = _more_than_dust(room - totals(share, gateway, count), capacity)
+    aim = share + shared_out(beyond, priority, gateway, GIVEN_AWAY * left)
     wanted = np.maximum(share, np.minimum(aim, use * (1.0 + SPARE)))
 
     raised = wanted > now * (1.0 + deadband)
     rise = np.where(raised, np.maximum(aim - now, 0.0), 0.0)
-    rises, free = totals(frame, gateway, rise), np.maximum(frame.capacity - held, 0.0)
-    crowded = rises > free
+    rises, free = totals(rise, gateway, count), np.maximum(capacity - held, 0.0)
+    crowded = rises > free * (1.0 + _ROUNDING)
     lowered = (crowded | over)[gateway] & (aim < now)
     part = np.where(crowded, free / np.where(crowded, rises, 1.0), 1.0)[gateway]
     amount = np.where(raised, now + part * rise, np.where(lowered, aim, now))
@@ -86,15 +91,7 @@ def _at_busy(granted: Granted, claims: Claims, rows: Int64, busy: Bool, deadband
     return rows[busy[granted.gateway[rows]]]
 
 
-def _fair(frame: Frame, asked: Float64, priority: Float64, gateway: Int64, room: Float64) -> Float64:
-    """Fair shares in `room`; places for devices, of which there is no part, are given whole or by nobody's share."""
-    share = shared_out(asked, priority, gateway, room)
-    whole = [name == DEVICES for name in frame.resources]
-    share[:, whole] = asked[:, whole]
-    return share
-
-
-def totals(frame: Frame, gateway: Int64, amount: Float64) -> Float64:
-    """`amount` summed by gateway, float64 [gateway, resource]."""
-    columns = [np.bincount(gateway, weights=each, minlength=len(frame.gateways)) for each in amount.T]
-    return np.array(columns, np.float64).reshape(len(frame.resources), len(frame.gateways)).T
+def _more_than_dust(room: Float64, capacity: Float64) -> Float64:
+    """`room` [gateway, resource], and none where it is but what rounding leaves of the `capacity`: dust is not granted."""
+    dust = _ROUNDING * np.where(np.isfinite(capacity), capacity, 0.0)
+    return np.where(room > dust, room, 0.0)
