@@ -76,5 +76,3 @@ def test_what_is_lost_is_a_share_of_what_was_needed_and_who_is_a_hundredth_short
     assert found["could_not_be_given_percent"] == 0.0
     assert found["short_minutes"] == 1440 / 4
     assert found["granted_to_used"] == pytest.approx(60 / 24.95)
-    same = grants.difference(loop, loop, [np.arange(2)], 0)
-    assert same == [0.0, 0.0, 0.0]

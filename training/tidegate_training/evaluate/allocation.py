@@ -155,16 +155,16 @@ def run_backtest(
     """
     replays, figures = {}, {}
     for case in cases(folder, configuration):
-        limit = min((each for each in (case.days, days) if each is not None), default=None)
-        report = partial(_reported, progress, case.name)
+        report = partial(reported, progress, case.name)
         replays[case.name] = [
-            replay(folder, replace(case, days=limit), taken, configuration, forecaster, report) for taken in case.groups
+            replay(folder, limited(case, days), taken, configuration, forecaster, report) for taken in case.groups
         ]
         figures[case.name] = case_figures(replays[case.name], configuration)
     return replays, figures
 
 
-def _reported(progress: Callable[[str, int, int], None], case: str, policy: str, done: int, total: int) -> None:
+def reported(progress: Callable[[str, int, int], None], case: str, policy: str, done: int, total: int) -> None:
+    """Tell `progress` how far `policy` has come in `case`."""
     progress(f"{case}, {policy}", done, total)
 
 
@@ -177,14 +177,11 @@ def replay(
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Replay:
     """One site of `case` under every policy."""
-    profile = configuration.profiles[taken[0].profile]
-    steps = None if case.days is None else round(case.days * 86_400 / profile.interval_seconds)
-    traces = common_traces(taken, profile, steps=steps)
-    scenario = build_scenario(folder, SITE, traces, devices_per_gateway=case.devices_per_gateway)
+    scenario, minutes = scenario_of(folder, case, taken, configuration)
     service = Service(scenario, configuration, forecaster)
     policies = _policies(scenario, configuration, service)
     decided = {name: decisions(policy, scenario, partial(progress, name)) for name, policy in policies.items()}
-    judge = Judge(scenario, profile.interval_seconds / 60)
+    judge = Judge(scenario, minutes)
     horizon = next((each for each in HORIZONS if each >= configuration.allocation.forecast_horizon), HORIZONS[-1])
     return Replay(
         scenario=scenario,
@@ -192,8 +189,22 @@ def replay(
         tallies={name: judge.tally(assigned, initial_assignment(scenario)) for name, assigned in decided.items()},
         records={name: policy.record for name, policy in policies.items()},
         unavoidable=unavoidable(scenario),
-        exceeded=exceedance(service.requests, decided["tidegate"], traces.demand, horizon),
+        exceeded=exceedance(service.requests, decided["tidegate"], scenario.traces.demand, horizon),
     )
+
+
+def scenario_of(folder: Path, case: Case, taken: list[Series], configuration: CoreConfiguration) -> tuple[Scenario, float]:
+    """The site of the devices `taken` of `case`, and the minutes of an interval."""
+    profile = configuration.profiles[taken[0].profile]
+    steps = None if case.days is None else round(case.days * 86_400 / profile.interval_seconds)
+    traces = common_traces(taken, profile, steps=steps)
+    scenario = build_scenario(folder, SITE, traces, devices_per_gateway=case.devices_per_gateway)
+    return scenario, profile.interval_seconds / 60
+
+
+def limited(case: Case, days: float | None) -> Case:
+    """`case` with no more than `days` (None: any number) of it replayed."""
+    return replace(case, days=min((each for each in (case.days, days) if each is not None), default=None))
 
 
 def _policies(scenario: Scenario, configuration: CoreConfiguration, service: Service) -> dict[str, Policy]:

@@ -13,19 +13,19 @@ import numpy as np
 
 from tidegate.contracts.configuration import CoreConfiguration
 from tidegate.core.forecaster import Forecaster
-from tidegate.fleet.series import Series
-from tidegate_training.evaluate.allocation import SITE, Case, cases, decisions
+from tidegate_training.evaluate.allocation import Case, cases, decisions, limited, reported, scenario_of
 from tidegate_training.evaluate.backtest_tally import MINUTES_PER_DAY
 from tidegate_training.evaluate.held import HeldService
-from tidegate_training.evaluate.paired import DRAWS, blocks_of
+from tidegate_training.evaluate.paired import blocks_of, intervals
 from tidegate_training.evaluate.policies import Int64
-from tidegate_training.evaluate.scenario import Float64, build_scenario, common_traces
+from tidegate_training.evaluate.scenario import Float64, Scenario
 
 SHORT: Final = 0.01
 """Share of its need by which a device has to fall short to count as short."""
 
 NOTES: Final = (
-    "Trace-driven synthetic, as the allocation backtest: recorded demand of VMs, EUA's places, assumed capacities and reach. "
+    "Trace-driven synthetic, as the allocation backtest: recorded demand of VMs (PlanetLab's of its first day), EUA's places, "
+    "assumed capacities and reach. "
     "Gateways hold their devices to their grants: a device uses what it needs as far as its grant goes, what it could not use is "
     "lost, and its readings, which are all that the service sees, say nothing of it.",
     "renewed: as shipped. by moves only: allocation.renew_grants off, so that a grant is what a device asked when it last moved; "
@@ -66,11 +66,10 @@ def run_grants(
     Raises:
         InputError: no series with demand in `folder`.
     """
-    figures = {}
-    for case in cases(folder, configuration):
-        limit = min((each for each in (case.days, days) if each is not None), default=None)
-        figures[case.name] = _figures(folder, replace(case, days=limit), configuration, forecaster, progress)
-    return figures
+    return {
+        case.name: _figures(folder, limited(case, days), configuration, forecaster, partial(reported, progress, case.name))
+        for case in cases(folder, configuration)
+    }
 
 
 def _figures(
@@ -78,18 +77,18 @@ def _figures(
     case: Case,
     configuration: CoreConfiguration,
     forecaster: Forecaster,
-    progress: Callable[[str, int, int], None],
+    report: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
-    taken, minutes = case.groups[0], configuration.profiles[case.groups[0][0].profile].interval_seconds / 60
+    scenario, minutes = scenario_of(folder, case, case.groups[0], configuration)
     ways = {
         "renewed": configuration,
         "by moves only": replace(configuration, allocation=replace(configuration.allocation, renew_grants=False)),
     }
-    loops: dict[str, Loop] = {}
-    resources: list[str] = []
-    for name, configured in ways.items():
-        shown = partial(_shown, progress, f"{case.name}, grants {name}")
-        loops[name], resources = _loop(folder, case, taken, configured, forecaster, shown)
+    loops = {
+        name: _loop(scenario, minutes, configured, forecaster, partial(report, f"grants {name}"))
+        for name, configured in ways.items()
+    }
+    resources = scenario.traces.resources
     steps = len(loops["renewed"].needed)
     held_out = np.arange(steps // 2, steps)
     blocks = blocks_of(held_out, round(MINUTES_PER_DAY / minutes))
@@ -104,37 +103,29 @@ def _figures(
             resource: {name: figures_of(loop, held_out, at) for name, loop in loops.items()}
             for at, resource in enumerate(resources)
         },
-        "renewed_less_by_moves_only": {
-            resource: difference(loops["renewed"], loops["by moves only"], blocks, at) for at, resource in enumerate(resources)
-        },
+        "renewed_less_by_moves_only": intervals(partial(_less, loops["renewed"], loops["by moves only"], resources), blocks),
     }
 
 
 def _loop(
-    folder: Path,
-    case: Case,
-    taken: list[Series],
+    scenario: Scenario,
+    minutes: float,
     configuration: CoreConfiguration,
     forecaster: Forecaster,
     progress: Callable[[int, int], None],
-) -> tuple[Loop, list[str]]:
-    """The devices `taken` under one configuration, and the resources that they need, in order."""
-    profile = configuration.profiles[taken[0].profile]
-    steps = None if case.days is None else round(case.days * 86_400 / profile.interval_seconds)
-    traces = common_traces(taken, profile, steps=steps)
-    scenario = build_scenario(folder, SITE, traces, devices_per_gateway=case.devices_per_gateway)
+) -> Loop:
+    """The devices of `scenario` under one configuration."""
     service = HeldService(scenario, configuration, forecaster)
     count = len(decisions(service, scenario, progress))
-    device_days = count * profile.interval_seconds / 86_400 * len(traces.series)
-    loop = Loop(
-        needed=np.nan_to_num(traces.demand[:count]),
+    device_days = count * minutes / MINUTES_PER_DAY * len(scenario.topology.devices)
+    return Loop(
+        needed=np.nan_to_num(scenario.traces.demand[:count]),
         used=service.used[:count],
         could=service.could[:count],
         granted=service.granted[:count],
         renewals_per_device_day=service.renewals / device_days,
         moves_per_device_day=service.record.moves / device_days,
     )
-    return loop, traces.resources
 
 
 def figures_of(loop: Loop, chosen: Int64, at: int) -> dict[str, float | None]:
@@ -148,6 +139,11 @@ def figures_of(loop: Loop, chosen: Int64, at: int) -> dict[str, float | None]:
     }
 
 
+def _less(ours: Loop, theirs: Loop, resources: Sequence[str], chosen: Int64) -> dict[str, float]:
+    """What `ours` loses in percent less what `theirs` does, by resource."""
+    return {name: _lost_percent(ours, chosen, at) - _lost_percent(theirs, chosen, at) for at, name in enumerate(resources)}
+
+
 def _lost_percent(loop: Loop, chosen: Int64, at: int) -> float:
     return _percent(loop.needed, loop.used, chosen, at)
 
@@ -156,18 +152,3 @@ def _percent(needed: Float64, given: Float64, chosen: Int64, at: int) -> float:
     """What of `needed` was not `given`, in percent; 0 where nothing was needed."""
     total = needed[chosen, :, at].sum()
     return float(100.0 * (total - given[chosen, :, at].sum()) / total) if total else 0.0
-
-
-def difference(ours: Loop, theirs: Loop, blocks: Sequence[Int64], at: int) -> list[float]:
-    """The percent lost of the resource `at` by `ours` less that by `theirs`: [difference, low, high]."""
-    random = np.random.default_rng(0)
-
-    def less(chosen: Int64) -> float:
-        return _lost_percent(ours, chosen, at) - _lost_percent(theirs, chosen, at)
-
-    drawn = [less(np.concatenate([blocks[k] for k in random.integers(0, len(blocks), len(blocks))])) for _ in range(DRAWS)]
-    return [less(np.concatenate(blocks)), *np.quantile(drawn, [0.025, 0.975]).tolist()]
-
-
-def _shown(progress: Callable[[str, int, int], None], what: str, done: int, total: int) -> None:
-    progress(what, done, total)

@@ -4,7 +4,8 @@ Intervals follow one another and are alike; blocks as long as a day (or a part o
 whole, the same ones for both policies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,12 +28,16 @@ def blocks_of(chosen: NDArray[np.int64], per_day: int) -> list[NDArray[np.int64]
 
 def differences(ours: Tally, theirs: Tally, blocks: Sequence[NDArray[np.int64]], random_state: int = 0) -> dict[str, list[float]]:
     """`ours` less `theirs` by figure, with the 95 % interval over `blocks`: [difference, low, high]."""
+    return intervals(partial(_difference, ours, theirs), blocks, random_state)
+
+
+def intervals(
+    figures: Callable[[NDArray[np.int64]], Mapping[str, float]], blocks: Sequence[NDArray[np.int64]], random_state: int = 0
+) -> dict[str, list[float]]:
+    """What `figures` says of the intervals of all `blocks`, with the 95 % interval over them: [figure, low, high], by name."""
     random = np.random.default_rng(random_state)
-    whole = _difference(ours, theirs, np.concatenate(blocks))
-    drawn = [
-        _difference(ours, theirs, np.concatenate([blocks[at] for at in random.integers(0, len(blocks), len(blocks))]))
-        for _ in range(DRAWS)
-    ]
+    whole = figures(np.concatenate(blocks))
+    drawn = [figures(np.concatenate([blocks[at] for at in random.integers(0, len(blocks), len(blocks))])) for _ in range(DRAWS)]
     names = list(whole)
     low, high = np.quantile([[draw[name] for name in names] for draw in drawn], [0.025, 0.975], axis=0)
     return {name: [whole[name], float(low[at]), float(high[at])] for at, name in enumerate(names)}
