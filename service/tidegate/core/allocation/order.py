@@ -18,10 +18,11 @@ def carried_out_order(problem: Problem, trail: Trail) -> list[Step]:
     rescues = [step for step in trail.steps.values() if step.device not in trail.departed]
     if not departures or not rescues:
         return rescues or departures
-    return rescues + departures if _feasible(problem, rescues + departures) else departures + rescues
+    return rescues + departures if is_feasible(problem, rescues + departures) else departures + rescues
 
 
-def _feasible(problem: Problem, steps: list[Step]) -> bool:
+def is_feasible(problem: Problem, steps: list[Step]) -> bool:
+    """Whether no gateway gets over capacity by any of `steps`, made one after the other."""
     load = loads(problem, problem.start)
     for step in steps:
         source = problem.start[step.device]

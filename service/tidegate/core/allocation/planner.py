@@ -2,9 +2,9 @@
 
 Order: place a crowd of the unserved together, rescue them one by one, make room for the rest by one device that steps aside, then
 by chains of several, evacuate what must leave, improve, trade places within the crowd, shed the less important for the more
-important, rescue once more; in plans that look for savings, move the served, one by one and in pairs, and rescue whom that has
-made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the
-allocator to decide.
+important, take back who was shed in vain, rescue once more; in plans that look for savings, move the served, one by one and in
+pairs, and serve whom that has made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan
+is carried out is for the allocator to decide.
 
 Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage;
 several small devices that step aside for one large; chains for the misplaced and for relief of an overload. Demand is taken one
@@ -36,6 +36,7 @@ from tidegate.core.allocation.pairs import move_pairs
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.problem import Problem, problem_of, unsuspecting
 from tidegate.core.allocation.reasons import move_of, stuck
+from tidegate.core.allocation.reinstate import reinstate
 from tidegate.core.allocation.repair import evacuate, rescue
 from tidegate.core.allocation.shed import shed
 from tidegate.core.allocation.succession import succeed
@@ -124,12 +125,18 @@ def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) ->
     evacuate(placement, trail, tie_break)
     _polish(placement, trail, tie_break)
     shed(placement, trail)
-    rescue(placement, trail, tie_break)
+    _restored(placement, trail, tie_break)
     if trigger in _THOROUGH:
         placement, trail = _saved(placement, trail, tie_break, settings.minimum_benefit_ratio)
-        rescue(placement, trail, tie_break)
+        _restored(placement, trail, tie_break)
     tell(placement, trail)
     return placement, trail
+
+
+def _restored(placement: Placement, trail: Trail, tie_break: Int64) -> None:
+    """Service for those whom the last steps have made room for: first who was shed for others, then who waits."""
+    reinstate(placement, trail, tie_break)
+    rescue(placement, trail, tie_break)
 
 
 def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) -> tuple[Placement, Trail]:

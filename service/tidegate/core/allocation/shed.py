@@ -15,7 +15,7 @@ from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 def shed(placement: Placement, trail: Trail) -> None:
     """Serve unserved devices, most important first, in place of strictly less important ones, within the trail's limits.
 
-    Who is shed stays unserved in this plan; the next one looks for a place again.
+    Who is shed may be taken back later (`reinstate`); else the next plan looks for a place again.
     """
     least = placement.problem.priority[placement.gateway != NOWHERE].min(initial=np.inf)
     for device in unserved_by_priority(placement, trail):

@@ -68,6 +68,11 @@ class Trail:
         """Undo the first placement of `device`: it has no step any more."""
         del self.steps[device]
 
+    def take_back(self, device: int) -> None:
+        """Let `device` be as if it never had left its gateway."""
+        del self.steps[device]
+        self.departed.discard(device)
+
     def copy(self) -> "Trail":
         """A trail that goes its own way from here."""
         return Trail(self.budget, self.max_departures, self.spent, dict(self.steps), set(self.departed), set(self.together))
