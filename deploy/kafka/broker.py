@@ -107,7 +107,7 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start the process and wait until its port is open.
+        """Start the process and wait until every port that clients come to is open: listeners open one after the other.
 
         Raises:
             BrokerError: it ended, or is not up in time; shows the last lines it said.
@@ -121,7 +121,7 @@ class Broker:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while not _is_open(self.port):
+        while not all(map(_is_open, self._ports())):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise BrokerError(f"broker {self.node} did not start:\n{self._last_words()}")
@@ -142,6 +142,11 @@ class Broker:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def _ports(self) -> list[int]:
+        """Where the process listens for clients."""
+        secured = [int(address.rpartition(":")[2]) for address in self.secured.values()]
+        return [self.port, *secured, *([self.detour[0]] if self.detour else [])]
 
     def _last_words(self) -> str:
         return "\n".join((self.folder / "broker.log").read_text(errors="replace").splitlines()[-20:])

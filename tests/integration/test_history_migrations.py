@@ -61,6 +61,20 @@ async def test_processes_that_start_together_migrate_one_after_the_other(url: st
         await history.close()
 
 
+async def test_a_file_that_another_process_is_just_beginning_is_waited_for(tmp_path: Path) -> None:
+    """Before the file is in write-ahead mode SQLite refuses at once, without the wait it otherwise does."""
+    theirs = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
+    theirs.execute("BEGIN IMMEDIATE")
+    history = opened(f"sqlite:///{tmp_path / 'history.db'}")
+    ours = asyncio.create_task(migrate(history))
+    await asyncio.sleep(0.3)
+    assert not ours.done()
+    theirs.execute("COMMIT")
+    await ours
+    theirs.close()
+    await history.close()
+
+
 async def test_a_newer_database_is_refused_and_left_as_it_is(url: str) -> None:
     history = opened(url)
     await migrate(history)

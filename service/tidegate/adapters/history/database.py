@@ -1,5 +1,8 @@
 """A database of history: SQLite in a file of its own, or PostgreSQL. Connections and transactions, not what is in them."""
 
+import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +19,9 @@ from tidegate.errors import ConfigurationError, HistoryError, HistoryUnavailable
 
 BUSY_SECONDS: Final = 5.0
 """Seconds that a writer waits for another one of the same SQLite file (the CLI beside the service)."""
+
+BUSY_POLL_SECONDS: Final = 0.02
+"""Seconds between two tries where SQLite does not wait by itself."""
 
 ANSWER_SECONDS: Final = 20.0
 """Seconds for one statement on PostgreSQL; beyond it the server is as good as gone."""
@@ -151,9 +157,10 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        _write_ahead(connection)
         cursor = connection.cursor()
         # NORMAL: a power cut may take the last transactions, whole; offsets go with their facts, so they are read again.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -164,3 +171,19 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         if writes:
             connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('tidegate_durable') else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn WAL on. Processes that start together on a new file meet here, and SQLite refuses this change without its usual wait."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    cursor = connection.cursor()
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            connection.run_async(lambda _: asyncio.sleep(BUSY_POLL_SECONDS))
+        else:
+            cursor.close()
+            return

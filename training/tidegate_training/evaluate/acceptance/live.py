@@ -37,6 +37,9 @@ PACED_POST: Final = 100
 POLL_SECONDS: Final = 0.2
 """Between two looks at the summary: each look takes its turn with the core."""
 
+PLAN_SECONDS: Final = 60.0
+"""How long the drained gateway's plan is waited for: a fast machine has scored everything before a planner has started."""
+
 SETTINGS: Final = {
     # Snapshots at clean stops only: a snapshot in between would trim the journal the rerun needs from its first batch on.
     "TIDEGATE_WORKER__SNAPSHOT_BATCHES": "1000000",
@@ -95,6 +98,7 @@ class LiveRun:
             await self._interrupt(door)
             async with self._measured(door):
                 await self._until_idle(door, senders)
+            await self._until_planned(door)
             self._seen.paced_from = max(sent.next_offset for sent in self._seen.sent.values())
             await self._until_idle(door, [asyncio.create_task(self._send_paced(site)) for site in self._fleet.sites])
             await self._look(door)
@@ -155,6 +159,12 @@ class LiveRun:
             await self._scored(door)
             await asyncio.sleep(POLL_SECONDS)
         await asyncio.gather(*senders)
+
+    async def _until_planned(self, door: Door) -> None:
+        """Until a decision is there; without one in time the run goes on, and its verdict tells that no plan was made."""
+        deadline = time.perf_counter() + PLAN_SECONDS
+        while not await door.everything("/v1/decisions", site=DEMAND) and time.perf_counter() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _scored(self, door: Door) -> int:
         scored = int((await door.get("/v1/summary"))["balance"]["scored"])
