@@ -1,4 +1,4 @@
-"""What chains, pairs and trades are worth on small random sites: the distance from the exact optimum, with them and without."""
+"""What ejections, pairs and trades are worth on small random sites: distance from the exact optimum, with them and without."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from tidegate.core.allocation.arrays import NOWHERE
-from tidegate.core.allocation.chains import serve_by_chains
 from tidegate.core.allocation.construct import construct
+from tidegate.core.allocation.ejections import serve_by_ejections
 from tidegate.core.allocation.evaluate import evaluate
 from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.goals import MOVE_PRICE
@@ -47,7 +47,7 @@ def fewest_unserved(problem: Problem) -> int:
 
 
 @pytest.mark.timeout(120)
-def test_after_a_loss_chains_serve_most_of_those_that_can_be_and_are_missed_without() -> None:
+def test_after_a_loss_ejections_serve_most_of_those_that_can_be_and_are_missed_without() -> None:
     totals = np.zeros(3, np.int64)
     for state in SITES:
         problem = problem_of(one_dead(settled(random_site(Shape(10, 80, 10, 1, fullness=0.89), state))))
@@ -55,11 +55,11 @@ def test_after_a_loss_chains_serve_most_of_those_that_can_be_and_are_missed_with
         rescue(placement, trail, tie_break)
         make_room(placement, trail, tie_break)
         without = int((placement.gateway == NOWHERE).sum())
-        serve_by_chains(placement, trail, tie_break)
+        serve_by_ejections(placement, trail, tie_break)
         totals += (fewest_unserved(problem), int((placement.gateway == NOWHERE).sum()), without)
-    exact, chained, plain = totals
-    assert exact <= chained
-    assert chained - exact <= (plain - exact) / 2
+    exact, ejecting, plain = totals
+    assert exact <= ejecting
+    assert ejecting - exact <= (plain - exact) / 2
 
 
 @pytest.mark.timeout(120)

@@ -1,14 +1,18 @@
 """`tidegate evaluate planner`: the promised figures, a page with its plots, and refusals before any work."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tidegate.core.allocation.arrays import NOWHERE
+from tidegate.core.allocation.problem import problem_of
 from tidegate.errors import DependencyError, InputError, TidegateError
 from tidegate_training.evaluate import commands, results
-from tidegate_training.study.planner import solvers, study, trials
-from tidegate_training.study.planner.sites import Shape
+from tidegate_training.study.planner import solvers, study, trials, trouble
+from tidegate_training.study.planner.sites import Shape, random_site
+from tidegate_training.study.planner.trouble import trouble_figures
 
 PROMISED = {
     "uniform_100x800_seconds_to_1pct",
@@ -33,6 +37,8 @@ def test_a_quick_study_writes_the_promised_figures_a_page_and_plots(tmp_path):
         assert -1e-6 <= solvers_met["planner"]["gap"] <= solvers_met["greedy"]["gap"]
         in_time = [gap for gap in (solvers_met["highs"]["gap"], solvers_met["highs"]["links_gap"]) if gap is not None]
         assert all(gap >= -1e-6 for gap in in_time)
+    for told in made.figures["trouble"].values():
+        assert told["least"] - 1e-6 <= told["planner"] <= told["greedy"] <= told["before"]
     page = out.with_suffix(".md").read_text(encoding="utf-8")
     assert all(f"]({plot})" in page and (tmp_path / plot).exists() for plot in ("planner-scaling.svg", "planner-gaps.svg"))
 
@@ -86,3 +92,21 @@ def test_headlines_admit_a_goal_that_is_missed():
     found = study.headlines(duels, {"milliseconds": 1.0}, {"plan_seconds": 1.0, "n1_seconds": 1.0})
     assert np.isnan(found["uniform_100x800_seconds_to_1pct"])
     assert np.isnan(found["four_resource_100x800_highs_gap"])
+
+
+@pytest.mark.timeout(120)
+def test_crowded_sites_in_trouble_leave_a_tenth_of_what_single_moves_leave_and_never_less_than_was_proven():
+    found = trouble_figures(Shape(12, 90, 4, 2, fullness=0.85, mixed=1.0), 4, 10.0, lambda *_: None)
+    for told in found.values():
+        assert told["before"] >= told["greedy"] > told["least"]
+        assert told["least"] - 1e-6 <= told["planner"] <= told["least"] + (told["greedy"] - told["least"]) / 10
+
+
+def test_what_is_said_to_be_least_is_what_the_best_of_all_assignments_leaves():
+    """Two devices of .6 and one of .4 on two gateways, one of which drains: one place for .6 and .4, or for one of .6."""
+    request = random_site(Shape(2, 3, 2, 1), 0)
+    now = replace(request.situation, demand=[[0.6], [0.6], [0.4]], assigned=["g1", "g0", "g0"], draining=["g0"])
+    name, told = "a gateway drains", trouble.TROUBLES
+    assert told[name].least(problem_of(replace(request, situation=now)), 10.0) == 1.0
+    grown = problem_of(replace(request, situation=replace(now, draining=[])))
+    assert told["two are asked for 30 % more"].least(grown, 10.0) == 0.0

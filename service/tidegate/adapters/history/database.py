@@ -174,7 +174,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Turn WAL on. Processes that start together on a new file meet here, and SQLite refuses this change without its usual wait."""
+    """Turn WAL on. Processes that start together on a new file meet here, and SQLite refuses without its usual wait."""
     deadline = time.monotonic() + BUSY_SECONDS
     cursor = connection.cursor()
     while True:

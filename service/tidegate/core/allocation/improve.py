@@ -59,13 +59,13 @@ def _round(placement: Placement, trail: Trail, tie_break: Int64, move_price: flo
 def _in_need(placement: Placement, devices: Int64) -> Bool:
     """Which of `devices` something else than cost could move, or this plan placed, bool [device]."""
     late, fresh = placement.latency_excess_ms[devices] > ROUNDING, placement.problem.start[devices] == NOWHERE
-    return np.asarray(fresh | late | (_relief(placement, devices) > ROUNDING))
+    return np.asarray(fresh | late | (relief_of(placement, devices) > ROUNDING))
 
 
 def _promising(placement: Placement, devices: Int64, move_price: float) -> Int64:
     """Those of `devices` that some move improves at the present loads, most valuable first: relief, latency, cost."""
     reach, relief, here = placement.problem.reach, np.zeros(len(placement.gateway)), np.zeros(len(placement.gateway))
-    relief[devices] = _relief(placement, devices)
+    relief[devices] = relief_of(placement, devices)
     here[devices] = placement.cost_per_hour[devices] + departure_gain(placement, devices)
     links = _elsewhere(placement, devices)
     latency, cost = _saved(placement, links, here)
@@ -97,7 +97,7 @@ def _saved(placement: Placement, links: Int64, here: Float64) -> tuple[Float64, 
     return placement.latency_excess_ms[owners] - reach.latency_excess_ms[links], here[owners] - reach.cost_per_hour[links]
 
 
-def _relief(placement: Placement, devices: Int64) -> Float64:
+def relief_of(placement: Placement, devices: Int64) -> Float64:
     """Overload (shares summed over resources) that would vanish if each of `devices` left its gateway, float64 [device]."""
     problem, relief = placement.problem, np.zeros(len(devices))
     crowded: Bool = np.asarray((placement.load > problem.capacity).any(axis=1))
@@ -127,7 +127,7 @@ def _try(placement: Placement, trail: Trail, tie_break: Int64, device: int, move
     if not found:
         return False
     here, row = stay(placement, device), np.array([device], np.int64)
-    relief = _relief(placement, row)
+    relief = relief_of(placement, row)
     latency = np.array([here.latency_excess_ms - found[0].latency_excess_ms])
     cost = np.array([here.cost_per_hour - found[0].cost_per_hour])
     if not _better(placement, row, relief, latency, cost, move_price)[0]:

@@ -1,7 +1,7 @@
 """Making room: a device that fits nowhere gets the place of another one that fits elsewhere.
 
 Repair places one device at a time and ends with room in small pieces. One displaced device per rescued one is enough to
-join most of them; for the rest there are `chains`.
+join most of them; for the rest there are `ejections`.
 """
 
 import numpy as np

@@ -1,14 +1,14 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
 Order: place a crowd of the unserved together, rescue them one by one, make room for the rest by one device that steps aside, then
-by chains of several, evacuate what must leave, improve, trade places within the crowd, shed the less important for the more
-important, take back who was shed in vain, rescue once more; in plans that look for savings, move the served, one by one and in
-pairs, and serve whom that has made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan
-is carried out is for the allocator to decide.
+by groups and chains of them, evacuate what must leave, in the same two ways, improve, trade places within the crowd, relieve what
+is still over capacity by groups and chains, shed the less important for the more important, take back who was shed in vain,
+rescue and evacuate once more; in plans that look for savings, move the served, one by one and in pairs, and serve whom that has
+made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the
+allocator to decide.
 
-Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage;
-several small devices that step aside for one large; chains for the misplaced and for relief of an overload. Demand is taken one
-by one, not jointly (`docs/decisions/0007`).
+Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage.
+Demand is taken one by one, not jointly (`docs/decisions/0007`).
 """
 
 from dataclasses import replace
@@ -19,10 +19,10 @@ import numpy as np
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Plan, Trigger
 from tidegate.core.allocation.arrays import NOWHERE, Int64
-from tidegate.core.allocation.chains import serve_by_chains
 from tidegate.core.allocation.construct import CROWD, construct
 from tidegate.core.allocation.counterfactual import STEPS, STEPS_IN_NEED, counterfactuals
 from tidegate.core.allocation.digest import plan_digest
+from tidegate.core.allocation.ejections import evacuate_by_ejections, relieve_by_ejections, serve_by_ejections
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.frame import Frame
@@ -43,7 +43,7 @@ from tidegate.core.allocation.succession import succeed
 from tidegate.core.allocation.trail import Trail
 from tidegate.core.allocation.triage import triage
 
-SOLVER: Final = "construct-repair-improve/8"
+SOLVER: Final = "construct-repair-improve/9"
 """Name and version of the search; a plan's digest binds it."""
 
 _THOROUGH: Final = frozenset({Trigger.PERIOD, Trigger.OPERATOR})
@@ -120,10 +120,12 @@ def _is_wanting(placement: Placement) -> bool:
 def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) -> tuple[Placement, Trail]:
     tie_break = np.random.default_rng(settings.random_state).permutation(len(problem.gateways)).astype(np.int64)
     placement, trail = _served(problem, settings, tie_break)
-    serve_by_chains(placement, trail, tie_break)
+    serve_by_ejections(placement, trail, tie_break)
     succeed(placement, trail, tie_break)
     evacuate(placement, trail, tie_break)
+    evacuate_by_ejections(placement, trail, tie_break)
     _polish(placement, trail, tie_break)
+    relieve_by_ejections(placement, trail, tie_break)
     shed(placement, trail)
     _restored(placement, trail, tie_break)
     if trigger in _THOROUGH:
@@ -134,9 +136,10 @@ def _search(problem: Problem, trigger: Trigger, settings: AllocationSettings) ->
 
 
 def _restored(placement: Placement, trail: Trail, tie_break: Int64) -> None:
-    """Service for those whom the last steps have made room for: first who was shed for others, then who waits."""
+    """Places for those whom the last steps have made room for: who was shed for others, who waits, who must leave."""
     reinstate(placement, trail, tie_break)
     rescue(placement, trail, tie_break)
+    evacuate(placement, trail, tie_break)
 
 
 def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) -> tuple[Placement, Trail]:

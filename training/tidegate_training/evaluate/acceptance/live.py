@@ -163,7 +163,9 @@ class LiveRun:
     async def _until_planned(self, door: Door) -> None:
         """Until a decision is there; without one in time the run goes on, and its verdict tells that no plan was made."""
         deadline = time.perf_counter() + PLAN_SECONDS
-        while not await door.everything("/v1/decisions", site=DEMAND) and time.perf_counter() < deadline:
+        while time.perf_counter() < deadline:
+            if await door.everything("/v1/decisions", site=DEMAND):
+                return
             await asyncio.sleep(POLL_SECONDS)
 
     async def _scored(self, door: Door) -> int:

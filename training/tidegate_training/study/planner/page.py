@@ -28,6 +28,11 @@ NOTES: Final = (
     "planned from nothing; then, settled, each gateway and each failure domain of five lost in turn. A domain is a quarter of "
     "a site that is 80 % full, so no plan can serve everybody without one: n1_proven_unplaceable counts losses with a proof of "
     "that, n1_repair_failed those where neither a plan nor a proof was found.",
+    "trouble: settled sites of 12 gateways and 90 devices that reach four each, 85 % full in two resources, devices large and "
+    "small (a standard deviation of 1 of the logarithm); summed over sites. A gateway dies or drains: devices on no open one. "
+    "Two are asked for 30 % more by each of their devices: load beyond capacity, in shares of it. before: without any plan; "
+    "greedy: who has to move, the largest first, to the cheapest gateway with room, nobody else moved; least: what HiGHS proved, "
+    "in its time limit, that no assignment leaves less than, however many devices it moved.",
 )
 
 

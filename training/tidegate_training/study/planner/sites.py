@@ -18,12 +18,17 @@ DOMAINS: Final = 5
 """Gateways per failure domain."""
 
 
+LARGEST: Final = 0.9
+"""The most that a device demands, in shares of a gateway."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Size of a site: each device reaches `links` gateways; `fullness` (0 to 1) is total demand ÷ total capacity.
 
     `correlated`: a device's link costs fall as its demand rises, noise apart, the hard class of the assignment literature
-    (Chu and Beasley 1997, type D); otherwise costs and demand are uniform and independent.
+    (Chu and Beasley 1997, type D); otherwise costs and demand are uniform and independent. `mixed`: devices large and small, the
+    standard deviation of the logarithm of a further factor that is a device's own; none is larger than `LARGEST`.
     """
 
     gateways: int
@@ -32,13 +37,16 @@ class Shape:
     resources: int
     fullness: float = 0.8
     correlated: bool = False
+    mixed: float = 0.0
 
 
 def random_site(shape: Shape, random_state: int) -> PlanRequest:
     """A request for the first placement of every device; every gateway has a capacity of 1 of every resource."""
     rng = np.random.default_rng(random_state)
     raw = rng.uniform(5, 25, (shape.devices, shape.resources))
-    demand = raw * (shape.fullness * shape.gateways / raw.sum(axis=0))
+    if shape.mixed:
+        raw *= rng.lognormal(0.0, shape.mixed, (shape.devices, 1))
+    demand = np.minimum(raw * (shape.fullness * shape.gateways / raw.sum(axis=0)), LARGEST)
     noise = rng.uniform(10, 50, (shape.devices, shape.links))
     costs = 0.25 * noise + 1.5 * (30 - raw.mean(axis=1, keepdims=True)) if shape.correlated else noise
     reach = [rng.choice(shape.gateways, shape.links, replace=False).tolist() for _ in range(shape.devices)]

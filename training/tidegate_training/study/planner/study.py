@@ -1,4 +1,4 @@
-"""The study: sizes, rivals, repair, whole fleets and their N-1 sweep. Writes nothing."""
+"""The study: sizes, rivals, repair, whole fleets and their N-1 sweep, sites in trouble. Writes nothing."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from tidegate_training.evaluate.progress import Report
 from tidegate_training.study.planner.sites import Shape, one_dead, random_site, settled, view_of
 from tidegate_training.study.planner.solvers import RIVALS, check_extra
 from tidegate_training.study.planner.trials import case_of, peak_mib, planned, rivalled, summed_up, timed
+from tidegate_training.study.planner.trouble import trouble_figures
 
 EXACT_SITES: Final = 2
 """Random sites of each kind that exact solvers meet: they take their whole time limit on nearly all of them."""
@@ -25,13 +26,15 @@ EXACT_SITES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is measured. `sizes` and `duels` by name; `fleet` is so many sites of one shape."""
+    """What is measured. `sizes` and `duels` by name; `fleet` and `mixed` are so many sites of one shape."""
 
     sizes: Mapping[str, Shape]
     duels: Mapping[str, Shape]
     repair: Shape
     fleet_sites: int
     fleet: Shape
+    mixed_sites: int
+    mixed: Shape
 
 
 UNIFORM: Final = "100 × 800, 1 resource"
@@ -58,6 +61,8 @@ FULL_SCOPE: Final = Scope(
     repair=Shape(200, 10_000, 12, 4),
     fleet_sites=50,
     fleet=Shape(20, 2_000, 12, 4),
+    mixed_sites=40,
+    mixed=Shape(12, 90, 4, 2, fullness=0.85, mixed=1.0),
 )
 """Gateways × devices. Sizes as in the project's goals for plans."""
 
@@ -70,6 +75,8 @@ QUICK_SCOPE: Final = Scope(
     repair=Shape(10, 200, 4, 4, fullness=0.7),
     fleet_sites=2,
     fleet=Shape(5, 50, 5, 4, fullness=0.7),
+    mixed_sites=2,
+    mixed=Shape(5, 25, 3, 2, mixed=1.0),
 )
 """Small ones under the same names, to see that it runs; its figures mean nothing."""
 
@@ -103,7 +110,9 @@ def run_study(scope: Scope, *, rivals: Sequence[str], random_states: int, second
     repair = repair_figures(scope.repair, random_states)
     report("repair", 1, 1)
     fleet = fleet_figures(scope, report)
-    return {**headlines(duels, repair, fleet), "duels": duels, "sizes": sizes, "repair": repair, "fleet": fleet}
+    trouble = trouble_figures(scope.mixed, scope.mixed_sites, seconds, report)
+    tables = {"duels": duels, "sizes": sizes, "repair": repair, "fleet": fleet, "trouble": trouble}
+    return {**headlines(duels, repair, fleet), **tables}
 
 
 def headlines(duels: Mapping[str, Any], repair: Mapping[str, Any], fleet: Mapping[str, Any]) -> dict[str, float]:
