@@ -23,6 +23,9 @@ from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 _LARGEST_GROUP: Final = 12
 """Devices that step aside for one at most, those that make room for others among them; twice as many served no more."""
 
+_LEAST_STEPS: Final = 30
+"""Steps for one device at least, while there are any: in a large crowd the most important ones are to have a chance."""
+
 _SHARE: Final = 4
 """One part in so many of the steps that are left may be spent on this; what comes after has to go on."""
 
@@ -48,8 +51,9 @@ def relieve_by_ejections(placement: Placement, trail: Trail, tie_break: Int64) -
     excess = np.maximum(placement.load - placement.problem.capacity, 0.0) / placement.problem.scale
     share = np.round(excess.sum(axis=1), 9)
     ejections = _Ejections(placement, trail, tie_break)
-    for gateway in np.argsort(-share, kind="stable")[: int((share > ROUNDING).sum())].tolist():
-        ejections.relieve(gateway)
+    crowded = np.argsort(-share, kind="stable")[: int((share > ROUNDING).sum())].tolist()
+    for place, gateway in enumerate(crowded):
+        ejections.relieve(gateway, len(crowded) - place)
 
 
 class _Ejections:
@@ -71,20 +75,21 @@ class _Ejections:
         for place, device in enumerate(waiting[np.lexsort((waiting, size, -problem.priority[waiting]))].tolist()):
             self._find_place(device, cause, len(waiting) - place)
 
-    def relieve(self, gateway: int) -> None:
-        """Let devices leave `gateway` until it is not over capacity any more."""
+    def relieve(self, gateway: int, waiting: int) -> None:
+        """Let devices leave `gateway`, one of those `waiting`, until it is not over capacity any more."""
         problem, load = self._placement.problem, self._placement.load
         while ((short := load[gateway] - problem.capacity[gateway] * FULL) > 0).any() and self._trail.spent < self._limit:
             leavers = self._what_is_known()[0].leavers(problem, gateway, short)
-            if not any(self._find_place(leaver, Cause.OVERLOAD, len(leavers)) for leaver in leavers):
+            if not any(self._find_place(leaver, Cause.OVERLOAD, waiting * len(leavers)) for leaver in leavers):
                 return
 
     def _find_place(self, device: int, cause: Cause, waiting: int) -> bool:
         """Find `device` a place, and make the moves that lead there; few who step aside before many.
 
-        Those `waiting` share the steps that are left: whoever comes later gets what others did not need.
+        So many are `waiting` and share the steps that are left: whoever comes later gets what others did not need.
         """
-        limit = self._trail.spent + (self._limit - self._trail.spent) // waiting
+        share = max(_LEAST_STEPS, (self._limit - self._trail.spent) // waiting)
+        limit = min(self._limit, self._trail.spent + share)
         most = min(_LARGEST_GROUP, self._trail.left - (cause is not Cause.UNSERVED))
         for depth in range(1, DEEPEST + 1):
             if most < 0 or self._trail.spent >= limit:
