@@ -83,6 +83,35 @@ def test_a_less_important_device_gives_its_place_to_a_more_important_one_when_no
     assert names(made.unserved) == ["lamp"]
 
 
+def test_several_give_their_places_to_one_that_is_more_important_than_they_are_together() -> None:
+    lamps = [device(f"lamp{n}", "g1", cpu=3.0) for n in range(3)]
+    site = topology([gateway("g1")], [*lamps, device("pump", None, cpu=6.0, priority=5.0)])
+    made = plan(request_of(site, Trigger.UNSERVED_DEVICES))
+    assert [(move.device, move.target) for move in made.moves] == [("lamp0", None), ("lamp1", None), ("pump", "g1")]
+    assert (made.before.unserved_priority, made.after.unserved_priority) == (5.0, 2.0)
+
+
+@pytest.mark.parametrize("change", ["together as important", "limit of moves"])
+def test_several_keep_their_places(change: str) -> None:
+    lamps = [device(f"lamp{n}", "g1", cpu=3.0, priority=3.0 if change == "together as important" else 1.0) for n in range(3)]
+    site = topology([gateway("g1")], [*lamps, device("pump", None, cpu=6.0, priority=5.0)])
+    made = plan(
+        request_of(site, Trigger.UNSERVED_DEVICES, AllocationSettings(max_moves_per_plan=1 if "limit" in change else 200))
+    )
+    assert (made.moves, names(made.unserved)) == ([], ["pump"])
+
+
+def test_who_gives_a_place_are_the_least_important_that_suffice() -> None:
+    """One of priority 4 would do, two of 1 and 2 take less from others; the two of 1 alone would be too little."""
+    sizes = {"door": (6.0, 4.0), "bell": (4.0, 2.0), "lamp": (2.0, 1.0), "fan": (1.0, 1.0)}
+    at = {"door": "g1", "bell": "g2", "lamp": "g2", "fan": "g2"}
+    devices = [device(name, at[name], {at[name]: 1.0}, cpu=cpu, priority=priority) for name, (cpu, priority) in sizes.items()]
+    site = topology([gateway("g1", 6.0), gateway("g2", 7.0)], [*devices, device("pump", None, cpu=6.0, priority=9.0)])
+    made = plan(request_of(site, Trigger.UNSERVED_DEVICES))
+    assert sorted(names(made.unserved)) == ["bell", "lamp"]
+    assert made.moves[-1].target == "g2"
+
+
 def test_nobody_is_shed_for_an_equal() -> None:
     devices = [device("lamp", "g1", cpu=6.0), device("door", None, cpu=6.0)]
     assert plan(request_of(topology([gateway("g1")], devices))).moves == []

@@ -64,14 +64,6 @@ def entrances_of(placement: Placement, device: int) -> Int64:
     return entrances
 
 
-def displaceable(placement: Placement, trail: Trail, device: int, entrances: Int64) -> Bool:
-    """Devices whose leaving would make room for `device` at a gateway it can enter, bool [device]."""
-    movable = movable_of(placement, trail)
-    devices = np.flatnonzero(movable)
-    movable[devices] = _makes_room(placement, device, devices, entrances)
-    return movable
-
-
 def movable_of(placement: Placement, trail: Trail) -> Bool:
     """Served devices that may leave in this plan for others, bool [device]."""
     problem, gateway = placement.problem, placement.gateway

@@ -1,14 +1,16 @@
-"""Shedding: where capacity is short, the more important device gets the place of a less important one.
+"""Shedding: where capacity is short, a more important device gets the place of less important ones.
 
-The last resort, after every way of serving both has failed: the highest goal weighs the unserved by priority. One for one
-only; a crowd of small devices is not shed for a big one.
+The last resort, after every way of serving all has failed: the highest goal weighs the unserved by priority. One or several give
+their places at one gateway, each strictly less important than the device, and together too.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from tidegate.core.allocation.arrays import NOWHERE, Int64
-from tidegate.core.allocation.make_room import displaceable, entrances_of, option, standing_price
-from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.arrays import NOWHERE, Float64, Int64
+from tidegate.core.allocation.make_room import entrances_of, movable_of, option, standing_price
+from tidegate.core.allocation.placement import FULL, Placement
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 
 
@@ -31,19 +33,75 @@ def unserved_by_priority(placement: Placement, trail: Trail) -> Int64:
     return unserved[np.argsort(-placement.problem.priority[unserved], kind="stable")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """What `victims` (int64) give at the end of `link`, and what that costs: their priorities together, then ms, then cost."""
+
+    link: int
+    victims: Int64
+    price: tuple[float, float, float]
+
+
 def _shed_for(placement: Placement, trail: Trail, device: int) -> None:
-    problem, reach = placement.problem, placement.problem.reach
-    entrances = entrances_of(placement, device)
-    lesser = displaceable(placement, trail, device, entrances) & (problem.priority < problem.priority[device]) & ~reach.fixed
-    victims = np.flatnonzero(lesser)
-    trail.spent += 1 + len(victims) // DEVICES_PER_STEP
-    if not len(victims):
+    """Serve `device` where that takes least from others, if it takes less than it gives."""
+    priority = placement.problem.priority
+    found = [
+        places
+        for places in _offers(placement, trail, device)
+        if places.price[0] < priority[device] and _departing(placement, places.victims) <= trail.left
+    ]
+    if not found:
         return
-    entrance = entrances[placement.gateway[victims]]
-    order = np.lexsort((reach.cost_per_hour[entrance], reach.latency_excess_ms[entrance], problem.priority[victims]))
-    _release(placement, trail, int(victims[order[0]]), device)
-    trail.record(Step(device, Cause.UNSERVED, option(placement, int(entrance[order[0]])), None))
-    placement.move(device, int(entrance[order[0]]))
+    best = min(found, key=lambda places: places.price)
+    for victim in best.victims.tolist():
+        _release(placement, trail, victim, device)
+    trail.record(Step(device, Cause.UNSERVED, option(placement, best.link), None))
+    placement.move(device, best.link)
+
+
+def _offers(placement: Placement, trail: Trail, device: int) -> list[_Places]:
+    """The places that the least important of each gateway could give to `device`."""
+    problem, reach, entrances = placement.problem, placement.problem.reach, entrances_of(placement, device)
+    lesser = np.flatnonzero(movable_of(placement, trail) & (problem.priority < problem.priority[device]) & ~reach.fixed)
+    lesser = lesser[entrances[placement.gateway[lesser]] != NOWHERE]
+    lesser = lesser[np.argsort(placement.gateway[lesser], kind="stable")]
+    gateways, first = np.unique(placement.gateway[lesser], return_index=True)
+    trail.spent += 1 + len(gateways) + len(lesser) // DEVICES_PER_STEP
+    offers = []
+    for gateway, candidates in zip(gateways.tolist(), np.split(lesser, first)[1:], strict=True):
+        short = placement.load[gateway] + problem.demand[device] - problem.arrivals[gateway] * FULL
+        victims, link = _least_important(placement, candidates, short), int(entrances[gateway])
+        if len(victims):
+            price = (float(problem.priority[victims].sum()), reach.latency_excess_ms[link], reach.cost_per_hour[link])
+            offers.append(_Places(link, victims, price))
+    return offers
+
+
+def _least_important(placement: Placement, candidates: Int64, short: Float64) -> Int64:
+    """Few and unimportant ones of `candidates`, all of one gateway, who cover what is `short` (float64 [resource]); else none.
+
+    The least important of those who suffice alone, or a group: those who cover most for their priority, nobody too many.
+    """
+    problem, demand, wanted = placement.problem, placement.problem.demand[candidates], np.maximum(short, 0.0)
+    if not (demand.sum(axis=0) >= wanted).all():
+        return candidates[:0]
+    priority, scale = problem.priority[candidates], problem.scale[placement.gateway[candidates[0]]]
+    covered = (np.minimum(demand, wanted) / scale).sum(axis=1)
+    order = np.lexsort((candidates, -np.round(covered / priority, 9)))
+    needed = int((demand[order].cumsum(axis=0) >= wanted).all(axis=1).argmax()) + 1
+    group = order[:needed]
+    for member in group[np.argsort(-priority[group], kind="stable")].tolist():
+        without = group[group != member]
+        if (demand[without].sum(axis=0) >= wanted).all():
+            group = without
+    alone = np.flatnonzero((demand >= wanted).all(axis=1))
+    if len(alone) and priority[alone].min() <= priority[group].sum():
+        return candidates[alone[[np.argmin(priority[alone])]]]
+    return candidates[np.sort(group)]
+
+
+def _departing(placement: Placement, victims: Int64) -> int:
+    return int((placement.problem.start[victims] != NOWHERE).sum())
 
 
 def _release(placement: Placement, trail: Trail, victim: int, beneficiary: int) -> None:
