@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Trigger
-from tidegate.contracts.topology import Binding, DevicePlacement, Gateway, Link, Topology
+from tidegate.contracts.topology import Binding, DevicePlacement, Distance, Flow, Gateway, Link, Topology
 from tidegate.core.allocation.model import PlanRequest, Situation
 
 RESOURCES = ["cpu_millicores", "memory_bytes"]
@@ -24,7 +24,20 @@ def sites(draw: st.DrawFn) -> Topology:
         for name in gateway_names
     ]
     devices = [draw(placements(f"d{n}", gateway_names)) for n in range(draw(st.integers(0, 14)))]
-    return Topology("site", draw(st.integers(1, 9)), gateways, devices)
+    site = Topology("site", draw(st.integers(1, 9)), gateways, devices)
+    return replace(site, flows=draw(flows(site)), distances=draw(distances(site))) if devices and draw(st.booleans()) else site
+
+
+def flows(site: Topology) -> st.SearchStrategy[list[Flow]]:
+    """What some devices send each other, themselves and the same ones twice among them."""
+    device = st.sampled_from([device.id for device in site.devices])
+    return st.lists(st.builds(Flow, device, device, st.integers(0, 6).map(float)), max_size=6)
+
+
+def distances(site: Topology) -> st.SearchStrategy[list[Distance]]:
+    """How far apart some gateways are."""
+    gateway = st.sampled_from([gateway.id for gateway in site.gateways])
+    return st.lists(st.builds(Distance, gateway, gateway, st.integers(0, 4).map(float)), max_size=4)
 
 
 @st.composite

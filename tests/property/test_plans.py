@@ -151,7 +151,7 @@ def test_each_move_alone_never_worsens_overload_and_only_shedding_worsens_servic
 
 
 def score(request: PlanRequest, where: Where) -> dict[str, float]:
-    """The tiers in plain Python, but for congestion."""
+    """The tiers in plain Python, but for congestion; `links` are with what flows between them."""
     devices = {device.id: device for device in request.topology.devices}
     draining = request.situation.draining
     total = dict.fromkeys(("unserved_priority", "misplaced_priority", "overload", "latency", "links"), 0.0)
@@ -166,11 +166,22 @@ def score(request: PlanRequest, where: Where) -> dict[str, float]:
             limit = device.latency_limit_ms
             total["latency"] += 0.0 if limit is None else max(0.0, link.latency_ms - limit)
             total["links"] += link.cost_per_hour
+    for flow in request.topology.flows:
+        total["links"] += flow.amount * distance(request, where[flow.source], where[flow.target])
     for gateway in request.topology.gateways:
         for resource, capacity in gateway.capacity.items():
             excess = load(request, where, gateway.id, resource) - capacity
             total["overload"] += max(0.0, excess) / share_of(request, gateway.id, resource)
     return total
+
+
+def distance(request: PlanRequest, one: str | None, other: str | None) -> float:
+    """What a unit of flow costs between two gateways: as first listed, else as the farthest that is, else 1."""
+    if one is None or other is None or one == other:
+        return 0.0
+    told = request.topology.distances
+    listed = [each.cost_per_hour for each in told if {each.source, each.target} == {one, other}]
+    return listed[0] if listed else max((each.cost_per_hour for each in told), default=1.0)
 
 
 def share_of(request: PlanRequest, gateway: str, resource: str) -> float:

@@ -96,7 +96,15 @@ def validate(
         report = ask(url, token, lambda client: client.topologies.validate(site, body))
         show(report, as_json, lambda: say_all(_findings(report)))
         raise typer.Exit(OK if report.valid else UNUSABLE)
-    check_topology(Topology(body.site or SiteId("-"), body.revision or 0, body.gateways, body.devices))
+    whole = Topology(
+        body.site or SiteId("-"),
+        body.revision or 0,
+        body.gateways,
+        body.devices,
+        flows=body.flows,
+        distances=body.distances,
+    )
+    check_topology(whole)
     counts = {"site": body.site, "revision": body.revision, "gateways": len(body.gateways), "devices": len(body.devices)}
     told = f"{counted(len(body.gateways), 'gateway')}, {counted(len(body.devices), 'device')}"
     show(counts, as_json, lambda: say(f"ok: {told}"))
@@ -106,7 +114,8 @@ def _findings(report: TopologyReport) -> Iterator[str]:
     yield f"{'ok' if report.valid else 'not valid'}: {counted(report.errors, 'error')}, {counted(report.warnings, 'warning')}"
     for each in report.findings:
         yield str(encode(each).decode())
-    for name, difference in (("gateways", report.gateways), ("devices", report.devices)):
+    parts = ("gateways", "devices", "flows", "distances")
+    for name, difference in ((part, getattr(report, part)) for part in parts):
         if difference is not None:
             yield f"{name}: {encode(difference).decode()}"
 

@@ -13,7 +13,7 @@ from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, SiteFie
 from tidegate.contracts.letters import MAX_REPLAY_COUNT, ReplayRefusal
 from tidegate.contracts.maintenance import MOST_WINDOW_DEVICES, MaintenanceView, WindowField, WindowTime
 from tidegate.contracts.paging import AsOf
-from tidegate.contracts.topology import DevicePlacement, Gateway
+from tidegate.contracts.topology import DevicePlacement, Distance, Flow, Gateway
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.contracts.views import Balance, DecisionView, Explanation
 
@@ -108,6 +108,8 @@ class TopologyBody:
     site: SiteField | None = None
     revision: WholeField | None = None
     schema_version: int = SCHEMA_VERSION
+    flows: list[Flow] = field(default_factory=list)
+    distances: list[Distance] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

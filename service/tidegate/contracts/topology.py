@@ -1,10 +1,10 @@
-"""A site's topology: its gateways with capacity, its devices with reach, priority and present gateway.
+"""A site's topology: gateways with capacity, devices with reach, priority and present gateway, and what flows between them.
 
 Set whole by a command, with a revision that must rise. Checks that need no state are `check_topology`.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -68,14 +68,38 @@ class DevicePlacement:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """That two devices keep sending each other something: how much in both directions together, in the unit of `Distance`."""
+
+    source: DeviceField
+    target: DeviceField
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """What one unit of flow between two gateways costs per hour, in either direction; within a gateway it costs nothing."""
+
+    source: GatewayField
+    target: GatewayField
+    cost_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
-    """A whole site at one revision."""
+    """A whole site at one revision.
+
+    `flows` between devices cost by the `distances` of the gateways that serve them, so that those who talk are kept together.
+    Gateways of no listed distance are as far apart as the farthest that have one, 1 where none has.
+    """
 
     site: SiteField
     revision: WholeField
     gateways: list[Gateway]
     devices: list[DevicePlacement]
     schema_version: int = SCHEMA_VERSION
+    flows: list[Flow] = field(default_factory=list)
+    distances: list[Distance] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +131,26 @@ def faults_of(topology: Topology) -> Iterator[Fault]:
     gateways = {gateway.id for gateway in topology.gateways}
     for index, device in enumerate(topology.devices):
         yield from _faults_of_device(f"#/devices/{index}", device, gateways)
+    yield from _faults_of_flows(topology, gateways)
+
+
+def _faults_of_flows(topology: Topology, gateways: AbstractSet[str]) -> Iterator[Fault]:
+    devices = {device.id for device in topology.devices}
+    for index, flow in enumerate(topology.flows):
+        pointer, what = f"#/flows/{index}", f"flow of {flow.source!r} and {flow.target!r}"
+        yield from _unknown("device", pointer, what, {"source": flow.source, "target": flow.target}, devices)
+        yield from _amounts({"amount": flow.amount}, what, pointer)
+    for index, distance in enumerate(topology.distances):
+        pointer, what = f"#/distances/{index}", f"distance of {distance.source!r} and {distance.target!r}"
+        yield from _unknown("gateway", pointer, what, {"source": distance.source, "target": distance.target}, gateways)
+        yield from _amounts({"cost_per_hour": distance.cost_per_hour}, what, pointer)
+
+
+def _unknown(kind: str, pointer: str, what: str, names: Mapping[str, str], known: AbstractSet[str]) -> Iterator[Fault]:
+    for part, name in names.items():
+        if name not in known:
+            detail = f"{what} names {kind} {name!r}, which the topology does not have"
+            yield Fault(f"{kind}-unknown", f"{pointer}/{part}", detail, f"add the {kind} or correct the name")
 
 
 def _faults_of_device(pointer: str, device: DevicePlacement, gateways: AbstractSet[str]) -> Iterator[Fault]:

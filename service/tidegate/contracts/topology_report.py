@@ -34,7 +34,10 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Gateways, or devices, of two revisions. At most 1,000 of each kind are named, the counts are of all."""
+    """Gateways, devices, flows or distances of two revisions; of the latter two the name is of both ends.
+
+    At most 1,000 of each kind are named, the counts are of all.
+    """
 
     added: list[str]
     removed: list[str]
@@ -48,7 +51,7 @@ class Difference:
 class TopologyReport:
     """`valid` means that the topology would be taken now. At most 1,000 findings are listed, errors first; the counts are of all.
 
-    `in_force` is the revision that it would replace, null for none; then everything is added. Both differences are null where
+    `in_force` is the revision that it would replace, null for none; then everything is added. Differences are null where
     the body is not even of a topology's shape.
     """
 
@@ -61,3 +64,5 @@ class TopologyReport:
     findings: list[Finding] = field(default_factory=list)
     gateways: Difference | None = None
     devices: Difference | None = None
+    flows: Difference | None = None
+    distances: Difference | None = None

@@ -78,6 +78,8 @@ async def test_every_refusal_is_listed_with_its_place(site: Any) -> None:
             },
             {"id": "d\u0000", "profile": "pump", "priority": -2.0, "demand": {"devices": 1e30}},
         ],
+        "flows": [{"source": "d", "target": "e", "amount": -1.0}],
+        "distances": [{"source": "gw-v", "target": "gw-a", "cost_per_hour": 1.0}],
     }
     found = await report(site, body)
     errors = [each for each in codes(found) if each in set(codes(found)[: found["errors"]])]
@@ -93,6 +95,9 @@ async def test_every_refusal_is_listed_with_its_place(site: Any) -> None:
         ("gateway-unknown", "#/devices/0/pinned_to"),
         ("amount-invalid", "#/devices/1/demand/devices"),
         ("amount-invalid", "#/devices/1/priority"),
+        ("device-unknown", "#/flows/0/target"),
+        ("amount-invalid", "#/flows/0/amount"),
+        ("gateway-unknown", "#/distances/0/source"),
     ]
     assert all(each["advice"] for each in found["findings"])
 
@@ -117,6 +122,11 @@ async def test_every_doubt_is_listed_and_refuses_nothing(site: Any) -> None:
             a_device(6, reach=to_a, demand={"devices": 5.0}),
             {"id": "d7", "profile": "boiler"},
         ],
+        "flows": [{"source": "d0", "target": "d0", "amount": 1.0}],
+        "distances": [
+            {"source": one, "target": other, "cost_per_hour": 1.0}
+            for one, other in (("gw-a", "gw-a"), ("gw-a", "gw-b"), ("gw-b", "gw-a"))
+        ],
     }
     found = await report(site, body)
     assert found["valid"]
@@ -132,7 +142,19 @@ async def test_every_doubt_is_listed_and_refuses_nothing(site: Any) -> None:
         ("gateway-not-allowed", "#/devices/4/gateway"),
         ("fixed-nowhere", "#/devices/5/gateway"),
         ("device-too-large", "#/devices/6"),
+        ("flow-to-itself", "#/flows/0"),
+        ("distance-to-itself", "#/distances"),
+        ("distance-repeated", "#/distances"),
     ]
+
+
+async def test_flows_over_gateways_without_distances_are_doubted_and_what_changes_is_named_by_both_ends(site: Any) -> None:
+    devices = [{"id": name, "profile": "pump"} for name in ("pump-1", "valve-1")]
+    flows = [{"source": "valve-1", "target": "pump-1", "amount": 2.0}]
+    found = await report(site, FINE | {"devices": devices, "flows": flows})
+    assert ("distances-missing", "#/distances") in codes(found)
+    assert found["flows"]["added"] == ["pump-1 and valve-1"]
+    assert (found["flows"]["removed_count"], found["distances"]["added_count"]) == (0, 0)
 
 
 @pytest.mark.parametrize(("count", "code"), [(5, "demand-over-capacity"), (3, "headroom-missing"), (2, None)])

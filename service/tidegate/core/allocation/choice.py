@@ -51,24 +51,30 @@ def stay(placement: Placement, device: int) -> Option:
 
 
 def arrival_price(placement: Placement, links: Int64) -> Float64:
-    """Congestion per hour that using each of `links` would add at its gateway, float64 [link]."""
+    """Congestion per hour that using each of `links` would add at its gateway, and flows from there, float64 [link]."""
     reach = placement.problem.reach
-    gateway = reach.gateway[links]
+    gateway, devices = reach.gateway[links], reach.device[links]
     load = placement.load.take(gateway, axis=0)
-    return _price(placement, gateway, load + placement.problem.demand.take(reach.device[links], axis=0), load)
+    congested = _price(placement, gateway, load + placement.problem.demand.take(devices, axis=0), load)
+    return congested + _flows(placement, devices, gateway)
 
 
 def departure_gain(placement: Placement, devices: Int64) -> Float64:
-    """Congestion per hour that would vanish if each of `devices` (all served) left its gateway, float64 [device]."""
+    """Congestion and flows per hour that would vanish if each of `devices` (all served) left its gateway, float64 [device]."""
     gateway = placement.gateway[devices]
     load = placement.load[gateway]
-    return _price(placement, gateway, load, load - placement.problem.demand[devices])
+    return _price(placement, gateway, load, load - placement.problem.demand[devices]) + _flows(placement, devices, gateway)
 
 
 def rounded(placement: Placement, cost_per_hour: Float64) -> Float64:
     """Costs without the noise of sums: to a billionth of a cost unit, so that equals compare equal in any unit."""
     unit = placement.problem.cost_unit
     return np.round(cost_per_hour / unit, 9) * unit
+
+
+def _flows(placement: Placement, devices: Int64, at: Int64) -> Float64 | float:
+    flows = placement.problem.flows
+    return 0.0 if flows is None else flows.price(placement.gateway, devices, at)
 
 
 def _price(placement: Placement, gateway: Int64, more: Float64, less: Float64) -> Float64:

@@ -22,7 +22,7 @@ def evaluate(problem: Problem, gateway: Int64) -> PlanScore:
         unserved_priority=float(problem.priority[unserved].sum()),
         overload=float(overload(problem, load).sum()),
         latency_violation_ms=float(latency[~unserved].sum()),
-        cost_per_hour=float(cost[~unserved].sum() + problem.cost_unit * congestion(share).sum()),
+        cost_per_hour=float(cost[~unserved].sum() + problem.cost_unit * congestion(share).sum()) + _flows(problem, gateway),
         unserved_devices=int(unserved.sum()),
         jain_balance=_jain(share.max(axis=1, initial=0.0)[~problem.dead]),
         utilisation=_utilisation(problem, share),
@@ -49,6 +49,10 @@ def _links(problem: Problem, gateway: Int64) -> tuple[Float64, Float64]:
     cost[reach.device[used]] = reach.cost_per_hour[used]
     latency[reach.device[used]] = reach.latency_excess_ms[used]
     return cost, latency
+
+
+def _flows(problem: Problem, gateway: Int64) -> float:
+    return 0.0 if problem.flows is None else problem.flows.cost_per_hour(gateway)
 
 
 def _jain(share: Float64) -> float:

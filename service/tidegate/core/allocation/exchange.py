@@ -9,7 +9,7 @@ import numpy as np
 
 from tidegate.core.allocation.arrays import NOWHERE, Int64
 from tidegate.core.allocation.placement import Placement
-from tidegate.core.allocation.trades import WISHES, Trades, market_of, trades_of
+from tidegate.core.allocation.trades import WISHES, Trades, market_of, sending, trades_of
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Trail
 
 _ROUNDS: Final = 30
@@ -25,7 +25,7 @@ def exchange(placement: Placement, trail: Trail) -> bool:
     No trade raises anybody's latency or brings a gateway over capacity. Stops at the trail's budget.
     """
     devices: Int64 = np.array(sorted(trail.together), np.int64)
-    devices = devices[placement.gateway[devices] != NOWHERE]
+    devices = devices[(placement.gateway[devices] != NOWHERE) & ~sending(placement.problem)[devices]]
     market = market_of(placement.problem, devices, np.zeros(len(placement.gateway)))
     least = _LEAST * float(placement.cost_per_hour.sum()) / placement.problem.cost_unit
     for round_ in range(_ROUNDS):

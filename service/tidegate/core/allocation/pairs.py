@@ -14,7 +14,7 @@ from tidegate.core.allocation.choice import stay
 from tidegate.core.allocation.make_room import option
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.rules import Room
-from tidegate.core.allocation.trades import WISHES, Trades, market_of, trades_of
+from tidegate.core.allocation.trades import WISHES, Trades, market_of, sending, trades_of
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
 
 _ROUNDS: Final = 30
@@ -45,7 +45,7 @@ def move_pairs(placement: Placement, trail: Trail, *, move_price: float) -> bool
 def _candidates(placement: Placement, trail: Trail) -> Int64:
     """Devices that may move for cost alone: as served from the start, and not to be left where they are."""
     problem = placement.problem
-    free = (problem.start != NOWHERE) & ~(problem.cooling | problem.misplaced | problem.unpaid)
+    free = (problem.start != NOWHERE) & ~(problem.cooling | problem.misplaced | problem.unpaid | sending(problem))
     free[list(trail.departed)] = False
     return np.flatnonzero(free)
 

@@ -7,7 +7,8 @@ rescue and evacuate once more; in plans that look for savings, move the served, 
 made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the
 allocator to decide.
 
-Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage.
+Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage;
+devices that would have to move together for what flows between them.
 Demand is taken one by one, not jointly (`docs/decisions/0007`).
 """
 

@@ -11,6 +11,7 @@ import numpy as np
 from tidegate.contracts.ids import DeviceId, GatewayId
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.by_gateway import there
+from tidegate.core.allocation.flows import Flows
 from tidegate.core.allocation.frame import Frame, frame_of
 from tidegate.core.allocation.model import PlanRequest, Suspect
 from tidegate.core.allocation.reach import Reach
@@ -83,6 +84,7 @@ class Problem:
     closed: Bool
     usable: Bool
     reach: Reach
+    flows: Flows | None
     cost_unit: float
 
 
@@ -156,6 +158,7 @@ def build_problem(
         closed=closed,
         usable=frame.reach.movable & ~closed[frame.reach.gateway],
         reach=frame.reach,
+        flows=frame.flows,
         cost_unit=frame.cost_unit,
     )
 

@@ -27,6 +27,7 @@ def doubts(topology: Topology, now: AllocationView) -> Iterator[Finding]:
         yield from _about_places(pointer, device, everywhere, allowed)
         largest = widest if allowed is everywhere else _widest(gateways[name] for name in allowed)
         yield from _about_size(pointer, device, demand[index], largest)
+    yield from _about_flows(topology)
     present = {device.id for device in topology.devices}
     for name in now.strangers:
         if name not in present:
@@ -83,6 +84,26 @@ def _about_totals(topology: Topology, demand: list[Resources]) -> Iterator[Findi
         elif len(capacities) > 1 and needed > total - largest:
             detail = f"without the largest gateway {total - largest:.6g} {resource} are left, all devices need {needed:.6g}"
             yield _doubt("headroom-missing", "#/gateways", detail, "add capacity to outlive the loss of a gateway")
+
+
+def _about_flows(topology: Topology) -> Iterator[Finding]:
+    for index, flow in enumerate(topology.flows):
+        if flow.source == flow.target:
+            detail = f"device {flow.source} sends to itself: that costs nothing anywhere"
+            yield _doubt("flow-to-itself", f"#/flows/{index}", detail, "take it out, or correct an end")
+    pairs = Counter(frozenset((each.source, each.target)) for each in topology.distances)
+    for pair, count in pairs.items():
+        if len(pair) == 1:
+            detail = f"gateway {min(pair)} has a distance to itself: within a gateway flows cost nothing"
+            yield _doubt("distance-to-itself", "#/distances", detail, "take it out")
+        elif count > 1:
+            detail = f"gateways {' and '.join(sorted(pair))} have {count} distances; the first one counts, in both directions"
+            yield _doubt("distance-repeated", "#/distances", detail, "keep one")
+    missing = len(topology.gateways) * (len(topology.gateways) - 1) // 2 - sum(len(pair) == 2 for pair in pairs)
+    if topology.flows and missing > 0:
+        farthest = max((each.cost_per_hour for each in topology.distances), default=1.0)
+        detail = f"{missing} pairs of gateways have no distance: flows between them cost {farthest:g} a unit, like the farthest"
+        yield _doubt("distances-missing", "#/distances", detail, "list them, if some are nearer")
 
 
 def _about_reach(pointer: str, device: DevicePlacement) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 Changes nothing and decides nothing: `check_topology` refuses, by the same `faults_of`; doubts are in `topology_doubts`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ MAX_LISTED: Final = 1000
 def topology_report(topology: Topology, now: AllocationView) -> TopologyReport:
     """All that can be said about putting `topology` in force at a site that stands as `now` says."""
     in_force = None if now.request is None else now.request.topology
+    revisions = (in_force or Topology(topology.site, 0, [], []), topology)
     errors, warnings = list(_refusals(topology, in_force)), list(doubts(topology, now))
     return TopologyReport(
         site=now.site,
@@ -28,8 +29,10 @@ def topology_report(topology: Topology, now: AllocationView) -> TopologyReport:
         errors=len(errors),
         warnings=len(warnings),
         findings=(errors + warnings)[:MAX_LISTED],
-        gateways=_difference([] if in_force is None else in_force.gateways, topology.gateways),
-        devices=_difference([] if in_force is None else in_force.devices, topology.devices),
+        gateways=_difference(*(_by_id(each.gateways) for each in revisions)),
+        devices=_difference(*(_by_id(each.devices) for each in revisions)),
+        flows=_difference(*(_by_ends(each.flows) for each in revisions)),
+        distances=_difference(*(_by_ends(each.distances) for each in revisions)),
     )
 
 
@@ -41,8 +44,16 @@ def _refusals(topology: Topology, in_force: Topology | None) -> Iterator[Finding
         yield Finding(FindingSeverity.ERROR, fault.code, fault.pointer, fault.detail, fault.advice)
 
 
-def _difference(before: Sequence[Any], after: Sequence[Any]) -> Difference:
-    old, new = {each.id: each for each in before}, {each.id: each for each in after}
+def _by_id(items: Sequence[Any]) -> dict[str, Any]:
+    return {each.id: each for each in items}
+
+
+def _by_ends(items: Sequence[Any]) -> dict[str, Any]:
+    """By both ends, whichever comes first; of several between the same two the first."""
+    return {" and ".join(sorted((each.source, each.target))): each for each in reversed(items)}
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Difference:
     added = [name for name in new if name not in old]
     removed = [name for name in old if name not in new]
     changed = [Differing(name, _fields(old[name], new[name])) for name in new if name in old and new[name] != old[name]]

@@ -3,6 +3,8 @@
 The other goes to where the first came from (a swap), or to where it fits best of all that have room (a shift). Looked for in
 arrays, and by what a trade can save at most: congestion is convex, so a share less saves no more than its slope says. Most pairs
 are ruled out by that alone; what the others save is told exactly.
+
+Devices that send each other something take no part: what a trade saves of that depends on where others are.
 """
 
 from dataclasses import dataclass
@@ -51,6 +53,11 @@ class Market:
     cost: Float64
     demand: Float64
     fee: Float64
+
+
+def sending(problem: Problem) -> Bool:
+    """Which devices send or are sent anything, bool [device]."""
+    return np.zeros(len(problem.devices), np.bool_) if problem.flows is None else problem.flows.devices
 
 
 def market_of(problem: Problem, devices: Int64, fee: Float64) -> Market:

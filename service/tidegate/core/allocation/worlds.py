@@ -48,6 +48,7 @@ def worlds_of(problem: Problem, load: Float64, losses: Sequence[Sequence[int]]) 
         draining=np.tile(problem.draining, count),
         closed=np.tile(problem.closed, count) | gone,
         usable=usable,
+        flows=None,  # they decide about cost, and losses ask about service
         reach=replace(reach, gateway=np.where(usable, world * gateways + reach.gateway, 0)),
     )
     return Worlds(beside, np.tile(load, (count, 1)), np.flatnonzero(of_device != NOWHERE), of_device)
