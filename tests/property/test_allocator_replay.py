@@ -165,7 +165,11 @@ class Run:
 
     def assignments(self) -> list[Assignment]:
         """Those that gave or took a device; not those that only renewed a grant."""
-        return [fact for fact in self.facts if isinstance(fact, Assignment) and not fact.is_renewal]
+        return [fact for fact in self.granted() if not fact.is_renewal]
+
+    def granted(self) -> list[Assignment]:
+        """All of them, renewed grants too."""
+        return [fact for fact in self.facts if isinstance(fact, Assignment)]
 
     def decisions(self) -> list[Decision]:
         return [fact for fact in self.facts if isinstance(fact, Decision)]
@@ -277,7 +281,7 @@ def test_an_undo_puts_every_device_back_where_it_was_or_says_why_not(
     history: list[Event], auto: bool, waves: bool, ago: int
 ) -> None:
     run = Run(auto, waves=waves).through(history)
-    before, known = run.assignments(), len(run.facts)
+    before, granted, known = run.assignments(), run.granted(), len(run.facts)
     run.through([("undo", ago)])
     made = next((fact.plan for fact in run.decisions()[-4:] if fact.plan is not None and fact.plan.undoes is not None), None)
     if made is None or len(run.facts) == known:
@@ -293,6 +297,6 @@ def test_an_undo_puts_every_device_back_where_it_was_or_says_why_not(
     if any(fact.plan_id == made.id and fact.status is DecisionStatus.APPLIED for fact in run.decisions()):
         for fact in undone:
             if fact.device in returned:
-                former = [each for each in before if each.device == fact.device and each.epoch < fact.epoch][-1]
+                former = [each for each in granted if each.device == fact.device and each.epoch < fact.epoch][-1]
                 here = now[fact.device]
                 assert (here.gateway, here.grant, here.epoch) == (former.gateway, former.grant, fact.epoch + 1)

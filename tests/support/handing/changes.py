@@ -49,7 +49,7 @@ class Changes:
 
     def count_undo(self, run: Run, ago: int) -> None:
         """Undo a plan of `run` and see what becomes of every device that it moved."""
-        before, known = run.assignments(), len(run.decisions())
+        before, granted, known = run.assignments(), run.granted(), len(run.decisions())
         run.through([("undo", ago)])
         made = next((fact.plan for fact in run.decisions()[known:] if fact.plan is not None and fact.plan.undoes), None)
         if made is None:
@@ -66,7 +66,7 @@ class Changes:
         for moved in (fact for fact in before if fact.plan_id == made.undoes):
             if moved.device in kept | earlier:
                 self.explained += 1
-            elif moved.device in {move.device for move in made.moves} and (not applied or _is_back(moved, before, here)):
+            elif moved.device in {move.device for move in made.moves} and (not applied or _is_back(moved, granted, here)):
                 self.returned += 1
             else:
                 self.lost += 1
@@ -118,7 +118,7 @@ def _is_approved(life: list[Decision], auto: bool) -> bool:
     )
 
 
-def _is_back(moved: Assignment, before: list[Assignment], here: dict[Any, Assignment]) -> bool:
-    former = [each for each in before if each.device == moved.device and each.epoch < moved.epoch][-1]
+def _is_back(moved: Assignment, granted: list[Assignment], here: dict[Any, Assignment]) -> bool:
+    former = [each for each in granted if each.device == moved.device and each.epoch < moved.epoch][-1]
     now = here[moved.device]
     return (now.gateway, now.grant) == (former.gateway, former.grant)
