@@ -39,7 +39,8 @@ def cost(site: Topology, *where: int) -> float:
 def test_a_device_is_placed_with_the_one_that_it_talks_to() -> None:
     devices = [device("a", "g2", EQUAL), device("b", None, {"g1": 1.0, "g2": 1.5})]
     assert targets(talking(devices), Trigger.UNSERVED_DEVICES) == {"b": "g2"}
-    assert targets(talking(devices, amount=0.1), Trigger.UNSERVED_DEVICES) == {"b": "g1"}
+    (move,) = plan(request_of(talking(devices, amount=0.1), Trigger.UNSERVED_DEVICES)).moves
+    assert (move.target, "per hour, 0.1 of it for flows; " in move.reason) == ("g1", True)
 
 
 def test_two_that_talk_and_are_apart_are_brought_together_and_the_reason_says_what_that_saves() -> None:
@@ -48,7 +49,7 @@ def test_two_that_talk_and_are_apart_are_brought_together_and_the_reason_says_wh
     assert move.reason.startswith("saves ")
     saved = made.before.cost_per_hour - made.after.cost_per_hour
     assert saved == pytest.approx(5.0, abs=0.5)  # what the flow cost, less what the fuller gateway does
-    assert f"saves {saved:.4g} per hour" in move.reason
+    assert f"saves {saved:.4g} per hour against {move.source}, flows cost 0 for 5; " in move.reason
 
 
 def test_a_crowd_is_placed_by_pairs_that_talk() -> None:

@@ -12,11 +12,15 @@ from tidegate.core.allocation.rules import Room
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A link a device may use: latency over its limit (ms) and cost per hour, congestion of the gateway included."""
+    """A link a device may use: latency over its limit (ms) and cost per hour, congestion of the gateway included.
+
+    `flows_per_hour` is the part of the cost for what the device and others send each other.
+    """
 
     link: int
     latency_excess_ms: float
     cost_per_hour: float
+    flows_per_hour: float = 0.0
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -40,14 +44,23 @@ def options(placement: Placement, device: int, tie_break: Int64) -> list[Option]
     cost = rounded(placement, problem.reach.cost_per_hour[links] + arrival_price(placement, links))
     share = (placement.load[gateway] / problem.scale[gateway]).max(axis=1, initial=0.0)
     best = np.lexsort((tie_break[gateway], share, cost, latency))[:2]
-    return [Option(int(links[row]), float(latency[row]), float(cost[row])) for row in best]
+    sent = [sent_per_hour(placement, device, int(gateway[row])) for row in best]
+    return [Option(int(links[row]), float(latency[row]), float(cost[row]), part) for row, part in zip(best, sent, strict=True)]
 
 
 def stay(placement: Placement, device: int) -> Option:
     """What serving `device` where it is costs now, congestion it causes included; `link` is `NOWHERE`."""
     price = departure_gain(placement, np.array([device], np.int64))
     cost = rounded(placement, placement.cost_per_hour[device] + price)
-    return Option(NOWHERE, float(placement.latency_excess_ms[device]), float(cost[0]))
+    sent = sent_per_hour(placement, device, int(placement.gateway[device]))
+    return Option(NOWHERE, float(placement.latency_excess_ms[device]), float(cost[0]), sent)
+
+
+def sent_per_hour(placement: Placement, device: int, gateway: int) -> float:
+    """What the flows of `device` would cost per hour if it were at `gateway`."""
+    if placement.problem.flows is None:
+        return 0.0
+    return float(placement.problem.flows.price(placement.gateway, np.array([device]), np.array([gateway]))[0])
 
 
 def arrival_price(placement: Placement, links: Int64) -> Float64:

@@ -7,7 +7,7 @@ all have their places, this one is where it would stay.
 import numpy as np
 
 from tidegate.core.allocation.arrays import NOWHERE, Int64
-from tidegate.core.allocation.choice import Option, arrival_price, departure_gain, rounded
+from tidegate.core.allocation.choice import Option, arrival_price, departure_gain, rounded, sent_per_hour
 from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.rules import allowed
 from tidegate.core.allocation.together import starts
@@ -24,7 +24,8 @@ def tell(placement: Placement, trail: Trail) -> None:
     costs = rounded(placement, placement.cost_per_hour[devices] + departure_gain(placement, devices))
     latencies = placement.latency_excess_ms[devices]
     for device, cost, latency in zip(devices.tolist(), costs.tolist(), latencies.tolist(), strict=True):
-        chosen = Option(int(placement.link[device]), latency, cost)
+        sent = sent_per_hour(placement, device, int(placement.gateway[device]))
+        chosen = Option(int(placement.link[device]), latency, cost, sent)
         trail.record(Step(device, Cause.UNSERVED, chosen, rivals.get(device)))
 
 

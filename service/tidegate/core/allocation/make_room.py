@@ -7,7 +7,7 @@ join most of them; for the rest there are `ejections`.
 import numpy as np
 
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
-from tidegate.core.allocation.choice import Option, arrival_price, options
+from tidegate.core.allocation.choice import Option, arrival_price, options, sent_per_hour
 from tidegate.core.allocation.placement import FULL, Placement
 from tidegate.core.allocation.rules import allowed
 from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
@@ -114,4 +114,5 @@ def option(placement: Placement, link: int) -> Option:
     """What using `link` costs at the loads of now."""
     reach = placement.problem.reach
     price = float(arrival_price(placement, np.array([link], np.int64))[0])
-    return Option(link, float(reach.latency_excess_ms[link]), float(reach.cost_per_hour[link]) + price)
+    sent = sent_per_hour(placement, int(reach.device[link]), int(reach.gateway[link]))
+    return Option(link, float(reach.latency_excess_ms[link]), float(reach.cost_per_hour[link]) + price, sent)

@@ -106,12 +106,14 @@ def _why_leave(problem: Problem, step: Step, chosen: Option) -> str:
         return f"relieves {source} of {step.relief:.1%} of its capacity in overload"
     if step.cause is Cause.LATENCY:
         return f"brings latency over its limit from {stayed.latency_excess_ms:.4g} to {chosen.latency_excess_ms:.4g} ms"
-    return f"saves {stayed.cost_per_hour - chosen.cost_per_hour:.4g} per hour against {source}"
+    sent = f", flows cost {chosen.flows_per_hour:.4g} for {stayed.flows_per_hour:.4g}" if stayed.flows_per_hour > 0 else ""
+    return f"saves {stayed.cost_per_hour - chosen.cost_per_hour:.4g} per hour against {source}{sent}"
 
 
 def _why_there(chosen: Option, target: GatewayId) -> str:
     late = f", {chosen.latency_excess_ms:.4g} ms over the latency limit" if chosen.latency_excess_ms > 0 else ""
-    return f"{target} has room and is best at {chosen.cost_per_hour:.4g} per hour{late}"
+    sent = f", {chosen.flows_per_hour:.4g} of it for flows" if chosen.flows_per_hour > 0 else ""
+    return f"{target} has room and is best at {chosen.cost_per_hour:.4g} per hour{sent}{late}"
 
 
 def _against(runner_up: GatewayId | None, tier: str | None, worse: float | None) -> str:
