@@ -1,4 +1,4 @@
-"""What holds for ejections and pairs on crammed sites: what they gain no higher goal pays for, and it can be carried out."""
+"""What holds for ejections, groups and pairs on crammed sites: no higher goal pays for their gain, and all can be carried out."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_sites import RESOURCES, crammed, rescaled
+from random_sites import RESOURCES, crammed, distances, flows, rescaled
 
 from tidegate.contracts.plan import PlanScore
 from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.ejections import evacuate_by_ejections, relieve_by_ejections, serve_by_ejections
 from tidegate.core.allocation.evaluate import evaluate, misplaced
+from tidegate.core.allocation.gather import gather
 from tidegate.core.allocation.goals import MOVE_PRICE, compare
 from tidegate.core.allocation.make_room import make_room
 from tidegate.core.allocation.model import PlanRequest
@@ -104,6 +105,33 @@ def test_pairs_save_their_price_and_worsen_nothing(request: PlanRequest) -> None
     assert after.overload <= before.overload + 1e-9
     assert (placement.latency_excess_ms <= problem.home_latency_excess_ms).all()
     assert before.cost_per_hour - after.cost_per_hour >= len(trail.departed) * MOVE_PRICE * problem.cost_unit - 1e-6
+    assert not problem.cooling[list(trail.departed)].any()
+    assert len(trail.departed) <= request.settings.max_moves_per_plan
+    check_order(problem, trail, placement)
+
+
+@st.composite
+def talkative(draw: st.DrawFn) -> PlanRequest:
+    """A crammed site of devices that talk to each other."""
+    request = draw(crammed())
+    site = replace(request.topology, flows=draw(flows(request.topology)), distances=draw(distances(request.topology)))
+    return replace(request, topology=site)
+
+
+@looked_at
+@given(talkative())
+def test_those_who_gather_save_their_price_and_worsen_nothing(request: PlanRequest) -> None:
+    problem = problem_of(request)
+    placement, trail = Placement(problem), Trail(request.settings.planner_steps, request.settings.max_moves_per_plan)
+    before = evaluate(problem, placement.gateway)
+    gather(placement, trail, move_price=MOVE_PRICE)
+    after = evaluate(problem, placement.gateway)
+    assert after.unserved_priority == before.unserved_priority
+    assert after.overload <= before.overload + 1e-9
+    assert (placement.latency_excess_ms <= problem.home_latency_excess_ms).all()
+    assert before.cost_per_hour - after.cost_per_hour >= len(trail.departed) * MOVE_PRICE * problem.cost_unit - 1e-6
+    told = {round(step.together_per_hour, 9) for step in trail.steps.values()}
+    assert max(told, default=0.0) <= before.cost_per_hour - after.cost_per_hour + 1e-6
     assert not problem.cooling[list(trail.departed)].any()
     assert len(trail.departed) <= request.settings.max_moves_per_plan
     check_order(problem, trail, placement)

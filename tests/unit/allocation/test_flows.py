@@ -52,6 +52,43 @@ def test_two_that_talk_and_are_apart_are_brought_together_and_the_reason_says_wh
     assert f"saves {saved:.4g} per hour against {move.source}, flows cost 0 for 5; " in move.reason
 
 
+def circle(amount: float) -> Topology:
+    """Three devices on three gateways that all talk to each other; a link costs 1 unless it is to where the device is."""
+    links = {f"g{n}": 1.0 for n in (1, 2, 3)}
+    devices = [device(name, f"g{n}", links | {f"g{n}": 0.0}) for n, name in enumerate("abc", 1)]
+    site = topology([gateway(f"g{n}") for n in (1, 2, 3)], devices)
+    return replace(site, flows=[Flow(x, y, amount) for x, y in ("ab", "bc", "ca")])
+
+
+def test_a_group_that_talks_gathers_where_no_move_of_one_alone_would_pay() -> None:
+    """Each is where its link costs nothing: alone it would save one way of .8, and pay 1 for its link."""
+    site = circle(0.8)
+    made = plan(request_of(site, Trigger.PERIOD, FREELY))
+    (target,) = {move.target for move in made.moves}
+    assert len(made.moves) == 2
+    saved = made.before.cost_per_hour - made.after.cost_per_hour
+    for move in made.moves:
+        assert (
+            f"to be where those are that talk, which saves {saved:.4g} per hour for all who do; {target} has room" in move.reason
+        )
+
+
+@pytest.mark.parametrize("limit", ["moves", "cooling", "room", "price"])
+def test_a_group_does_not_gather_beyond_the_limits(limit: str) -> None:
+    site = circle(0.69 if limit == "price" else 0.8)
+    if limit == "room":
+        site = replace(site, gateways=[gateway(f"g{n}", 2.0) for n in (1, 2, 3)])
+    settings = AllocationSettings(minimum_benefit_ratio=0.0, max_moves_per_plan=1 if limit == "moves" else 200)
+    now = {"cooling": ["a", "b"]} if limit == "cooling" else {}
+    assert plan(request_of(site, Trigger.PERIOD, settings, **now)).moves == []
+
+
+def test_nobody_leaves_a_gateway_to_gather_while_devices_are_without_service() -> None:
+    site = circle(0.8)
+    waiting = replace(site, devices=[*site.devices, device("w", None, {"g1": 1.0})])
+    assert names(plan(request_of(waiting, Trigger.UNSERVED_DEVICES, FREELY)).moves) == ["w"]
+
+
 def test_a_crowd_is_placed_by_pairs_that_talk() -> None:
     devices = [device(f"d{n}", None, EQUAL) for n in range(40)]
     site = topology([gateway("g1", 40.0), gateway("g2", 40.0)], devices)

@@ -1,14 +1,13 @@
 """The planner: a request in, a plan out. Pure and deterministic; runs in its own process (`tidegate.adapters.planner`).
 
 Order: place a crowd of the unserved together, rescue them one by one, make room for the rest by one device that steps aside, then
-by groups and chains of them, evacuate what must leave, in the same two ways, improve, trade places within the crowd, relieve what
-is still over capacity by groups and chains, shed the less important for the more important, take back who was shed in vain,
-rescue and evacuate once more; in plans that look for savings, move the served, one by one and in pairs, and serve whom that has
-made room for. Higher goals first, and no later step may undo an earlier one's gain. Whether a plan is carried out is for the
-allocator to decide.
+by groups and chains of them, evacuate what must leave, in the same two ways, let those gather who talk to each other, improve,
+trade places within the crowd, relieve what is still over capacity by groups and chains, shed the less important for the more
+important, take back who was shed in vain, rescue and evacuate once more; in plans that look for savings, move the served, in
+groups that talk, one by one and in pairs, and serve whom that has made room for. Higher goals first, and no later step may undo
+an earlier one's gain. Whether a plan is carried out is for the allocator to decide.
 
-Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage;
-devices that would have to move together for what flows between them.
+Not searched: cycles of three and more, and trades between two full gateways, which cannot be made without a spare or an outage.
 Demand is taken one by one, not jointly (`docs/decisions/0007`).
 """
 
@@ -27,6 +26,7 @@ from tidegate.core.allocation.ejections import evacuate_by_ejections, relieve_by
 from tidegate.core.allocation.evaluate import evaluate, misplaced
 from tidegate.core.allocation.exchange import exchange
 from tidegate.core.allocation.frame import Frame
+from tidegate.core.allocation.gather import gather
 from tidegate.core.allocation.goals import ABOVE_SUSPICION, MOVE_PRICE, compare
 from tidegate.core.allocation.hindsight import tell
 from tidegate.core.allocation.improve import improve
@@ -166,10 +166,12 @@ def _served(problem: Problem, settings: AllocationSettings, tie_break: Int64) ->
 
 
 def _polish(placement: Placement, trail: Trail, tie_break: Int64) -> None:
-    """Single moves, then trades among those placed together, in turns while trades are found."""
+    """Groups that talk, single moves, then trades among those placed together, in turns while any are found."""
+    gather(placement, trail, move_price=np.inf)
     improve(placement, trail, tie_break, move_price=np.inf)
     for _ in range(_TURNS):
-        if not exchange(placement, trail):
+        gathered = gather(placement, trail, move_price=np.inf)
+        if not exchange(placement, trail) and not gathered:
             return
         improve(placement, trail, tie_break, move_price=np.inf)
 
@@ -189,9 +191,11 @@ def _one_by_one(placement: Placement, trail: Trail, tie_break: Int64) -> None:
 def _saved(placement: Placement, trail: Trail, tie_break: Int64, minimum_benefit_ratio: float) -> tuple[Placement, Trail]:
     """Moves for cost, kept only if together they save `minimum_benefit_ratio` of the site's cost: small gains invite flapping."""
     cheaper, longer = placement.copy(), trail.copy()
+    gather(cheaper, longer, move_price=MOVE_PRICE)
     improve(cheaper, longer, tie_break, move_price=MOVE_PRICE)
     for _ in range(_TURNS):
-        if not move_pairs(cheaper, longer, move_price=MOVE_PRICE):
+        gathered = gather(cheaper, longer, move_price=MOVE_PRICE)
+        if not move_pairs(cheaper, longer, move_price=MOVE_PRICE) and not gathered:
             break
         improve(cheaper, longer, tie_break, move_price=MOVE_PRICE)
     before = evaluate(placement.problem, placement.gateway)

@@ -31,6 +31,9 @@ def move_of(problem: Problem, step: Step, flip: Counterfactual | None = None) ->
     if step.cause is Cause.PAIR and step.partner is not None:
         saved = f"saves {step.together_per_hour:.4g} per hour for both"
         why = f"moves together with {problem.devices[step.partner]}, which {saved}; {target} has room"
+    if step.cause is Cause.GROUP and step.partner is not None:
+        saved = f"to be where those are that talk, which saves {step.together_per_hour:.4g} per hour for all who do"
+        why = f"moves together with {problem.devices[step.partner]}, {saved}; {target} has room"
     return Move(
         device=_name(problem, step),
         source=_source(problem, step),
@@ -132,7 +135,7 @@ def _runner_up(problem: Problem, step: Step, chosen: Option) -> tuple[GatewayId 
     if step.cause is Cause.OVERLOAD:
         if rival is None:
             return problem.gateways[problem.start[step.device]], "overload", step.relief
-    elif step.cause is Cause.PAIR:
+    elif step.cause in {Cause.PAIR, Cause.GROUP}:
         return problem.gateways[problem.start[step.device]], "cost", step.together_per_hour
     elif may_stay is not None and (rival is None or may_stay.rank < rival.rank):
         return problem.gateways[problem.start[step.device]], *_difference(may_stay, chosen)

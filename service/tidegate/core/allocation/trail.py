@@ -20,6 +20,7 @@ class Cause(StrEnum):
     LATENCY = "latency"
     COST = "cost"
     PAIR = "pair"
+    GROUP = "group"
     ROOM = "room"
     SHED = "shed"
 
@@ -30,7 +31,7 @@ class Step:
 
     `stayed` is what staying would have cost (None: it could not stay), `runner_up` the next-best link to another gateway,
     `relief` the overload removed at the source, as a share. `partner` is the device that it makes room for, or moves together
-    with; both together save `together_per_hour`.
+    with; both, or all of a group, save `together_per_hour`.
     """
 
     device: int
