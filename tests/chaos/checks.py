@@ -133,7 +133,7 @@ def _shown(found: Counter[Output], what: str) -> list[str]:
 
 
 def contradictions(records: Iterable[Found]) -> list[str]:
-    """More than one digest of a plan, or more than one gateway of a device in one epoch."""
+    """More than one digest of a plan, gateway of a device in one epoch, or grant of it at one moment (it may be renewed)."""
     words: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for record in records:
         if record.topic == DECISIONS:
@@ -141,8 +141,9 @@ def contradictions(records: Iterable[Found]) -> list[str]:
             words["plan", fact["site"], fact["plan_id"]].add(fact["digest"])
         elif record.topic == ASSIGNMENTS:
             fact = json.loads(record.value)
-            place = "epoch", fact["site"], fact["device"], fact["epoch"]
-            words[place].add(json.dumps([fact["gateway"], fact["grant"], fact["plan_id"]], sort_keys=True))
+            place = fact["site"], fact["device"], fact["epoch"]
+            words["epoch", *place].add(json.dumps([fact["gateway"], fact["plan_id"]]))
+            words["grant", *place, fact.get("granted_at_ms")].add(json.dumps(fact["grant"], sort_keys=True))
     return [f"{place} has {sorted(said)}" for place, said in words.items() if len(said) > 1]
 
 

@@ -16,9 +16,9 @@ NOTES: Final = (
     "differing_state: partitions whose state, restored as a start restores it, has another digest than the truth. Some "
     "runs deliver at least once: there outputs may be repeated, the same to the byte, and only others count as doubled.",
     "double_owner: journal sequences that do not go on by one, and record batches of an earlier producer after a later one's. "
-    "contradicting_decisions: a plan with two digests, a device with two gateways in one epoch. unbalanced: readings on the "
-    "topic against readings received and accounted for. waiting: messages not taken when a run was given up. complaints: "
-    "tracebacks in a log, unexpected exit codes, no recovery within four minutes.",
+    "contradicting_decisions: a plan with two digests, a device with two gateways in one epoch or two grants at one moment. "
+    "unbalanced: readings on the topic against readings received and accounted for. waiting: messages not taken when a run was "
+    "given up. complaints: tracebacks in a log, unexpected exit codes, no recovery within four minutes.",
     "The truth is the run's own journal stepped through in one go, from the first batch on, without snapshot or stop, and "
     "compared record by record and byte by byte. A second live run is no better truth: the ticks of its batches are the "
     "clock's, and so would differ with whatever silence, reviews of the allocation and time-outs make of them. That the journal "

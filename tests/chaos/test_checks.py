@@ -76,6 +76,16 @@ def test_a_fact_whose_id_and_version_stand_twice_is_noticed_even_with_other_cont
     assert len(checks.identities_twice([*once, found(ANOMALIES, 2, id="x", version=2, score=0.7)])) == 1
 
 
+def test_a_grant_may_be_renewed_within_an_epoch_and_is_one_at_each_moment() -> None:
+    def assigned(number: int, cpu: float, granted_at_ms: int | None) -> Found:
+        fact = {"site": "s", "device": "d", "epoch": 1, "gateway": "g", "plan_id": None, "grant": {"cpu": cpu}}
+        return found(ASSIGNMENTS, number, **fact, granted_at_ms=granted_at_ms)
+
+    renewed = [assigned(0, 1.0, None), assigned(1, 2.0, 10), assigned(2, 1.0, 20)]
+    assert checks.contradictions(renewed) == []
+    assert len(checks.contradictions([*renewed, assigned(3, 3.0, 20)])) == 1
+
+
 def test_two_digests_of_a_plan_and_two_gateways_in_an_epoch_are_noticed() -> None:
     decided = [found(DECISIONS, n, site="s", plan_id="p", digest="d") for n in range(2)]
     assigned = [found(ASSIGNMENTS, n, site="s", device="d", epoch=n, gateway=f"g{n}", grant={}, plan_id=None) for n in range(2)]
