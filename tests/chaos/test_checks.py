@@ -78,8 +78,8 @@ def test_a_fact_whose_id_and_version_stand_twice_is_noticed_even_with_other_cont
 
 def test_a_grant_may_be_renewed_within_an_epoch_and_is_one_at_each_moment() -> None:
     def assigned(number: int, cpu: float, granted_at_ms: int | None) -> Found:
-        fact = {"site": "s", "device": "d", "epoch": 1, "gateway": "g", "plan_id": None, "grant": {"cpu": cpu}}
-        return found(ASSIGNMENTS, number, **fact, granted_at_ms=granted_at_ms)
+        told = {"grant": {"cpu": cpu}, "granted_at_ms": granted_at_ms}
+        return found(ASSIGNMENTS, number, 0, site="s", device="d", epoch=1, gateway="g", plan_id=None, **told)
 
     renewed = [assigned(0, 1.0, None), assigned(1, 2.0, 10), assigned(2, 1.0, 20)]
     assert checks.contradictions(renewed) == []
