@@ -12,7 +12,7 @@ from tidegate.errors import DependencyError, InputError, TidegateError
 from tidegate_training.evaluate import commands, results
 from tidegate_training.study.planner import solvers, study, trials, trouble
 from tidegate_training.study.planner.sites import Shape, random_site
-from tidegate_training.study.planner.trouble import trouble_figures
+from tidegate_training.study.planner.trouble import Known, trouble_figures
 
 PROMISED = {
     "uniform_100x800_seconds_to_1pct",
@@ -39,6 +39,7 @@ def test_a_quick_study_writes_the_promised_figures_a_page_and_plots(tmp_path):
         assert all(gap >= -1e-6 for gap in in_time)
     for told in made.figures["trouble"].values():
         assert told["least"] - 1e-6 <= told["planner"] <= told["greedy"] <= told["before"]
+        assert told["least"] - 1e-6 <= told["highs"]
     page = out.with_suffix(".md").read_text(encoding="utf-8")
     assert all(f"]({plot})" in page and (tmp_path / plot).exists() for plot in ("planner-scaling.svg", "planner-gaps.svg"))
 
@@ -107,6 +108,6 @@ def test_what_is_said_to_be_least_is_what_the_best_of_all_assignments_leaves():
     request = random_site(Shape(2, 3, 2, 1), 0)
     now = replace(request.situation, demand=[[0.6], [0.6], [0.4]], assigned=["g1", "g0", "g0"], draining=["g0"])
     name, told = "a gateway drains", trouble.TROUBLES
-    assert told[name].least(problem_of(replace(request, situation=now)), 10.0) == 1.0
+    assert told[name].known(problem_of(replace(request, situation=now)), 10.0) == Known(1.0, 1.0)
     grown = problem_of(replace(request, situation=replace(now, draining=[])))
-    assert told["two are asked for 30 % more"].least(grown, 10.0) == 0.0
+    assert told["two are asked for 30 % more"].known(grown, 10.0) == Known(0.0, 0.0)

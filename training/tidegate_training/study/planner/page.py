@@ -31,8 +31,9 @@ NOTES: Final = (
     "trouble: settled sites of 12 gateways and 90 devices that reach four each, 85 % full in two resources, devices large and "
     "small (a standard deviation of 1 of the logarithm); summed over sites. A gateway dies or drains: devices on no open one. "
     "Two are asked for 30 % more by each of their devices: load beyond capacity, in shares of it. before: without any plan; "
-    "greedy: who has to move, the largest first, to the cheapest gateway with room, nobody else moved; least: what HiGHS proved, "
-    "in its time limit, that no assignment leaves less than, however many devices it moved.",
+    "greedy: who has to move, the largest first, to the cheapest gateway with room, nobody else moved; highs: what the best "
+    "assignment leaves that HiGHS found in its time limit, however many devices it moves; least: what it proved that none leaves "
+    "less than. Where both are equal that is the optimum.",
 )
 
 

@@ -1,7 +1,7 @@
 """Crowded sites of devices large and small in trouble: a gateway dies, drains, or is asked for more; who finds no place?
 
-Beside the planner: placing each one without moving anybody else (`greedy`), and a proof by HiGHS of what no plan could do
-better than (`least`), however many devices it moved.
+Beside the planner: placing each one without moving anybody else (`greedy`), and what HiGHS finds and proves in its time, however
+many devices that moves: what its best assignment leaves (`highs`), and what none can leave less than (`least`).
 """
 
 from collections.abc import Callable, Mapping
@@ -39,11 +39,19 @@ Names = list[GatewayId | None]
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`befalls` a settled request; what an assignment has `left` of it, in devices or shares, and the `least` that any could."""
+    """`befalls` a settled request; what an assignment has `left` of it, in devices or shares; what is `known` of the least."""
 
     befalls: Callable[[PlanRequest], PlanRequest]
     left: Callable[[Problem, Names], float]
-    least: Callable[[Problem, float], float]
+    known: Callable[[Problem, float], "Known"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What HiGHS `found` to be left by its best assignment, NaN if it has none in time, and the `least` that it proved."""
+
+    found: float
+    least: float
 
 
 def trouble_figures(shape: Shape, sites: int, seconds: float, report: Report) -> dict[str, dict[str, float | int]]:
@@ -62,14 +70,15 @@ def _befallen(shape: Shape, random_state: int, trouble: Trouble, seconds: float)
     problem = problem_of(request)
     began = process_time()
     made = plan(request)
-    took = process_time() - began
+    took, known = process_time() - began, trouble.known(problem, seconds)
     target = {move.device: move.target for move in made.moves}
     after = [target.get(name, at) for name, at in zip(problem.devices, _names(problem), strict=True)]
     return {
         "before": trouble.left(problem, _names(problem)),
         "greedy": trouble.left(problem, _greedy(problem)),
         "planner": trouble.left(problem, after),
-        "least": trouble.least(problem, seconds),
+        "highs": known.found,
+        "least": known.least,
         "moves": len(made.moves),
         "milliseconds": took * 1e3,
     }
@@ -133,29 +142,33 @@ def _overload(problem: Problem, where: Names) -> float:
     return evaluate(problem, np.array([index[at] for at in where], np.int64)).overload
 
 
-def _fewest(problem: Problem, seconds: float) -> float:
-    """A bound on the devices that have no place on an open gateway, whoever moves."""
+def _fewest(problem: Problem, seconds: float) -> Known:
+    """Devices that have no place on an open gateway, whoever moves."""
     program, links = program_of(problem, congestion=False), len(problem.reach.device)
     limits = [LinearConstraint(program.load, -np.inf, program.room), LinearConstraint(program.once, 0, 1)]
-    bound = _proven(-np.ones(links), np.ones(links), problem.usable.astype(np.float64), limits, seconds)
-    return float(np.ceil(len(problem.devices) + bound - _DOUBT))
+    placed = _solved(-np.ones(links), np.ones(links), problem.usable.astype(np.float64), limits, seconds)
+    return Known(
+        float(np.round(len(problem.devices) + placed.found)), float(np.ceil(len(problem.devices) + placed.least - _DOUBT))
+    )
 
 
-def _least_overload(problem: Problem, seconds: float) -> float:
-    """A bound on the overload when everybody is served, whoever moves."""
+def _least_overload(problem: Problem, seconds: float) -> Known:
+    """Overload when everybody is served who is now, whoever moves."""
     program, links, rows = program_of(problem, congestion=False), len(problem.reach.device), problem.capacity.size
     load = hstack([program.load, csr_array((-np.ones(rows), (np.arange(rows), np.arange(rows))), shape=(rows, rows))])
     once = hstack([program.once, csr_array((len(problem.devices), rows))])
-    limits = [LinearConstraint(load, -np.inf, program.room), LinearConstraint(once, 1, 1)]
+    served = (problem.start != NOWHERE).astype(np.float64)
+    limits = [LinearConstraint(load, -np.inf, program.room), LinearConstraint(once, served, 1)]
     cost, whole = np.repeat([0.0, 1.0], [links, rows]), np.repeat([1.0, 0.0], [links, rows])
-    return max(0.0, _proven(cost, whole, np.repeat([1.0, np.inf], [links, rows]), limits, seconds))
+    known = _solved(cost, whole, np.repeat([1.0, np.inf], [links, rows]), limits, seconds)
+    return Known(known.found, max(0.0, known.least))
 
 
-def _proven(cost: Float64, whole: Float64, most: Float64, limits: list[LinearConstraint], seconds: float) -> float:
-    """What cost no answer can be below, as far as is proven in time."""
+def _solved(cost: Float64, whole: Float64, most: Float64, limits: list[LinearConstraint], seconds: float) -> Known:
+    """The best cost found, and what no answer can be below, as far as it is proven in time."""
     options = {"time_limit": seconds}
-    found = milp(cost, integrality=whole, bounds=Bounds(0, most), constraints=limits, options=options)
-    return float(found.mip_dual_bound)
+    solved = milp(cost, integrality=whole, bounds=Bounds(0, most), constraints=limits, options=options)
+    return Known(float("nan") if solved.fun is None else float(solved.fun), float(solved.mip_dual_bound))
 
 
 TROUBLES: Final[Mapping[str, Trouble]] = {
