@@ -181,7 +181,7 @@ def distance(request: PlanRequest, one: str | None, other: str | None) -> float:
         return 0.0
     told = request.topology.distances
     listed = [each.cost_per_hour for each in told if {each.source, each.target} == {one, other}]
-    return listed[0] if listed else max((each.cost_per_hour for each in told), default=1.0)
+    return listed[0] if listed else max((each.cost_per_hour for each in told if each.source != each.target), default=1.0)
 
 
 def share_of(request: PlanRequest, gateway: str, resource: str) -> float:

@@ -18,7 +18,7 @@ def topology_of(body: TopologyBody, site: SiteId, in_force: Topology | None) -> 
         raise InputError(f"the body is of site {body.site!r}, the path of site {site!r} - at `$.site`", advice="leave it out")
     following = 1 if in_force is None else min(in_force.revision + 1, MAX_INTEGER)
     revision = following if body.revision is None else body.revision
-    return Topology(site, revision, body.gateways, body.devices, flows=body.flows, distances=body.distances)
+    return body.at(site, revision)
 
 
 def replaced_revision(body: TopologyBody, in_force: Topology | None, if_match: str | None) -> int | None:

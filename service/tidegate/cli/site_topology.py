@@ -18,7 +18,7 @@ from tidegate.cli.wording import counted
 from tidegate.contracts.codec import encode, from_builtins
 from tidegate.contracts.ids import SiteId
 from tidegate.contracts.rest import TopologyBody
-from tidegate.contracts.topology import Topology, check_topology
+from tidegate.contracts.topology import check_topology
 from tidegate.contracts.topology_report import TopologyReport
 from tidegate.contracts.views import TopologyRevision
 from tidegate.errors import ConfigurationError, InputError
@@ -96,15 +96,7 @@ def validate(
         report = ask(url, token, lambda client: client.topologies.validate(site, body))
         show(report, as_json, lambda: say_all(_findings(report)))
         raise typer.Exit(OK if report.valid else UNUSABLE)
-    whole = Topology(
-        body.site or SiteId("-"),
-        body.revision or 0,
-        body.gateways,
-        body.devices,
-        flows=body.flows,
-        distances=body.distances,
-    )
-    check_topology(whole)
+    check_topology(body.at(body.site or SiteId("-"), body.revision or 0))
     counts = {"site": body.site, "revision": body.revision, "gateways": len(body.gateways), "devices": len(body.devices)}
     told = f"{counted(len(body.gateways), 'gateway')}, {counted(len(body.devices), 'device')}"
     show(counts, as_json, lambda: say(f"ok: {told}"))

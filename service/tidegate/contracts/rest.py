@@ -13,7 +13,7 @@ from tidegate.contracts.ids import CommandId, DeviceField, GatewayField, SiteFie
 from tidegate.contracts.letters import MAX_REPLAY_COUNT, ReplayRefusal
 from tidegate.contracts.maintenance import MOST_WINDOW_DEVICES, MaintenanceView, WindowField, WindowTime
 from tidegate.contracts.paging import AsOf
-from tidegate.contracts.topology import DevicePlacement, Distance, Flow, Gateway
+from tidegate.contracts.topology import DevicePlacement, Distance, Flow, Gateway, Topology
 from tidegate.contracts.version import SCHEMA_VERSION
 from tidegate.contracts.views import Balance, DecisionView, Explanation
 
@@ -110,6 +110,10 @@ class TopologyBody:
     schema_version: int = SCHEMA_VERSION
     flows: list[Flow] = field(default_factory=list)
     distances: list[Distance] = field(default_factory=list)
+
+    def at(self, site: SiteId, revision: int) -> Topology:
+        """This as the topology of `site` at `revision`, whatever itself says of both."""
+        return Topology(site, revision, self.gateways, self.devices, flows=self.flows, distances=self.distances)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,12 @@ class Topology:
     distances: list[Distance] = field(default_factory=list)
 
 
+def unlisted_distance(topology: Topology) -> float:
+    """What a unit of flow costs per hour between gateways of no listed distance: the most that is listed, 1 where none is."""
+    apart = (each.cost_per_hour for each in topology.distances if each.source != each.target)
+    return max(apart, default=1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A rule of its own that a topology breaks, and where (RFC 6901, from the topology)."""

@@ -1,5 +1,6 @@
 """Devices that send each other something: kept together where that pays, never for a higher goal."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,14 @@ from tidegate.contracts.configuration import AllocationSettings
 from tidegate.contracts.plan import Trigger
 from tidegate.contracts.topology import DevicePlacement, Distance, Flow, Topology, check_topology, faults_of
 from tidegate.core.allocation.evaluate import evaluate
+from tidegate.core.allocation.frame import frame_of
+from tidegate.core.allocation.gather import gather
+from tidegate.core.allocation.goals import MOVE_PRICE
+from tidegate.core.allocation.model import PlanRequest
+from tidegate.core.allocation.placement import Placement
 from tidegate.core.allocation.planner import plan
 from tidegate.core.allocation.problem import problem_of
+from tidegate.core.allocation.trail import Trail
 from tidegate.errors import AllocationError
 
 EQUAL = {"g1": 1.0, "g2": 1.0}
@@ -81,6 +88,44 @@ def test_a_group_does_not_gather_beyond_the_limits(limit: str) -> None:
     settings = AllocationSettings(minimum_benefit_ratio=0.0, max_moves_per_plan=1 if limit == "moves" else 200)
     now = {"cooling": ["a", "b"]} if limit == "cooling" else {}
     assert plan(request_of(site, Trigger.PERIOD, settings, **now)).moves == []
+
+
+def market_place(random_state: int, flows: int = 20) -> PlanRequest:
+    """Fourteen devices anywhere on five gateways, in overlapping talk."""
+    rng = np.random.default_rng(random_state)
+    links = [{f"g{n}": float(rng.integers(0, 4)) for n in range(5)} for _ in range(14)]
+    devices = [device(f"d{row}", f"g{rng.integers(5)}", to) for row, to in enumerate(links)]
+    site = topology([gateway(f"g{n}", 6.0) for n in range(5)], devices)
+    talk = [Flow(f"d{a}", f"d{b}", float(rng.integers(1, 5))) for a, b in rng.integers(0, 14, (flows, 2))]
+    return request_of(replace(site, flows=talk))
+
+
+@pytest.mark.parametrize("random_state", range(20))
+def test_who_is_in_several_groups_moves_with_one(random_state: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second move of a plan would take the place of the first in its order, and its reason would be of nowhere."""
+    problem, moved = problem_of(market_place(random_state)), list[int]()
+    placement, trail = Placement(problem), Trail(20_000, 200)
+    monkeypatch.setattr(placement, "move", lambda device, link: moved.append(device) or Placement.move(placement, device, link))
+    assert gather(placement, trail, move_price=MOVE_PRICE)
+    assert sorted(moved) == sorted(set(moved)) == sorted(trail.departed)
+
+
+def test_gathering_leaves_steps_for_what_comes_after() -> None:
+    placement, trail = Placement(problem_of(market_place(0))), Trail(60, 200)
+    gather(placement, trail, move_price=MOVE_PRICE)
+    assert trail.spent <= 60 // 4 + 7  # the last group is looked at whole
+
+
+def test_distances_of_many_gateways_take_no_table_of_all_pairs() -> None:
+    site = topology([gateway(f"g{n}") for n in range(20_000)], [device("a", "g1", EQUAL), device("b", "g2", EQUAL)])
+    site = replace(site, flows=[Flow("a", "b", 1.0)], distances=[Distance("g2", "g1", 3.0)])
+    tracemalloc.start()
+    flows = frame_of(site, ["cpu_millicores"]).flows
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert flows is not None
+    assert flows.cost_per_hour(np.array([1, 2])) == 3.0
+    assert peak < 50 * 2**20  # the table would be 3 GiB
 
 
 def test_nobody_leaves_a_gateway_to_gather_while_devices_are_without_service() -> None:

@@ -112,6 +112,15 @@ def test_who_gives_a_place_are_the_least_important_that_suffice() -> None:
     assert made.moves[-1].target == "g2"
 
 
+def test_of_a_huge_crowd_no_more_give_their_places_than_it_takes() -> None:
+    lamps = [device(f"lamp{n}", "g1", {"g1": 1.0}, cpu=1.0, priority=0.001) for n in range(30_000)]
+    site = topology([gateway("g1", 30_000.0)], [*lamps, device("pump", None, {"g1": 1.0}, cpu=20_000.0, priority=50.0)])
+    settings = AllocationSettings(max_moves_per_plan=30_000)
+    made = plan(request_of(site, Trigger.UNSERVED_DEVICES, settings))
+    assert len(made.unserved) == 20_000
+    assert made.moves[-1].target == "g1"
+
+
 def test_nobody_is_shed_for_an_equal() -> None:
     devices = [device("lamp", "g1", cpu=6.0), device("door", None, cpu=6.0)]
     assert plan(request_of(topology([gateway("g1")], devices))).moves == []

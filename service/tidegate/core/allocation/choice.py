@@ -58,9 +58,7 @@ def stay(placement: Placement, device: int) -> Option:
 
 def sent_per_hour(placement: Placement, device: int, gateway: int) -> float:
     """What the flows of `device` would cost per hour if it were at `gateway`."""
-    if placement.problem.flows is None:
-        return 0.0
-    return float(placement.problem.flows.price(placement.gateway, np.array([device]), np.array([gateway]))[0])
+    return float(np.sum(_flows(placement, np.array([device]), np.array([gateway]))))
 
 
 def arrival_price(placement: Placement, links: Int64) -> Float64:

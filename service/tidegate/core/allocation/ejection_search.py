@@ -15,6 +15,7 @@ from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.allocation.choice import options
 from tidegate.core.allocation.placement import FULL, Placement
 from tidegate.core.allocation.problem import Problem
+from tidegate.core.allocation.trail import DEVICES_PER_STEP
 
 DEEPEST: Final = 3
 """How often somebody steps aside for somebody who steps aside. After losses and drains of mixed sizes two left twice as many
@@ -41,13 +42,17 @@ class Residents:
         devices = devices[np.argsort(placement.gateway[devices], kind="stable")]
         return cls(devices, np.searchsorted(placement.gateway[devices], np.arange(len(placement.problem.gateways) + 1)))
 
+    def steps(self, gateway: int) -> int:
+        """Steps that looking through those of `gateway` is worth."""
+        return int(self.ends[gateway + 1] - self.ends[gateway]) // DEVICES_PER_STEP
+
     def leavers(self, problem: Problem, gateway: int, short: Float64, but: Collection[int] = ()) -> list[int]:
         """Whom to ask to leave `gateway`: the smallest of those who suffice alone, else who covers most of what is `short`.
 
         `short` is float64 [resource], above 0 where room is missing.
         """
         devices = self.devices[self.ends[gateway] : self.ends[gateway + 1]]
-        devices = devices[[each not in but for each in devices.tolist()]]
+        devices = devices[~np.isin(devices, list(but))] if but else devices
         demand, scale, wanted = problem.demand[devices], problem.scale[gateway], np.maximum(short, 0.0)
         covered = (np.minimum(demand, wanted) / scale).sum(axis=1)
         suffices = (demand >= wanted).all(axis=1)
@@ -100,6 +105,7 @@ class Search:
         problem, load = self._view.problem, self._view.load[gateway].copy()
         self._view.load[gateway] = np.inf
         while ((short := load + problem.demand[device] - problem.arrivals[gateway] * FULL) > 0).any():
+            self.spent += self._residents.steps(gateway)
             leavers = self._residents.leavers(problem, gateway, short, self._moved)
             left = next((leaver for leaver in leavers if self._leaves(leaver, depth)), None)
             if left is None:

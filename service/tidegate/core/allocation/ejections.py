@@ -79,7 +79,9 @@ class _Ejections:
         """Let devices leave `gateway`, one of those `waiting`, until it is not over capacity any more."""
         problem, load = self._placement.problem, self._placement.load
         while ((short := load[gateway] - problem.capacity[gateway] * FULL) > 0).any() and self._trail.spent < self._limit:
-            leavers = self._what_is_known()[0].leavers(problem, gateway, short)
+            residents = self._what_is_known()[0]
+            self._trail.spent += residents.steps(gateway)
+            leavers = residents.leavers(problem, gateway, short)
             if not any(self._find_place(leaver, Cause.OVERLOAD, waiting * len(leavers)) for leaver in leavers):
                 return
 

@@ -10,36 +10,76 @@ from dataclasses import dataclass
 import numpy as np
 
 from tidegate.contracts.ids import DeviceId, GatewayId
-from tidegate.contracts.topology import Topology
+from tidegate.contracts.topology import Topology, unlisted_distance
 from tidegate.core.allocation.arrays import NOWHERE, Bool, Float64, Int64
 from tidegate.core.ragged import ragged
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """What one unit of flow costs per hour between two of so many `gateways`: 0 within one, `otherwise` where it is not listed.
+
+    `pairs` int64 [listed], rising, are lesser gateway × `gateways` + greater one, and cost `apart` float64 [listed]. Not a table
+    of all pairs: a site of many gateways lists few.
+    """
+
+    gateways: int
+    pairs: Int64
+    apart: Float64
+    otherwise: float
+
+    def between(self, one: Int64, other: Int64) -> Float64:
+        """The distance of each of `one` and `other` (both int64 [row]), float64 [row]."""
+        pairs = np.minimum(one, other) * self.gateways + np.maximum(one, other)
+        place = np.searchsorted(self.pairs, pairs).clip(max=max(len(self.pairs) - 1, 0))
+        found = np.full(len(pairs), self.otherwise)
+        if len(self.pairs):
+            found = np.where(self.pairs[place] == pairs, self.apart[place], found)
+        return np.where(one == other, 0.0, found)
+
+    @property
+    def typical(self) -> float:
+        """The mean of those listed that cost anything, what is not listed costs where none does."""
+        apart = self.apart[self.apart > 0]
+        return float(apart.mean()) if len(apart) else self.otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class Flows:
     """Flows by device, each with both of its ends: those of device d are rows `first[d] : first[d + 1]` (int64 [device + 1]).
 
-    `partner` int64 and `amount` float64 [row] are the other end and how much. `distance` float64 [gateway, gateway] is what one
-    unit costs per hour between two gateways, 0 within one.
+    `partner` int64 and `amount` float64 [row] are the other end and how much.
     """
 
     first: Int64
     partner: Int64
     amount: Float64
-    distance: Float64
+    distances: Distances
 
     def price(self, gateway: Int64, devices: Int64, at: Int64) -> Float64:
         """Cost per hour of the flows of each of `devices` if it were at gateway `at`, the others at `gateway`; float64 [row]."""
         row, place = ragged(self.first[devices], np.diff(self.first)[devices])
         there = gateway[self.partner[place]]
-        served = there != NOWHERE
-        each = np.where(served, self.amount[place] * self.distance[at[row], there], 0.0)
+        each = np.where(there != NOWHERE, self.amount[place] * self.distances.between(at[row], there), 0.0)
         return np.bincount(row, each, len(devices)).astype(np.float64)
+
+    def cost_of(self, gateway: Int64, devices: Int64, at: Int64) -> float:
+        """What the flows of `devices` (rising) cost per hour if each were where `at` says, int64 like `devices`.
+
+        Each flow is counted once. The others are at `gateway`, int64 [device].
+        """
+        row, place = ragged(self.first[devices], np.diff(self.first)[devices])
+        partner = self.partner[place]
+        index = np.searchsorted(devices, partner).clip(max=len(devices) - 1)
+        among = devices[index] == partner
+        there = np.where(among, at[index], gateway[partner])
+        each = np.where(there != NOWHERE, self.amount[place] * self.distances.between(at[row], there), 0.0)
+        return float(np.where(among, each / 2, each).sum())
 
     def cost_per_hour(self, gateway: Int64) -> float:
         """What all flows cost when device d is at `gateway[d]` (`NOWHERE`: unserved), each counted once."""
         served = np.flatnonzero(gateway != NOWHERE)
-        return float(self.price(gateway, served, gateway[served]).sum() / 2)
+        return self.cost_of(gateway, served, gateway[served]) if len(served) else 0.0
 
     @property
     def devices(self) -> Bool:
@@ -48,9 +88,8 @@ class Flows:
 
     @property
     def typical_cost_per_hour(self) -> float:
-        """What a mean flow costs between two gateways of mean distance; 0 where none costs anything."""
-        apart = self.distance[self.distance > 0]
-        return float(self.amount.mean() * apart.mean()) if len(apart) and len(self.amount) else 0.0
+        """What a mean flow costs between two gateways of typical distance."""
+        return float(self.amount.mean()) * self.distances.typical
 
 
 def flows_of(topology: Topology, devices: Mapping[DeviceId, int], gateways: Mapping[GatewayId, int]) -> Flows | None:
@@ -60,8 +99,8 @@ def flows_of(topology: Topology, devices: Mapping[DeviceId, int], gateways: Mapp
     of no listed distance are as far apart as the farthest that have one, 1 where none has.
     """
     told = [flow for flow in topology.flows if flow.amount > 0 and flow.source != flow.target]
-    distance = _distances(topology, gateways)
-    if not told or not distance.any():
+    distances = _distances(topology, gateways)
+    if not told or distances.typical == 0:
         return None
     source = np.array([devices[flow.source] for flow in told], np.int64)
     target = np.array([devices[flow.target] for flow in told], np.int64)
@@ -69,14 +108,15 @@ def flows_of(topology: Topology, devices: Mapping[DeviceId, int], gateways: Mapp
     ends, partners = np.concatenate([source, target]), np.concatenate([target, source])
     order = np.argsort(ends, kind="stable")
     first = np.searchsorted(ends[order], np.arange(len(devices) + 1))
-    return Flows(first, partners[order], np.tile(amount, 2)[order], distance)
+    return Flows(first, partners[order], np.tile(amount, 2)[order], distances)
 
 
-def _distances(topology: Topology, gateways: Mapping[GatewayId, int]) -> Float64:
-    farthest = max((each.cost_per_hour for each in topology.distances), default=1.0)
-    distance = np.full((len(gateways), len(gateways)), farthest)
-    for each in reversed(topology.distances):
-        ends = gateways[each.source], gateways[each.target]
-        distance[ends] = distance[ends[::-1]] = each.cost_per_hour
-    np.fill_diagonal(distance, 0.0)
-    return distance
+def _distances(topology: Topology, gateways: Mapping[GatewayId, int]) -> Distances:
+    listed: dict[int, float] = {}
+    for each in topology.distances:
+        lesser, greater = sorted((gateways[each.source], gateways[each.target]))
+        listed.setdefault(lesser * len(gateways) + greater, each.cost_per_hour)
+    pairs = np.array(sorted(listed), np.int64)
+    return Distances(
+        len(gateways), pairs, np.array([listed[pair] for pair in pairs.tolist()], np.float64), unlisted_distance(topology)
+    )

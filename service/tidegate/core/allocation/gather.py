@@ -4,6 +4,7 @@ Who talks to several that are elsewhere stays with none of them by single moves,
 those that it talks to; all go to a gateway that each of them reaches, those that are there already stay.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +16,8 @@ from tidegate.core.allocation.flows import Flows
 from tidegate.core.allocation.goals import congestion
 from tidegate.core.allocation.make_room import option
 from tidegate.core.allocation.placement import FULL, ROUNDING, Placement
-from tidegate.core.allocation.trail import Cause, Step, Trail
+from tidegate.core.allocation.trail import DEVICES_PER_STEP, Cause, Step, Trail
+from tidegate.core.ragged import ragged
 
 _LARGEST: Final = 12
 """Devices of a group at most: of more, those that the first one talks to most."""
@@ -26,47 +28,59 @@ _PLACES: Final = 6
 _ROUNDS: Final = 10
 """Rounds at most; each must save something."""
 
+_SHARE: Final = 4
+"""One part in so many of the steps that are left may be spent on this; what comes after has to go on."""
+
 
 def gather(placement: Placement, trail: Trail, *, move_price: float) -> bool:
     """Move groups that talk to one gateway where that saves more than `move_price` (cost units per hour) for each that leaves.
 
-    Devices that this plan placed move for any saving, the served only where the price is not infinite. Nobody's latency rises,
-    no gateway gets over capacity. Says whether any moved; stops at the trail's limits.
+    Devices that this plan placed move for any saving, the served only where the price is not infinite, and once. Nobody's latency
+    rises, no gateway gets over capacity. Says whether any moved; stops at the trail's limits.
     """
     flows = placement.problem.flows
     if flows is None:
         return False
-    changed = False
+    changed, limit = False, trail.spent + (trail.budget - trail.spent) // _SHARE
     for _ in range(_ROUNDS):
-        movable = _movable(placement, trail, move_price)
-        moved = [_gather(placement, trail, group, movable, move_price) for group in _groups(placement, flows)]
-        changed |= any(moved)
-        if trail.exhausted or not any(moved):
+        moved = False
+        for group in _groups(placement, trail, flows, limit):
+            moved |= _gather(placement, trail, flows, group, move_price)
+        changed |= moved
+        if not moved:
             break
     return changed
 
 
-def _movable(placement: Placement, trail: Trail, move_price: float) -> Bool:
-    """Devices that may move for cost, bool [device]."""
+def _movable(placement: Placement, trail: Trail, group: Int64, move_price: float) -> Bool:
+    """Who of `group`, all served, may move for cost, bool [member]."""
     problem = placement.problem
-    fresh, held = problem.start == NOWHERE, problem.cooling | problem.misplaced | problem.unpaid
-    free = (placement.gateway != NOWHERE) & (fresh | ~(held | np.isinf(move_price) | trail.full))
-    free[list(trail.departed)] = False
-    return np.asarray(free)
+    held = problem.cooling[group] | problem.misplaced[group] | problem.unpaid[group] | np.isinf(move_price) | trail.full
+    departed = np.array([device in trail.departed for device in group.tolist()])
+    return np.asarray(~departed & ((problem.start[group] == NOWHERE) | ~held))
 
 
-def _groups(placement: Placement, flows: Flows) -> list[Int64]:
-    """A group for each served device that has somebody elsewhere to talk to, those who pay most for it first; each only once."""
+def _groups(placement: Placement, trail: Trail, flows: Flows, limit: int) -> Iterator[Int64]:
+    """A group for each served device that pays for what it says, those who pay most first, until the trail has spent `limit`.
+
+    Where several are the same, only one. int64 [member], rising.
+    """
     devices = np.flatnonzero(flows.devices & (placement.gateway != NOWHERE))
+    trail.spent += len(devices) // DEVICES_PER_STEP
     paid = flows.price(placement.gateway, devices, placement.gateway[devices])
     order = np.lexsort((devices, -np.round(paid, 9)))
-    groups = dict[tuple[int, ...], None]()
+    known = set[tuple[int, ...]]()
     for device in devices[order[paid[order] > 0]].tolist():
+        if trail.spent >= limit:
+            return
+        trail.spent += 1
         rows = slice(flows.first[device], flows.first[device + 1])
         partners = flows.partner[rows][np.argsort(-flows.amount[rows], kind="stable")]
         partners = partners[placement.gateway[partners] != NOWHERE][: _LARGEST - 1]
-        groups[tuple(sorted({device, *partners.tolist()}))] = None
-    return [np.array(group, np.int64) for group in groups]
+        group = tuple(sorted({device, *partners.tolist()}))
+        if group not in known:
+            known.add(group)
+            yield np.array(group, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +91,23 @@ class _Way:
     saving: float
 
 
-def _gather(placement: Placement, trail: Trail, group: Int64, movable: Bool, move_price: float) -> bool:
-    if trail.exhausted:
-        return False
+def _gather(placement: Placement, trail: Trail, flows: Flows, group: Int64, move_price: float) -> bool:
     trail.spent += _PLACES
-    ways = [way for way in _ways(placement, trail, group, movable, move_price) if way.saving > ROUNDING]
+    ways = [way for way in _ways(placement, trail, flows, group, move_price) if way.saving > ROUNDING]
     if not ways:
         return False
-    _carry_out(placement, trail, max(ways, key=lambda way: way.saving).links)
+    _carry_out(placement, trail, flows, max(ways, key=lambda way: way.saving).links)
     return True
 
 
-def _ways(placement: Placement, trail: Trail, group: Int64, movable: Bool, move_price: float) -> list[_Way]:
+def _ways(placement: Placement, trail: Trail, flows: Flows, group: Int64, move_price: float) -> list[_Way]:
     """The ways to gather `group`, less the price of each that leaves a gateway which serves it."""
     problem, reach = placement.problem, placement.problem.reach
-    links = np.concatenate([np.arange(reach.first[device], reach.first[device + 1]) for device in group])
+    member, links = ragged(reach.first[group], np.diff(reach.first)[group])
     owner, gateway = reach.device[links], reach.gateway[links]
     there = gateway == placement.gateway[owner]
-    lawful = movable[owner] & problem.usable[links] & (reach.latency_excess_ms[links] <= placement.latency_excess_ms[owner])
+    no_later = reach.latency_excess_ms[links] <= placement.latency_excess_ms[owner]
+    lawful = _movable(placement, trail, group, move_price)[member] & problem.usable[links] & no_later
     links, there = links[there | lawful], there[there | lawful]
     places, counts = np.unique(reach.gateway[links], return_counts=True)
     places = places[counts == len(group)]
@@ -105,7 +118,7 @@ def _ways(placement: Placement, trail: Trail, group: Int64, movable: Bool, move_
         leaving = int((problem.start[reach.device[used]] != NOWHERE).sum())
         if len(used) > 1 and leaving <= trail.left and _fits(placement, used, place):
             fee = move_price * leaving if leaving else 0.0
-            ways.append(_Way(used, _saving(placement, used, place) / problem.cost_unit - fee))
+            ways.append(_Way(used, _saving(placement, flows, used) / problem.cost_unit - fee))
     return ways
 
 
@@ -115,40 +128,31 @@ def _fits(placement: Placement, links: Int64, place: int) -> bool:
     return bool((load <= problem.arrivals[place] * FULL).all())
 
 
-def _saving(placement: Placement, links: Int64, place: int) -> float:
-    """What using all of `links`, which lead to `place`, saves per hour."""
+def _saving(placement: Placement, flows: Flows, links: Int64) -> float:
+    """What using all of `links`, which lead to one gateway, saves per hour."""
     problem, reach = placement.problem, placement.problem.reach
-    devices = reach.device[links]
+    devices, to = reach.device[links], reach.gateway[links]
+    here, demand = placement.gateway[devices], problem.demand[devices]
+    gateways, left = np.unique(here, return_inverse=True)
+    after = placement.load[gateways]
+    np.subtract.at(after, left, demand)
     saved = float((placement.cost_per_hour[devices] - reach.cost_per_hour[links]).sum())
-    load, after = placement.load.copy(), placement.gateway.copy()
-    np.subtract.at(load, placement.gateway[devices], problem.demand[devices])
-    load[place] += problem.demand[devices].sum(axis=0)
-    after[devices] = place
-    touched = np.unique([*placement.gateway[devices].tolist(), place])
-    saved += problem.cost_unit * float(_congestion(placement, placement.load, touched) - _congestion(placement, load, touched))
-    return saved + _sent(placement, placement.gateway, devices) - _sent(placement, after, devices)
+    saved += _relieved(placement, gateways, after) + _relieved(placement, to[:1], placement.load[to[:1]] + demand.sum(axis=0))
+    return saved + flows.cost_of(placement.gateway, devices, here) - flows.cost_of(placement.gateway, devices, to)
 
 
-def _congestion(placement: Placement, load: Float64, gateways: Int64) -> float:
-    return float(congestion(np.maximum(load[gateways], 0.0) / placement.problem.scale[gateways]).sum())
+def _relieved(placement: Placement, gateways: Int64, after: Float64) -> float:
+    """Congestion per hour that `gateways` have less at the loads `after` (float64 [gateway, resource]) than now."""
+    scale, unit = placement.problem.scale[gateways], placement.problem.cost_unit
+    shares = placement.load[gateways] / scale, np.maximum(after, 0.0) / scale
+    return unit * float((congestion(shares[0]) - congestion(shares[1])).sum())
 
 
-def _sent(placement: Placement, gateway: Int64, devices: Int64) -> float:
-    """What the flows of `devices` cost, those among them counted once."""
-    flows = placement.problem.flows
-    if flows is None:
-        return 0.0
-    among = np.full(len(gateway), NOWHERE, np.int64)
-    among[devices] = gateway[devices]
-    every, inner = flows.price(gateway, devices, gateway[devices]), flows.price(among, devices, gateway[devices])
-    return float(every.sum() - inner.sum() / 2)
-
-
-def _carry_out(placement: Placement, trail: Trail, links: Int64) -> None:
+def _carry_out(placement: Placement, trail: Trail, flows: Flows, links: Int64) -> None:
     """Use `links` one after the other, and tell of each device what all of them save together."""
     reach, fresh = placement.problem.reach, placement.problem.start == NOWHERE
     devices = reach.device[links].tolist()
-    saved = float(rounded(placement, np.array([_saving(placement, links, int(reach.gateway[links[0]]))]))[0])
+    saved = float(rounded(placement, np.array([_saving(placement, flows, links)]))[0])
     steps = []
     for number, (device, link) in enumerate(zip(devices, links.tolist(), strict=True)):
         chosen, stayed = option(placement, link), None if fresh[device] else stay(placement, device)

@@ -89,15 +89,22 @@ def _least_important(placement: Placement, candidates: Int64, short: Float64) ->
     covered = (np.minimum(demand, wanted) / scale).sum(axis=1)
     order = np.lexsort((candidates, -np.round(covered / priority, 9)))
     needed = int((demand[order].cumsum(axis=0) >= wanted).all(axis=1).argmax()) + 1
-    group = order[:needed]
-    for member in group[np.argsort(-priority[group], kind="stable")].tolist():
-        without = group[group != member]
-        if (demand[without].sum(axis=0) >= wanted).all():
-            group = without
+    group = _spared(order[:needed], demand, wanted, priority)
     alone = np.flatnonzero((demand >= wanted).all(axis=1))
     if len(alone) and priority[alone].min() <= priority[group].sum():
         return candidates[alone[[np.argmin(priority[alone])]]]
     return candidates[np.sort(group)]
+
+
+def _spared(group: Int64, demand: Float64, wanted: Float64, priority: Float64) -> Int64:
+    """`group` without those it can do without, the most important first."""
+    spare, kept = demand[group].sum(axis=0) - wanted, list[int]()
+    for member in group[np.argsort(-priority[group], kind="stable")].tolist():
+        if (demand[member] <= spare).all():
+            spare = spare - demand[member]
+        else:
+            kept.append(member)
+    return np.array(kept, np.int64)
 
 
 def _departing(placement: Placement, victims: Int64) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from tidegate.contracts.ids import GatewayId
 from tidegate.contracts.resources import DEVICES, Resources
-from tidegate.contracts.topology import Binding, DevicePlacement, Gateway, Topology
+from tidegate.contracts.topology import Binding, DevicePlacement, Gateway, Topology, unlisted_distance
 from tidegate.contracts.topology_report import Finding, FindingSeverity
 from tidegate.core.allocation.model import AllocationView
 
@@ -101,8 +101,8 @@ def _about_flows(topology: Topology) -> Iterator[Finding]:
             yield _doubt("distance-repeated", "#/distances", detail, "keep one")
     missing = len(topology.gateways) * (len(topology.gateways) - 1) // 2 - sum(len(pair) == 2 for pair in pairs)
     if topology.flows and missing > 0:
-        farthest = max((each.cost_per_hour for each in topology.distances), default=1.0)
-        detail = f"{missing} pairs of gateways have no distance: flows between them cost {farthest:g} a unit, like the farthest"
+        unlisted = unlisted_distance(topology)
+        detail = f"{missing} pairs of gateways have no distance: flows between them cost {unlisted:g} a unit, like the farthest"
         yield _doubt("distances-missing", "#/distances", detail, "list them, if some are nearer")
 
 
