@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from tidegate.contracts.topology import Flow
 from tidegate.core.allocation.arrays import NOWHERE
 from tidegate.core.allocation.construct import construct
 from tidegate.core.allocation.ejections import serve_by_ejections
@@ -17,12 +18,14 @@ from tidegate.core.allocation.make_room import make_room
 from tidegate.core.allocation.model import PlanRequest
 from tidegate.core.allocation.pairs import move_pairs
 from tidegate.core.allocation.placement import Placement
+from tidegate.core.allocation.planner import plan
 from tidegate.core.allocation.problem import Problem, problem_of
 from tidegate.core.allocation.repair import rescue
 from tidegate.core.allocation.trail import Trail
 from tidegate_training.study.planner.program import Program, program_of
 from tidegate_training.study.planner.sites import Shape, one_dead, random_site, settled
 from tidegate_training.study.planner.solvers import greedy, highs
+from tidegate_training.study.planner.trials import where_of
 
 SITES = range(6)
 SECONDS = 60.0
@@ -76,6 +79,18 @@ def test_trades_bring_a_first_placement_nearer_to_the_optimum() -> None:
         gaps.append((plain / best - 1, evaluate(problem, placement.gateway).cost_per_hour / best - 1))
     plain, traded = np.mean(gaps, axis=0)
     assert -1e-6 <= traded <= plain / 2
+
+
+def test_where_devices_talk_in_fours_a_plan_that_knows_it_pays_a_tenth_for_flows_of_one_that_does_not() -> None:
+    request = random_site(Shape(20, 400, 20, 2), 0)
+    talk = [Flow(f"d{4 * four + a}", f"d{4 * four + b}", 10.0) for four in range(100) for a in range(4) for b in range(a)]
+    knowing = replace(request, topology=replace(request.topology, flows=talk))
+    problem = problem_of(knowing)
+    assert problem.flows is not None
+    blind, seeing = (where_of(problem, plan(each)) for each in (request, knowing))
+    assert problem.flows.cost_per_hour(seeing) <= problem.flows.cost_per_hour(blind) / 10
+    assert evaluate(problem, seeing).cost_per_hour <= 0.85 * evaluate(problem, blind).cost_per_hour
+    assert evaluate(problem, seeing).unserved_devices == 0
 
 
 def periods(request: PlanRequest, *, pairs: bool) -> float:
